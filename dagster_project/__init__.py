@@ -1,0 +1,1 @@
+"""The data workflow behind Norway's follow-up scheme for municipalities (oppfølgingsordningen for kommuner)."""

@@ -1,0 +1,123 @@
+"""One diagnostic type for readers, suites, rules, workbooks and the command line, and one family of errors.
+
+A ``Finding`` names a stable code, how grave it is, the place (file, row, column), what was found, what was expected
+and what to do. Producers collect all findings and show them once; an error carries the findings that caused it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Severity(StrEnum):
+    """How grave a finding is. WARN blocks until somebody accepts it by name; FAIL blocks for good."""
+
+    PASS = "PASS"
+    WARN = "WARN"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing somebody should know about one place in one file.
+
+    ``code`` is stable and kebab-case, named after the problem (``value-off-scale``). ``row`` is the 1-based line of
+    the file as text or the index of the object in JSON; ``column`` the header or key. ``count`` is the number of
+    places with the same problem when only the first is named.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    stage: str = ""
+    file: str | None = None
+    row: int | None = None
+    column: str | None = None
+    found: str | None = None
+    expected: str | None = None
+    fix: str | None = None
+    count: int = 1
+
+    @property
+    def place(self) -> str:
+        """``file:row:column`` as far as it is known."""
+        parts = [self.file or "", "" if self.row is None else f"line {self.row}", self.column or ""]
+        return ", ".join(p for p in parts if p)
+
+    def as_text(self) -> str:
+        """The finding as a person reads it in a terminal."""
+        lines = [f"{self.severity.value} {self.code}: {self.message}"]
+        if self.place:
+            lines.append(f"  at: {self.place}")
+        if self.found is not None:
+            lines.append(f"  found: {self.found}")
+        if self.expected is not None:
+            lines.append(f"  expected: {self.expected}")
+        if self.count > 1:
+            lines.append(f"  in {self.count} places")
+        if self.fix is not None:
+            lines.append(f"  fix: {self.fix}")
+        return "\n".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {**asdict(self), "severity": self.severity.value}
+
+
+class OppfolgingError(Exception):
+    """Base of every error a person is meant to read. ``exit_code`` is what the command line returns."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, findings: Sequence[Finding] = ()) -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)
+
+    def as_text(self) -> str:
+        """The message followed by its findings."""
+        return "\n".join([str(self), *(f.as_text() for f in self.findings)])
+
+
+class FileProblem(OppfolgingError):
+    """Something is wrong with a file that somebody sent."""
+
+    exit_code = 3
+
+
+class UnrecognisedFile(FileProblem):
+    """The content matches no known format."""
+
+
+class UnreadableFile(FileProblem):
+    """The format is known, but the bytes cannot be read (truncated, wrong encoding, too large)."""
+
+
+class SchemaProblem(FileProblem):
+    """The file can be read, but columns or cells are not as the format says."""
+
+
+class RuleProblem(OppfolgingError):
+    """A rule set, a round or a register is wrong. The findings give file and line."""
+
+    exit_code = 4
+
+
+class NotFound(OppfolgingError):
+    """Somebody asked for a round, municipality or file that is not there."""
+
+    exit_code = 5
+
+
+class IntegrityProblem(OppfolgingError):
+    """Stored bytes differ from what was recorded."""
+
+    exit_code = 6
+
+
+class PipelineProblem(OppfolgingError):
+    """A run stopped: a blocking check failed or a step broke."""
+
+    exit_code = 7

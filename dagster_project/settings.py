@@ -1,0 +1,97 @@
+"""Every path and setting in one typed object. Nothing else in the project reads the environment for a path.
+
+``OPPFOLGING_HOME`` moves all of ``data/`` elsewhere. Rules, rounds and registers are read from that home when it has
+its own, and from the repository's ``data/`` when it has none, so that a scratch home works without copying them.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+HOME_VARIABLE = "OPPFOLGING_HOME"
+
+
+class Settings(BaseModel):
+    """Where things are. ``home`` is the data folder; every other path follows from it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    home: Path
+
+    def _own_or_shipped(self, name: str) -> Path:
+        own = self.home / name
+        return own if own.exists() else REPOSITORY / "data" / name
+
+    @property
+    def inbox(self) -> Path:
+        return self.home / "inbox"
+
+    @property
+    def archive(self) -> Path:
+        return self.home / "archive"
+
+    @property
+    def ledger(self) -> Path:
+        return self.archive / "ledger.jsonl"
+
+    @property
+    def extracts(self) -> Path:
+        return self.home / "extracts"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.home / "quarantine"
+
+    @property
+    def history(self) -> Path:
+        return self.home / "history"
+
+    @property
+    def parameters(self) -> Path:
+        return self.home / "parameters"
+
+    @property
+    def marts(self) -> Path:
+        return self.home / "marts"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.home / "warehouse" / "oppfolging.duckdb"
+
+    @property
+    def published(self) -> Path:
+        return self.home / "published"
+
+    @property
+    def rules(self) -> Path:
+        return self._own_or_shipped("rules")
+
+    @property
+    def rounds(self) -> Path:
+        return self._own_or_shipped("rounds.yaml")
+
+    @property
+    def registers(self) -> Path:
+        return self._own_or_shipped("registers")
+
+    @property
+    def dbt_project(self) -> Path:
+        return REPOSITORY / "dbt"
+
+    @property
+    def dbt_manifest(self) -> Path:
+        return self.dbt_project / "target" / "manifest.json"
+
+    @property
+    def expectations(self) -> Path:
+        return REPOSITORY / "expectations"
+
+
+def load_settings(home: str | Path | None = None) -> Settings:
+    """Return the settings for ``home``, else for ``OPPFOLGING_HOME``, else for the repository's ``data/``."""
+    chosen = home or os.environ.get(HOME_VARIABLE) or REPOSITORY / "data"
+    return Settings(home=Path(chosen).expanduser().resolve())
