@@ -1,0 +1,79 @@
+"""The dbt step as a room that knows no Dagster: prepare a home for it, run it in this process, close the warehouse.
+
+Only this step opens the warehouse file. It is closed again before the function returns, so that later steps of the
+same process may read whatever they like.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from dagster_project import schema
+from dagster_project.diagnostics import PipelineProblem
+from dagster_project.settings import HOME_VARIABLE, Settings
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
+
+EMPTY_FOLDER = "empty"
+
+
+def prepare_home(settings: Settings) -> None:
+    """Make the folders dbt writes to, and one empty typed file per dataset for the datasets that have no data yet."""
+    import pyarrow.parquet as pq
+
+    for folder in (settings.marts, settings.warehouse.parent, settings.extracts):
+        folder.mkdir(parents=True, exist_ok=True)
+    yearly = dict.fromkeys(schema.YEARLY_DATASETS, schema.extract_schema())
+    shapes = {
+        **yearly,
+        schema.SCHOOL_REGISTER: schema.register_schema(),
+        schema.MUNICIPALITY_CHANGES: schema.changes_schema(),
+    }
+    for dataset, shape in shapes.items():
+        path = settings.home / EMPTY_FOLDER / dataset / "part-0.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            pq.write_table(shape.empty_table(), path)
+
+
+@contextlib.contextmanager
+def dbt_environment(settings: Settings) -> Iterator[dict[str, str]]:
+    """Name the home to dbt for the time of a call; what stood in the environment before is put back."""
+    wanted = {HOME_VARIABLE: str(settings.home), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield wanted
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def run_dbt(settings: Settings, arguments: Sequence[str]) -> dbtRunnerResult:
+    """Run one dbt command in this process, for example ``["build"]``, and release the warehouse file.
+
+    Raises:
+        PipelineProblem: a model, test or contract failed; the message lists each with its own words.
+    """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    prepare_home(settings)
+    project = str(settings.dbt_project)
+    with dbt_environment(settings):
+        try:
+            result = dbtRunner().invoke(
+                [*arguments, "--project-dir", project, "--profiles-dir", project, "--no-use-colors"]
+            )
+        finally:
+            DuckDBConnectionManager.close_all_connections()
+    if not result.success:
+        raise PipelineProblem(f"dbt {arguments[0]} failed", ()) from result.exception
+    return result

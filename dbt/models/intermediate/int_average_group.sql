@@ -1,0 +1,42 @@
+-- Gjennomsnittsuttrekket: the municipalities with the highest share of their own, up to the quota, then a reserve.
+with ordered as (
+    select
+        e.*,
+        r.average_quota,
+        r.average_reserve,
+        r.average_ties,
+        row_number() over (partition by e.round order by e.national_rank) as rank_in_group
+    from {{ ref('int_eligibility') }} as e
+    inner join {{ ref('stg_rounds') }} as r on e.round = r.round
+    where e.eligible
+),
+
+cut as (
+    select
+        *,
+        min(case when rank_in_group <= average_quota then risk_share end) over (partition by round) as last_share
+    from ordered
+),
+
+selected as (
+    select
+        *,
+        rank_in_group <= average_quota
+        or coalesce(average_ties = 'include_ties' and risk_share >= last_share, false) as is_selected
+    from cut
+),
+
+counted as (
+    select
+        *,
+        sum(case when is_selected then 1 else 0 end) over (partition by round) as taken
+    from selected
+)
+
+select
+    *,
+    case
+        when is_selected then 'selected'
+        when rank_in_group <= taken + average_reserve then 'reserve'
+    end as status
+from counted

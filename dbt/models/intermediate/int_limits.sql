@@ -1,0 +1,139 @@
+-- The national and the absolute limit of each indicator, grade and year that is judged, by the method its rule names.
+with judged_keys as (
+    select distinct
+        round,
+        indicator,
+        grade_key,
+        year_key
+    from {{ ref('int_observations') }}
+    where cell_use = 'window' and unit_level <> 'national'
+),
+
+percentiles as (
+    select
+        p.round,
+        p.indicator,
+        p.grade_key,
+        p.base_year,
+        p.population,
+        l.side,
+        p.value as limit_value
+    from {{ ref('int_limit_populations') }} as p
+    inner join {{ ref('int_limit_rules') }} as l
+        on
+            p.round = l.round and p.indicator = l.indicator and p.grade_key = l.grade_key
+            and p.base_year = l.base_year and l.method = 'percentile'
+    where
+        p.worst_position = greatest(
+            1, ceil(cast({{ ten_thousandths('l.percentile') }} * p.schools as double) / cast(100 * 10000 as double))
+        )
+),
+
+sums as (
+    select
+        round,
+        indicator,
+        grade_key,
+        base_year,
+        population,
+        count(*) as n,
+        sum(scaled_value) as s1,
+        sum(cast(scaled_value as decimal(38, 0)) * scaled_value) as s2
+    from {{ ref('int_limit_populations') }}
+    group by round, indicator, grade_key, base_year, population
+),
+
+deviations as (
+    select
+        s.round,
+        s.indicator,
+        s.grade_key,
+        s.base_year,
+        s.population,
+        l.side,
+        l.limit_decimals,
+        (
+            cast(s.s1 as double) / cast(s.n as double)
+            + case when l.direction = 'higher_is_worse' then 1 else -1 end
+            * cast(l.deviations as double) * {{ sample_deviation('s.n', 's.s1', 's.s2') }}
+        ) / {{ power_of_ten('l.decimals') }} as limit_value
+    from sums as s
+    inner join {{ ref('int_limit_rules') }} as l
+        on
+            s.round = l.round and s.indicator = l.indicator and s.grade_key = l.grade_key
+            and s.base_year = l.base_year and l.method = 'mean_sd'
+),
+
+derived as (
+    select
+        round,
+        indicator,
+        grade_key,
+        base_year,
+        population,
+        side,
+        limit_value
+    from percentiles
+    union all
+    select
+        round,
+        indicator,
+        grade_key,
+        base_year,
+        population,
+        side,
+        cast({{ round_half_up('limit_value', 'limit_decimals') }} as decimal(18, 4)) as limit_value
+    from deviations
+    where limit_value is not null
+),
+
+found as (
+    select
+        k.round,
+        k.indicator,
+        k.grade_key,
+        k.year_key,
+        l.side,
+        case l.method
+            when 'fixed' then l.fixed_value
+            when 'published' then n.value
+            else d.limit_value
+        end as limit_value,
+        case when l.method = 'published' then n.source_sha256 end as source_sha256,
+        case when l.method = 'published' then n.source_row end as source_row,
+        case when l.method = 'published' then n.source_column end as source_column
+    from judged_keys as k
+    inner join {{ ref('int_limit_rules') }} as l
+        on k.round = l.round and k.indicator = l.indicator and k.grade_key = l.grade_key
+    left join {{ ref('int_observations') }} as n
+        on
+            l.method = 'published'
+            and n.unit_level = 'national'
+            and n.cell_use = 'window'
+            and n.state = 'observed'
+            and k.round = n.round
+            and k.indicator = n.indicator
+            and k.grade_key = n.grade_key
+            and k.year_key = n.year_key
+    left join derived as d
+        on
+            k.round = d.round
+            and k.indicator = d.indicator
+            and k.grade_key = d.grade_key
+            and l.side = d.side
+            and l.base_year = d.base_year
+            and d.population = case when l.base_year = 'same_year' then k.year_key else l.base_year end
+)
+
+select
+    round,
+    indicator,
+    grade_key,
+    year_key,
+    max(case when side = 'national' then limit_value end) as national_limit,
+    max(case when side = 'absolute' then limit_value end) as absolute_limit,
+    max(case when side = 'national' then source_sha256 end) as national_source_sha256,
+    max(case when side = 'national' then source_row end) as national_source_row,
+    max(case when side = 'national' then source_column end) as national_source_column
+from found
+group by round, indicator, grade_key, year_key

@@ -1,0 +1,31 @@
+-- Spredningsuttrekket: municipalities whose schools lie far apart and that have at least one of the nation's worst
+-- schools. Where the rule wants the county governors' priority, the first of them are candidates until it has come.
+with candidates as (
+    select
+        e.*,
+        r.spread_quota,
+        r.spread_reserve,
+        r.spread_priority,
+        row_number() over (
+            partition by e.round
+            order by e.school_spread desc, e.risk_share desc, e.municipality_code asc
+        ) as rank_in_group
+    from {{ ref('int_eligibility') }} as e
+    inner join {{ ref('stg_rounds') }} as r on e.round = r.round
+    left join {{ ref('int_average_group') }} as a
+        on e.round = a.round and e.municipality_code = a.municipality_code and a.status = 'selected'
+    where
+        e.eligible
+        and not (r.spread_excludes_average and a.municipality_code is not null)
+        and e.rated_schools >= r.spread_min_schools
+        and e.school_spread > r.spread_level
+        and e.schools_in_worst_quartile > 0
+)
+
+select
+    *,
+    case
+        when rank_in_group <= spread_quota then case when spread_priority = 'advisory' then 'selected' else 'candidate' end
+        when rank_in_group <= spread_quota + spread_reserve then 'reserve'
+    end as status
+from candidates

@@ -1,0 +1,1 @@
+{{ staged_extract('pupil_survey') }}

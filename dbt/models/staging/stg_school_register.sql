@@ -1,0 +1,12 @@
+select
+    school_code,
+    school_name,
+    municipality_code,
+    county_code,
+    active,
+    ownership,
+    special,
+    closed_on,
+    governor_code,
+    case when fictional then 'fictional' else 'official' end as origin
+from {{ read_source('extracts', 'school_register') }}
