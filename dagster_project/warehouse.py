@@ -43,7 +43,11 @@ def prepare_home(settings: Settings) -> None:
 @contextlib.contextmanager
 def dbt_environment(settings: Settings) -> Iterator[dict[str, str]]:
     """Name the home to dbt for the time of a call; what stood in the environment before is put back."""
-    wanted = {HOME_VARIABLE: str(settings.home), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DO_NOT_TRACK": "1"}
+    wanted = {
+        HOME_VARIABLE: str(settings.home),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:

@@ -1,0 +1,42 @@
+"""A rule set in words, for the notes sheet of a spreadsheet and for explanations."""
+
+from __future__ import annotations
+
+from dagster_project.rules.model import Choice, Limit, RuleSet, Sourced
+
+BASIS = {
+    "stated": "stated by the source / oppgitt i kilden",
+    "inferred": "inferred / utledet",
+    "placeholder": "PLACEHOLDER, not published by anybody / PLASSHOLDER, ikke publisert",
+}
+
+
+def _value(entry: Sourced) -> str:
+    if isinstance(entry, Limit):
+        detail = {
+            "published": "the published national value of the same year / publisert nasjonal verdi samme år",
+            "fixed": f"fixed at {entry.value if entry.values is None else entry.values}",
+            "percentile": f"the worst {entry.percentile} % of schools in {entry.base_year}",
+            "mean_sd": f"the mean of schools and {entry.k} standard deviations in {entry.base_year}",
+        }
+        return detail[entry.method]
+    if isinstance(entry, Choice):
+        return ", ".join(str(v) for v in entry.value) if isinstance(entry.value, tuple) else str(entry.value)
+    return ""
+
+
+def describe(rules: RuleSet) -> list[str]:
+    """One line per choice: path, value, basis, source and note; placeholders first so that nobody misses them."""
+    lines = [f"{rules.title} ({rules.rule_set}, {rules.scheme_version})"]
+    if rules.placeholders:
+        lines.append(
+            f"ILLUSTRATIVE: {len(rules.placeholders)} choices are placeholders / "
+            f"ILLUSTRASJON: {len(rules.placeholders)} valg er plassholdere"
+        )
+    entries = sorted(rules.sourced(), key=lambda item: item[1].basis != "placeholder")
+    for path, entry in entries:
+        source = rules.sources[entry.source]
+        note = f" ({entry.note})" if entry.note else ""
+        where = f"{source.text}, {source.url}" if source.url else source.text
+        lines.append(f"{path}: {_value(entry)}{note}; {BASIS[entry.basis]}; {where}")
+    return lines
