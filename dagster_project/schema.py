@@ -126,6 +126,24 @@ def changes_schema() -> pa.Schema:
     )
 
 
+def versions_schema() -> pa.Schema:
+    """Columns of the municipality lists. One row is one code of a list valid from a day."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("code", pa.string()),
+            ("name", pa.string()),
+            ("parent_code", pa.string()),
+            ("valid_from", pa.date32()),
+            ("fictional", pa.bool_()),
+            ("source_sha256", pa.string()),
+            ("source_row", pa.int64()),
+            ("source_column", pa.string()),
+        ]
+    )
+
+
 def start_year(school_year: str) -> int:
     """The year in which a school year such as ``2024-25`` begins."""
     return int(school_year[:4])

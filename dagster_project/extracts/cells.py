@@ -1,0 +1,249 @@
+"""Shared tools of the readers: units, states, findings with places, and the assembly of extract rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dagster_project import schema
+from dagster_project.diagnostics import Finding, SchemaProblem, Severity
+from dagster_project.extracts.tables import SHOWN_PLACES, TextTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+RETIRED = re.compile(r" \(\d{4} - \d{4}\)$")
+FICTIONAL_SIGN = "oppdiktet"
+FIRST_FICTIONAL_COUNTY = "61"
+LEVELS = {"1": "national", "2": "county", "3": "municipality", "4": "school"}
+OWNERSHIP = {
+    "Alle eierformer": "all",
+    "Offentlig": "public",
+    "Offentlig skole": "public",
+    "Offentlig eiet": "public",
+    "Privat": "private",
+    "Privat skole": "private",
+    "Privat eiet": "private",
+}
+SEX = {"Alle kjønn": "all", "Jenter": "girls", "Jente": "girls", "Gutter": "boys", "Gutt": "boys"}
+
+
+@dataclass(frozen=True)
+class ExtractTable:
+    """Tidy rows of one dataset from one file, in contract columns, with what the reader noticed on the way."""
+
+    dataset: str
+    table: pa.Table
+    columns_seen: tuple[str, ...]
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def school_years(self) -> tuple[str, ...]:
+        """School years of the rows; empty for reference data."""
+        if "school_year" not in self.table.column_names:
+            return ()
+        return tuple(sorted(self.table["school_year"].unique().to_pylist()))
+
+
+def problem(code: str, message: str, file: str, **place: object) -> Finding:
+    """A FAIL of the schema stage."""
+    return Finding(code, Severity.FAIL, message, stage="schema", file=file, **place)  # type: ignore[arg-type]
+
+
+def refuse(file: str, findings: list[Finding]) -> None:
+    """Raise when anything was found; the message says how many and shows the first places.
+
+    Raises:
+        SchemaProblem: always, when ``findings`` is not empty.
+    """
+    if findings:
+        noun = "problem" if len(findings) == 1 else "problems"
+        raise SchemaProblem(f"{file} is not as its format says: {len(findings)} {noun}", findings[:SHOWN_PLACES])
+
+
+def bad_cells(table: TextTable, column: str, positions: list[int], expected: str) -> list[Finding]:
+    """One finding per cell that is no number."""
+    cells = table.columns[column]
+    return [
+        problem(
+            "not-a-number",
+            "the cell is neither a number, * nor blank",
+            table.name,
+            row=table.rows[position].as_py(),
+            column=column,
+            found=cells[position].as_py(),
+            expected=expected,
+            fix="Correct the cell at its source and download again.",
+        )
+        for position in positions[:SHOWN_PLACES]
+    ]
+
+
+def require_columns(table: TextTable, wanted: Iterable[str]) -> None:
+    """Raise with every missing column and the nearest name that is there instead."""
+    from difflib import get_close_matches
+
+    findings = []
+    for name in wanted:
+        if name in table.header:
+            continue
+        near = get_close_matches(name, table.header, n=1)
+        findings.append(
+            problem(
+                "missing-column",
+                f"the column {name} is missing",
+                table.name,
+                row=int(table.rows[0].as_py()) - 1,
+                column=name,
+                found=near[0] if near else None,
+                expected=name,
+                fix="The column may have been renamed. Send the original download, or report the new format.",
+            )
+        )
+    refuse(table.name, findings)
+
+
+@dataclass(frozen=True)
+class Units:
+    """The unit columns of a file, one entry per row."""
+
+    level: pa.Array
+    code: pa.Array
+    name: pa.Array
+    county: pa.Array
+    municipality: pa.Array
+    fictional: pa.Array
+
+
+def read_units(table: TextTable) -> Units:
+    """Read the nine unit columns every table of the statistics bank has.
+
+    Codes stay as they stand; names lose outer blanks and the years of retired units; the nation is unit ``I``.
+
+    Raises:
+        SchemaProblem: missing columns, unknown levels, codes that lost a leading zero, formulas in names.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    require_columns(
+        table, ("EnhetNivaa", "Nasjonaltkode", "Fylkekode", "Kommunekode", "Organisasjonsnummer", "EnhetNavn")
+    )
+    cols = {name: pc.utf8_trim_whitespace(column) for name, column in table.columns.items() if "." not in name}
+    findings: list[Finding] = []
+
+    def check(column: str, good: pa.Array, code: str, message: str, expected: str, fix: str) -> None:
+        for position in pc.indices_nonzero(pc.invert(pc.fill_null(good, False))).to_pylist()[:SHOWN_PLACES]:
+            findings.append(
+                problem(
+                    code,
+                    message,
+                    table.name,
+                    row=table.rows[position].as_py(),
+                    column=column,
+                    found=cols[column][position].as_py(),
+                    expected=expected,
+                    fix=fix,
+                )
+            )
+
+    encoded = cols["EnhetNivaa"].dictionary_encode()
+    level = pa.array([LEVELS.get(v) for v in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
+    check(
+        "EnhetNivaa",
+        pc.is_valid(level),
+        "unknown-level",
+        "the level of the unit is unknown",
+        "1, 2, 3 or 4",
+        "Compulsory-school tables have these four levels; send one of them.",
+    )
+    check(
+        "Fylkekode",
+        pc.equal(pc.utf8_length(cols["Fylkekode"]), 2),
+        "code-lost-leading-zero",
+        "a county code has two digits",
+        "two digits, such as 03",
+        "A spreadsheet has turned codes into numbers: send the original download.",
+    )
+    check(
+        "Kommunekode",
+        pc.equal(pc.utf8_length(cols["Kommunekode"]), 4),
+        "code-lost-leading-zero",
+        "a municipality code has four digits",
+        "four digits, such as 0301",
+        "A spreadsheet has turned codes into numbers: send the original download.",
+    )
+    check(
+        "EnhetNavn",
+        pc.invert(pc.match_substring_regex(cols["EnhetNavn"], "^[=@]|^[+-].*[(!]")),
+        "formula-in-name",
+        "a name begins like a formula",
+        "a name",
+        "Remove the formula, or send the original download.",
+    )
+    refuse(table.name, findings)
+    is_level = {name: pc.equal(level, name) for name in schema.UNIT_LEVELS}
+    code = pc.case_when(
+        pc.make_struct(is_level["national"], is_level["county"], is_level["municipality"]),
+        cols["Nasjonaltkode"],
+        cols["Fylkekode"],
+        cols["Kommunekode"],
+        cols["Organisasjonsnummer"],
+    )
+    blank = pa.array([""] * len(table), pa.string())
+    nation, county, municipality = (cols.get(n, blank) for n in ("Nasjonalt", "Fylke", "Kommune"))
+    name = pc.case_when(
+        pc.make_struct(is_level["national"], is_level["county"], is_level["municipality"]),
+        nation,
+        county,
+        municipality,
+        cols["EnhetNavn"],
+    )
+    name = pc.if_else(pc.equal(name, ""), cols["EnhetNavn"], name)
+    retired = pc.replace_substring_regex(name, r" \(\d{4} - \d{4}\)$", "")
+    return Units(
+        level,
+        code,
+        pc.if_else(is_level["school"], name, retired),
+        cols["Fylkekode"],
+        cols["Kommunekode"],
+        pc.match_substring(nation, FICTIONAL_SIGN),
+    )
+
+
+def refuse_duplicates(table: TextTable, units: Units, extra: Iterable[pa.Array] = ()) -> None:
+    """Raise when the same unit stands on two rows with the same codes."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    more = {f"k{i}": column for i, column in enumerate(extra)}
+    keyed = pa.table({"level": units.level, "code": units.code, "m": units.municipality, **more, "row": table.rows})
+    keys = [name for name in keyed.column_names if name != "row"]
+    groups = keyed.group_by(keys, use_threads=False).aggregate([("row", "count"), ("row", "max"), ("row", "min")])
+    twice = groups.filter(pc.greater(groups["row_count"], 1)).sort_by("row_max").to_pylist()
+    refuse(
+        table.name,
+        [
+            problem(
+                "duplicated-row",
+                "the unit stands on more than one row",
+                table.name,
+                row=g["row_max"],
+                column="Organisasjonsnummer",
+                found=g["code"],
+                expected=f"once, on line {g['row_min']}",
+                count=g["row_count"] - 1,
+                fix="Remove the repeated rows, or download the file again.",
+            )
+            for g in twice
+        ],
+    )
+
+
+def constant(value: object, length: int, kind: pa.DataType) -> pa.Array:
+    """``length`` times the same value."""
+    import pyarrow as pa
+
+    return pa.repeat(pa.scalar(value, kind), length)

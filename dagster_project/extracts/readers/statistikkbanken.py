@@ -1,0 +1,303 @@
+"""The CSV download of Udir's statistics bank: wide, one column per combination, headers of dot-joined levels.
+
+``2024-25.Lesing.5. årstrinn.Alle eierformer.Alle kjønn.Skalapoeng``: the separator stands inside "5. årstrinn" too,
+but a level never begins with a blank, so a piece that does belongs to the one before it.
+
+States. ``*`` is suppressed. A blank in the column of all ownerships means that nobody took the test (blank, blank, 0
+until 2024-25, three blanks since). In a column of one ownership it means that the unit has no such schools: no row.
+Grade points stand with several years side by side, so a blank there is a year without figures: absent, and no row
+where the unit has another row with figures that year (a school whose municipality changed its code).
+The label of the column with the share on mastery level 1 has not been seen in an original; the likely ones are read.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dagster_project import schema
+from dagster_project.diagnostics import Finding
+from dagster_project.extracts.cells import (
+    OWNERSHIP,
+    SEX,
+    ExtractTable,
+    Units,
+    bad_cells,
+    constant,
+    problem,
+    read_units,
+    refuse,
+    refuse_duplicates,
+)
+from dagster_project.extracts.numbers import SUPPRESSED, parse_column, parse_count, parse_number
+from dagster_project.extracts.tables import TextTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+UNIT_COLUMNS = (
+    "EnhetNivaa", "Nasjonaltkode", "Fylkekode", "Kommunekode", "Organisasjonsnummer",
+    "Nasjonalt", "Fylke", "Kommune", "EnhetNavn",
+)  # fmt: skip
+SUBJECTS = {"Lesing": "reading", "Regning": "numeracy", "Engelsk": "english"}
+VALUE, COUNT, UNCERTAINTY, LEVEL_1, OTHER = "value", "n_pupils", "uncertainty", "level_1", "other"
+MEASURES = {
+    "Skalapoeng": VALUE,
+    "Grunnskolepoeng": VALUE,
+    "Usikkerhet": UNCERTAINTY,
+    "Antall elever deltatt": COUNT,
+    "Antall elever": COUNT,
+    "Mestringsnivå 1": LEVEL_1,
+    "Andel mestringsnivå 1": LEVEL_1,
+    "Andel på mestringsnivå 1": LEVEL_1,
+    "Andel elever på mestringsnivå 1": LEVEL_1,
+    "Mestringsnivå 1 (andel)": LEVEL_1,
+    "Mestringsnivå 1 (prosent)": LEVEL_1,
+}
+OTHER_LEVEL = re.compile(r"mestringsnivå [2-5]", re.IGNORECASE)
+YEAR = re.compile(r"\b(\d{4})[-–](\d{2})\b")
+GRADE = re.compile(r"^(\d{1,2})\. (?:års)?trinn$")
+ALL_GRADES = {"Alle trinn", "Grunnskole"}
+BREAK = "Brudd"
+
+
+@dataclass(frozen=True)
+class Group:
+    """What a set of measure columns is about."""
+
+    school_year: str
+    subject: str | None
+    grade: int | None
+    ownership: str
+    sex: str
+    provisional: bool
+
+
+@dataclass(frozen=True)
+class Column:
+    """One value column of the file: its header, its group, its measure, and whether the series breaks there."""
+
+    header: str
+    group: Group
+    measure: str
+    broken: bool
+
+
+def split_levels(header: str) -> list[str]:
+    """The levels of a dotted header. A piece that begins with a blank continues the one before it."""
+    pieces: list[str] = []
+    for piece in header.split("."):
+        if piece.startswith(" ") and pieces:
+            pieces[-1] += "." + piece
+        else:
+            pieces.append(piece)
+    return [piece.strip() for piece in pieces]
+
+
+def parse_header(header: str) -> Column | str:
+    """The column a header describes, or the level in it that nobody knows."""
+    year = subject = grade = measure = None
+    ownership = sex = "all"
+    provisional = broken = False
+    for level in split_levels(header):
+        if match := YEAR.search(level):
+            year = f"{match[1]}-{match[2]}"
+            provisional = provisional or "foreløpig" in level.lower()
+        elif level.lower().startswith("foreløpig"):
+            provisional = True
+        elif level in SUBJECTS:
+            subject = SUBJECTS[level]
+        elif match := GRADE.match(level):
+            grade = int(match[1])
+        elif level in OWNERSHIP:
+            ownership = OWNERSHIP[level]
+        elif level in SEX:
+            sex = SEX[level]
+        elif level in MEASURES:
+            measure = MEASURES[level]
+        elif OTHER_LEVEL.search(level):
+            measure = OTHER
+        elif level == BREAK:
+            broken = True
+        elif level not in ALL_GRADES:
+            return level
+    if year is None:
+        return "a school year"
+    if measure is None:
+        return "a measure"
+    return Column(header, Group(year, subject, grade, ownership, sex, provisional), measure, broken)
+
+
+def looks_like(header: tuple[str, ...]) -> bool:
+    """Whether a header is one of this format: the unit columns, and value columns of dotted levels."""
+    return "EnhetNivaa" in header and any(YEAR.search(name.split(".")[0]) for name in header if "." in name)
+
+
+def _columns(table: TextTable) -> list[Column]:
+    findings: list[Finding] = []
+    columns = []
+    for header in table.header:
+        if "." not in header:
+            continue
+        parsed = parse_header(header)
+        if isinstance(parsed, str):
+            findings.append(
+                problem(
+                    "unknown-header-level",
+                    "a level of the header is not known",
+                    table.name,
+                    row=int(table.rows[0].as_py()) - 1,
+                    column=header,
+                    found=parsed,
+                    expected="school year, subject, grade, ownership, sex and a measure such as Skalapoeng",
+                    fix="Choose the measures this product knows, or report the new label.",
+                )
+            )
+        else:
+            columns.append(parsed)
+    refuse(table.name, findings)
+    return columns
+
+
+def _dataset(table: TextTable, columns: list[Column]) -> str:
+    measures = {split_levels(c.header.removesuffix("." + BREAK))[-1] for c in columns}
+    if "Grunnskolepoeng" in measures:
+        return schema.GRADE_POINTS
+    if any(c.group.subject for c in columns):
+        return schema.NATIONAL_TESTS
+    finding = problem(
+        "no-known-indicator",
+        "no column of the file holds an indicator of the scheme",
+        table.name,
+        found=", ".join(sorted(measures)),
+        expected="national tests or lower secondary grade points",
+        fix="Download the national tests, grade points or Pupil Survey tables.",
+    )
+    refuse(table.name, [finding])
+    raise AssertionError("unreachable")
+
+
+def _states(raw: pa.Array, values: pa.Array, dataset: str, ownership: str) -> pa.Array:
+    import pyarrow.compute as pc
+
+    blank = "absent" if dataset == schema.GRADE_POINTS or ownership != "all" else "no_participants"
+    hidden = pc.equal(pc.utf8_trim_whitespace(raw), SUPPRESSED)
+    return pc.if_else(hidden, "suppressed", pc.if_else(pc.is_valid(values), "observed", blank))
+
+
+def _rows(
+    table: TextTable, units: Units, sha256: str, dataset: str, indicator: str, value: Column,
+    count: Column | None, uncertainty: Column | None, findings: list[Finding],
+) -> pa.Table:  # fmt: skip
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    number, small = pa.decimal128(18, 4), len(table)
+    raw = table.columns[value.header]
+    values, bad = parse_column(raw, parse_number, number)
+    findings += bad_cells(table, value.header, bad, "a number such as 48,5, *, or blank")
+    pupils = constant(None, small, pa.int64())
+    if count is not None:
+        pupils, bad = parse_column(table.columns[count.header], parse_count, pa.int64())
+        findings += bad_cells(table, count.header, bad, "a whole number such as 1 234, *, or blank")
+    margin = constant(None, small, number)
+    if uncertainty is not None:
+        margin, bad = parse_column(table.columns[uncertainty.header], parse_number, number)
+        findings += bad_cells(table, uncertainty.header, bad, "a number such as 0,8, *, or blank")
+    group = value.group
+    text = pa.string()
+    grade = group.grade if group.grade is not None else 10
+    state = _states(raw, values, dataset, group.ownership)
+    rows = pa.table(
+        {
+            "dataset": constant(dataset, small, text),
+            "school_year": constant(group.school_year, small, text),
+            "unit_level": units.level,
+            "unit_code": units.code,
+            "unit_name": units.name,
+            "county_code": units.county,
+            "municipality_code": units.municipality,
+            "grade": constant(grade, small, pa.int32()),
+            "indicator": constant(indicator, small, text),
+            "ownership": constant(group.ownership, small, text),
+            "sex": constant(group.sex, small, text),
+            "value": values,
+            "n_pupils": pc.if_else(pc.equal(state, "observed"), pupils, pa.scalar(None, pa.int64())),
+            "uncertainty": margin,
+            "state": state,
+            "raw_value": raw,
+            "source_sha256": constant(sha256, small, text),
+            "source_row": table.rows,
+            "source_column": constant(value.header, small, text),
+            "fictional": units.fictional,
+            "provisional": constant(group.provisional, small, pa.bool_()),
+            "break_in_series": constant(value.broken, small, pa.bool_()),
+        },
+        schema=schema.extract_schema(),
+    )
+    if group.ownership != "all" or group.sex != "all":
+        return rows.filter(pc.not_equal(state, "absent"))
+    if dataset == schema.GRADE_POINTS:
+        shown = pc.filter(units.code, pc.not_equal(state, "absent"))
+        elsewhere = pc.and_(pc.equal(state, "absent"), pc.is_in(units.code, value_set=shown.unique()))
+        return _once(rows.filter(pc.invert(elsewhere)))
+    return rows
+
+
+def _once(rows: pa.Table) -> pa.Table:
+    """Of several absent rows of one unit keep the last."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    numbered = pa.table({"code": rows["unit_code"], "level": rows["unit_level"], "at": pa.array(range(rows.num_rows))})
+    absent = numbered.filter(pc.equal(rows["state"], "absent"))
+    keep = absent.group_by(["level", "code"], use_threads=False).aggregate([("at", "max")])["at_max"]
+    present = numbered.filter(pc.not_equal(rows["state"], "absent"))["at"]
+    return rows.take(pa.array(sorted([*present.to_pylist(), *keep.to_pylist()]), pa.int64()))
+
+
+def read(table: TextTable, sha256: str) -> list[ExtractTable]:
+    """Read one download.
+
+    Raises:
+        SchemaProblem: with every cell, column or row that is not as the format says.
+    """
+    import pyarrow as pa
+
+    units = read_units(table)
+    columns = _columns(table)
+    dataset = _dataset(table, columns)
+    refuse_duplicates(table, units)
+    by_group: dict[Group, dict[str, Column]] = {}
+    for column in columns:
+        by_group.setdefault(column.group, {}).setdefault(column.measure, column)
+    findings: list[Finding] = []
+    parts = []
+    for group, measures in by_group.items():
+        if VALUE in measures:
+            indicator = "grade_points" if dataset == schema.GRADE_POINTS else f"{group.subject}_scale_score"
+            parts.append(
+                _rows(table, units, sha256, dataset, indicator, measures[VALUE], measures.get(COUNT),
+                      measures.get(UNCERTAINTY), findings)
+            )  # fmt: skip
+        if LEVEL_1 in measures and group.subject in ("reading", "numeracy"):
+            parts.append(
+                _rows(table, units, sha256, dataset, f"{group.subject}_level_1", measures[LEVEL_1],
+                      measures.get(COUNT), None, findings)
+            )  # fmt: skip
+    refuse(table.name, findings)
+    if not parts:
+        refuse(
+            table.name,
+            [
+                problem(
+                    "no-value-column",
+                    "the file has counts but no value column",
+                    table.name,
+                    expected="Skalapoeng, Grunnskolepoeng or Mestringsnivå 1",
+                    fix="Choose the measure in the statistics bank and download again.",
+                )
+            ],
+        )
+    return [ExtractTable(dataset, pa.concat_tables(parts), table.header)]
