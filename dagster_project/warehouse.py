@@ -1,22 +1,13 @@
-"""The dbt step as a room that knows no Dagster: prepare a home for it, run it in this process, close the warehouse.
-
-Only this step opens the warehouse file. It is closed again before the function returns, so that later steps of the
-same process may read whatever they like.
-"""
+"""What dbt finds when it looks at a home: folders, empty typed files for datasets without data, the environment."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from dagster_project import schema
-from dagster_project.diagnostics import PipelineProblem
 from dagster_project.settings import HOME_VARIABLE, Settings
-
-if TYPE_CHECKING:
-    from dbt.cli.main import dbtRunnerResult
 
 EMPTY_FOLDER = "empty"
 
@@ -58,26 +49,3 @@ def dbt_environment(settings: Settings) -> Iterator[dict[str, str]]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def run_dbt(settings: Settings, arguments: Sequence[str]) -> dbtRunnerResult:
-    """Run one dbt command in this process, for example ``["build"]``, and release the warehouse file.
-
-    Raises:
-        PipelineProblem: a model, test or contract failed; the message lists each with its own words.
-    """
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.cli.main import dbtRunner
-
-    prepare_home(settings)
-    project = str(settings.dbt_project)
-    with dbt_environment(settings):
-        try:
-            result = dbtRunner().invoke(
-                [*arguments, "--project-dir", project, "--profiles-dir", project, "--no-use-colors"]
-            )
-        finally:
-            DuckDBConnectionManager.close_all_connections()
-    if not result.success:
-        raise PipelineProblem(f"dbt {arguments[0]} failed", ()) from result.exception
-    return result

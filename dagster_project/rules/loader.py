@@ -125,9 +125,7 @@ def _from_pydantic(error: ValidationError, model: type[BaseModel], lines: _Lines
             close = get_close_matches(str(path[-1]), _fields(model, path[:-1]), n=1)
             fix = f"Did you mean {close[0]}?" if close else "Remove it."
             findings.append(
-                _finding(
-                    "unknown-key", f"{name} is not a key here", file, place, found=str(path[-1]), fix=fix
-                )
+                _finding("unknown-key", f"{name} is not a key here", file, place, found=str(path[-1]), fix=fix)
             )
         elif detail["type"] == "missing":
             what = "missing-source" if path[-1] == "source" else "missing-key"
@@ -136,15 +134,11 @@ def _from_pydantic(error: ValidationError, model: type[BaseModel], lines: _Lines
             findings.append(_finding(what, message, file, place, expected=str(path[-1]), fix=fix))
         else:
             message = f"{name}: {detail['msg'].removeprefix('Value error, ')}"
-            findings.append(
-                _finding("invalid-value", message, file, place, found=found, fix="Correct the value.")
-            )
+            findings.append(_finding("invalid-value", message, file, place, found=found, fix="Correct the value."))
     return findings
 
 
-def _read(
-    path: Path, model: type[Model], settings: Settings, findings: list[Finding]
-) -> tuple[Model | None, _Lines]:
+def _read(path: Path, model: type[Model], settings: Settings, findings: list[Finding]) -> tuple[Model | None, _Lines]:
     file = _short(path, settings)
     try:
         text = path.read_text(encoding="utf-8")
@@ -154,25 +148,19 @@ def _read(
         findings.append(_finding("missing-file", f"{file} is missing", file, (1, 1), fix="Put it back."))
         return None, _Lines(None)
     except UnicodeDecodeError:
-        findings.append(
-            _finding("wrong-encoding", f"{file} is not UTF-8", file, (1, 1), fix="Save it as UTF-8.")
-        )
+        findings.append(_finding("wrong-encoding", f"{file} is not UTF-8", file, (1, 1), fix="Save it as UTF-8."))
         return None, _Lines(None)
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = getattr(error, "problem", None) or str(error)
-        findings.append(
-            _finding("invalid-yaml", f"{file} is not valid YAML: {what}", file, place, fix="Correct it.")
-        )
+        findings.append(_finding("invalid-yaml", f"{file} is not valid YAML: {what}", file, place, fix="Correct it."))
         return None, _Lines(None)
     lines = _Lines(root)
     for repeated, mark in lines.repeated:
         name = ".".join(str(p) for p in repeated)
         place = (mark.line + 1, mark.column + 1)
-        findings.append(
-            _finding("repeated-key", f"{name} stands twice", file, place, fix="Keep one of them.")
-        )
+        findings.append(_finding("repeated-key", f"{name} stands twice", file, place, fix="Keep one of them."))
     if lines.repeated:
         return None, lines
     try:
@@ -204,9 +192,7 @@ def load_rules(settings: Settings) -> RuleBook:
         rule_sets[rule_set.rule_set] = rule_set
         hashes[rule_set.rule_set] = hashlib.sha256(path.read_bytes()).hexdigest()
     rounds, lines = _read(settings.rounds, Rounds, settings, findings)
-    exceptions, exception_lines = _read(
-        settings.registers / "exceptions.yaml", Exceptions, settings, findings
-    )
+    exceptions, exception_lines = _read(settings.registers / "exceptions.yaml", Exceptions, settings, findings)
     governors, _ = _read(settings.registers / "county_governors.yaml", Governors, settings, findings)
     known_files = {path.stem for path in settings.rules.glob("*.yaml")}
     seen: set[str] = set()
@@ -217,9 +203,7 @@ def load_rules(settings: Settings) -> RuleBook:
             fix = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(sorted(known_files))}."
             place = lines.find(("rounds", position, "rule_set"))
             message = f"round {round_.id} names a rule set that does not exist"
-            findings.append(
-                _finding("unknown-rule-set", message, file, place, found=round_.rule_set, fix=fix)
-            )
+            findings.append(_finding("unknown-rule-set", message, file, place, found=round_.rule_set, fix=fix))
         if round_.id in seen:
             place = lines.find(("rounds", position, "id"))
             findings.append(

@@ -91,9 +91,7 @@ class Limit(Sourced):
             "mean_sd": {"k", "base_year"},
         }[self.method]
         given = {
-            name
-            for name in ("value", "values", "percentile", "k", "base_year")
-            if getattr(self, name) is not None
+            name for name in ("value", "values", "percentile", "k", "base_year") if getattr(self, name) is not None
         }
         if missing := wanted - given:
             raise ValueError(f"method {self.method} needs {' and '.join(sorted(missing))}")
@@ -164,9 +162,7 @@ class Points(Strict):
     @model_validator(mode="after")
     def _order(self) -> Points:
         if self.national.value > self.absolute.value:
-            raise ValueError(
-                "worse than the national limit cannot cost more than worse than the absolute limit"
-            )
+            raise ValueError("worse than the national limit cannot cost more than worse than the absolute limit")
         return self
 
 
@@ -255,9 +251,7 @@ class RuleSet(Strict):
             raise ValueError(f"indicator {repeated[0]} stands twice")
         for indicator in self.indicators:
             if indicator.dataset not in self.window.lag:
-                raise ValueError(
-                    f"window.lag says nothing of {indicator.dataset}, which {indicator.name} needs"
-                )
+                raise ValueError(f"window.lag says nothing of {indicator.dataset}, which {indicator.name} needs")
             by_grade = indicator.national.values or indicator.absolute.values
             if self.window.grades.value == "pooled" and by_grade is not None:
                 raise ValueError(f"{indicator.name} has limits by grade, but grades are pooled")

@@ -1,0 +1,1 @@
+"""Thin Dagster assets, a file per stage of the flow. They call the rooms that know no Dagster and hold no logic."""

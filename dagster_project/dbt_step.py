@@ -1,0 +1,306 @@
+"""dbt inside this process: prepare the manifest once, run it many times, hand back plain results.
+
+Why not a dbt subprocess for each run: starting one costs more than the whole computation, and parsing the project
+again costs as much once more. So ``prepare`` compiles the project against a placeholder home and keeps what dbt
+parsed; ``build`` loads that, puts the real home where the placeholder stood, and lets dbt build. Whoever changes a
+file under ``dbt/`` prepares anew (``make manifest``); a stale manifest is refused, never used silently.
+
+Only this module opens the warehouse, through dbt, and it lets go of it before it returns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from dagster_project.diagnostics import Finding, PipelineProblem, Severity
+from dagster_project.settings import Settings
+from dagster_project.warehouse import dbt_environment, prepare_home
+
+SOURCE_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".py", ".md"}
+PREPARED = "prepared.json"
+PLACEHOLDER = "placeholder_home"
+FAILED_STATUSES = {"error", "fail", "runtime error"}
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What dbt says about one model or test. ``status`` is success, pass, warn, fail, error or skipped."""
+
+    unique_id: str
+    name: str
+    kind: str
+    status: str
+    seconds: float
+    failures: int
+    message: str
+    compiled_code: str
+    description: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.status in FAILED_STATUSES
+
+
+@dataclass(frozen=True)
+class DbtOutcome:
+    """All node results of one dbt command, and the findings of those that failed or warned."""
+
+    results: tuple[NodeResult, ...]
+    findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def success(self) -> bool:
+        return not any(r.failed for r in self.results)
+
+
+def source_files(settings: Settings) -> list[Path]:
+    """Every file of the dbt project that the manifest depends on, in a stable order."""
+    root = settings.dbt_project
+    skipped = {"target", "logs", "dbt_packages"}
+    return sorted(
+        path
+        for path in root.rglob("*")
+        if path.suffix in SOURCE_SUFFIXES
+        and not skipped.intersection(path.relative_to(root).parts)
+        and not path.name.startswith(".")
+    )
+
+
+def source_digest(settings: Settings) -> str:
+    """One hash over the dbt project and the versions that parse it."""
+    digest = hashlib.sha256()
+    for package in ("dbt-core", "dbt-duckdb"):
+        digest.update(f"{package}={version(package)}\n".encode())
+    # The placeholder is an absolute path inside the manifest, so a moved checkout must be prepared again.
+    digest.update(f"{_placeholder(settings)}\n".encode())
+    for path in source_files(settings):
+        digest.update(str(path.relative_to(settings.dbt_project)).encode())
+        digest.update(b"\0")
+        digest.update(path.read_bytes())
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def is_prepared(settings: Settings) -> bool:
+    """True when the manifest stands and was made from the dbt files as they are now."""
+    try:
+        stamp = json.loads((_target(settings) / PREPARED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return settings.dbt_manifest.exists() and stamp.get("digest") == source_digest(settings)
+
+
+def prepare(settings: Settings, *, force: bool = False) -> bool:
+    """Compile the dbt project into ``dbt/target`` and work out the column lineage; tell whether there was need to.
+
+    Raises ``PipelineProblem`` when dbt cannot compile the project.
+    """
+    from dagster_project import lineage
+
+    if not force and is_prepared(settings):
+        return False
+    target = _target(settings)
+    home = _placeholder(settings)
+    (home / "warehouse").mkdir(parents=True, exist_ok=True)
+    (target / PREPARED).unlink(missing_ok=True)
+    digest = source_digest(settings)
+    with dbt_environment(Settings(home=home)):
+        outcome = _invoke(settings, ["compile"], target_path=target)
+    if not outcome.success:
+        raise PipelineProblem("dbt cannot compile the project under dbt/", outcome.findings)
+    manifest = json.loads(settings.dbt_manifest.read_text(encoding="utf-8"))
+    lineage.write(settings, lineage.from_manifest(manifest))
+    (target / PREPARED).write_text(json.dumps({"digest": digest}) + "\n", encoding="utf-8")
+    load_manifest.cache_clear()
+    return True
+
+
+def require_prepared(settings: Settings) -> None:
+    """Raise ``PipelineProblem`` with the way out when the manifest is missing or older than the dbt files."""
+    if is_prepared(settings):
+        return
+    what = "is older than the files under dbt/" if settings.dbt_manifest.exists() else "is missing"
+    raise PipelineProblem(
+        f"the dbt manifest {what}",
+        [
+            Finding(
+                code="dbt-manifest-not-ready",
+                severity=Severity.FAIL,
+                message=f"dbt/target/manifest.json {what}",
+                file="dbt/target/manifest.json",
+                expected="a manifest made from the dbt files as they stand",
+                fix="make manifest",
+            )
+        ],
+    )
+
+
+@lru_cache(maxsize=2)
+def load_manifest(settings: Settings) -> dict[str, Any]:
+    """The manifest as plain JSON, for definitions. Raises ``PipelineProblem`` when it is not ready."""
+    require_prepared(settings)
+    loaded: dict[str, Any] = json.loads(settings.dbt_manifest.read_text(encoding="utf-8"))
+    return loaded
+
+
+def build(
+    settings: Settings,
+    *,
+    select: Sequence[str] = (),
+    on_node: Callable[[str, str], None] | None = None,
+) -> DbtOutcome:
+    """Build and test the models (all, or those ``select`` names) for ``settings.home``.
+
+    ``on_node`` is called with the name and status of each node as it finishes. The outcome may hold failures: the
+    caller decides what they stop. Raises ``PipelineProblem`` only when dbt could not run at all.
+    """
+    require_prepared(settings)
+    prepare_home(settings)
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
+    if select:
+        arguments += ["--select", *select]
+    with dbt_environment(settings):
+        return _invoke(
+            settings,
+            arguments,
+            target_path=settings.warehouse.parent / "dbt",
+            manifest=_parsed_manifest(settings),
+            on_node=on_node,
+        )
+
+
+def warm() -> None:
+    """Import what ``build`` needs. For a thread that has time while another waits."""
+    import dbt.adapters.duckdb
+    import dbt.cli.main  # noqa: F401
+
+
+def _target(settings: Settings) -> Path:
+    return settings.dbt_project / "target"
+
+
+def _placeholder(settings: Settings) -> Path:
+    return _target(settings) / PLACEHOLDER
+
+
+def _parsed_manifest(settings: Settings) -> Any:
+    """What dbt parsed in ``prepare``, with the placeholder home replaced by the real one.
+
+    The JSON manifest leaves out the arguments of generic tests, so dbt's own binary form is read. Only sources carry
+    the home: a model asks for it when it runs.
+    """
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumuro_decoder
+
+    packed = (_target(settings) / "partial_parse.msgpack").read_bytes()
+    manifest = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder)
+    placeholder, home = str(_placeholder(settings)), str(settings.home)
+    for source in manifest.sources.values():
+        extra = source.config._extra
+        for key, value in extra.items():
+            if isinstance(value, str):
+                extra[key] = value.replace(placeholder, home)
+        if source.relation_name:
+            source.relation_name = source.relation_name.replace(placeholder, home)
+    return manifest
+
+
+def _invoke(
+    settings: Settings,
+    arguments: Sequence[str],
+    *,
+    target_path: Path,
+    manifest: Any = None,
+    on_node: Callable[[str, str], None] | None = None,
+) -> DbtOutcome:
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    def relay(event: Any) -> None:
+        if on_node is not None and event.info.name == "NodeFinished":
+            node = event.data.node_info
+            on_node(node.node_name, node.node_status)
+
+    project = str(settings.dbt_project)
+    command = [
+        *arguments,
+        "--project-dir", project,
+        "--profiles-dir", project,
+        "--target-path", str(target_path),
+        "--log-level", "none",
+        "--log-level-file", "none",
+    ]  # fmt: skip
+    try:
+        answer = dbtRunner(manifest=manifest, callbacks=[relay]).invoke(command)
+    finally:
+        # An open connection would keep the warehouse locked for as long as this process lives.
+        DuckDBConnectionManager.close_all_connections()
+    if answer.exception is not None:
+        raise PipelineProblem(
+            f"dbt {arguments[0]} stopped: {answer.exception}",
+            [
+                Finding(
+                    code="dbt-stopped",
+                    severity=Severity.FAIL,
+                    message=str(answer.exception).strip(),
+                    file="dbt/",
+                    fix="mend the named file under dbt/ and run `make manifest`",
+                )
+            ],
+        )
+    results = tuple(_node_result(r) for r in getattr(answer.result, "results", ()))
+    return DbtOutcome(results, tuple(_findings(results)))
+
+
+def _node_result(raw: Any) -> NodeResult:
+    node = raw.node
+    return NodeResult(
+        unique_id=node.unique_id,
+        name=node.name,
+        kind=str(node.resource_type),
+        status=str(raw.status),
+        seconds=float(raw.execution_time or 0.0),
+        failures=int(raw.failures or 0),
+        message=str(raw.message or ""),
+        compiled_code=getattr(node, "compiled_code", None) or "",
+        description=getattr(node, "description", "") or "",
+    )
+
+
+def _findings(results: Iterable[NodeResult]) -> Iterator[Finding]:
+    for result in results:
+        if result.failed or result.status == "warn":
+            yield Finding(
+                code=f"dbt-{result.kind}-{'failed' if result.failed else 'warned'}",
+                severity=Severity.FAIL if result.failed else Severity.WARN,
+                message=f"{result.name}: {result.description or result.message}",
+                stage="dbt",
+                found=result.message,
+                expected="no failing row" if result.kind == "test" else "the model builds",
+                count=max(result.failures, 1),
+            )
+
+
+def main() -> int:
+    """``python -m dagster_project.dbt_step``: prepare the manifest if the dbt files changed."""
+    from dagster_project.settings import load_settings
+
+    try:
+        done = prepare(load_settings(), force="--force" in sys.argv[1:])
+    except PipelineProblem as problem:
+        print(problem.as_text(), file=sys.stderr)
+        return problem.exit_code
+    print("dbt manifest made" if done else "dbt manifest is up to date")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,225 @@
+"""The small pandas tables the expectations look at, worked out from the rows of a file with DuckDB.
+
+``cells``   the rows themselves with one yes-or-no column per rule on a single cell
+``units``   per unit that has parts: pupils behind it less pupils behind its visible parts
+``slices``  per indicator and grade: how it compares with its own schools, last year, and the extract in force
+``file``    one row about the file as a whole
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from dagster_project import schema
+from dagster_project.extracts.merge import read_partition
+from dagster_project.settings import Settings
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+    import pyarrow as pa
+
+FIRST_SCHOOL_YEAR = 2006
+MODULUS_11_WEIGHTS = (3, 2, 7, 6, 5, 4, 3, 2)
+
+
+def valid_organisation_number(code: str) -> bool:
+    """Whether nine digits carry their own check digit (modulus 11, weights 3 2 7 6 5 4 3 2)."""
+    if len(code) != 9 or not code.isdigit():
+        return False
+    control = 11 - sum(int(d) * w for d, w in zip(code, MODULUS_11_WEIGHTS, strict=False)) % 11
+    return (0 if control == 11 else control) == int(code[8])
+
+
+def _codes(column: pa.ChunkedArray) -> pa.Table:
+    """Distinct codes with whether each is a valid organisation number. Codes of other registers pass as they are."""
+    import pyarrow as pa
+
+    codes = column.unique().to_pylist()
+    own = ("U", "navn:")
+    return pa.table({"code": codes, "valid": [c.startswith(own) or valid_organisation_number(c) for c in codes]})
+
+
+def _indicators() -> pa.Table:
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(
+        [
+            {"indicator": name, "low": f.scale_min, "high": f.scale_max, "grade": grade}
+            for name, f in schema.INDICATORS.items()
+            for grade in f.grades
+        ]
+    )
+
+
+def _connect(settings: Settings, rows: pa.Table) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    connection = duckdb.connect()
+    connection.register("new_rows", rows)
+    return connection
+
+
+def _known_municipalities(connection: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
+    """Register ``known`` (start year, code) from the municipality lists; False when there is none yet."""
+    versions = read_partition(settings, schema.MUNICIPALITY_VERSIONS, None)
+    if versions is None:
+        return False
+    connection.register("versions", versions)
+    # A file of a school year may use the codes in force when the year began or any that came before it was published.
+    connection.execute(
+        """
+        create temp table known as
+        with years as (select distinct fictional, cast(substr(school_year, 1, 4) as int) as start from new_rows),
+        lists as (select distinct fictional, valid_from from versions),
+        used as (
+            select y.fictional, y.start, l.valid_from
+            from years y join lists l on y.fictional = l.fictional
+            where l.valid_from between make_date(y.start, 7, 1) and make_date(y.start + 2, 1, 1)
+               or l.valid_from = (
+                   select max(o.valid_from) from lists o
+                   where o.fictional = y.fictional and o.valid_from <= make_date(y.start, 7, 1))
+        )
+        select distinct u.fictional, u.start, v.code
+        from used u join versions v on u.fictional = v.fictional and u.valid_from = v.valid_from
+        """
+    )
+    return True
+
+
+def pseudo_codes(settings: Settings) -> list[str]:
+    """Codes that stand among municipalities without being any, from the register of exceptions."""
+    from dagster_project.rules import load_rules
+
+    rows = load_rules(settings).exceptions.exceptions
+    return [row.unit_code for row in rows if row.kind == "pseudo_unit" and row.unit_level == "municipality"]
+
+
+def cells(settings: Settings, rows: pa.Table, now: dt.datetime) -> pd.DataFrame:
+    """One row per cell: its place, its key and the yes-or-no columns the suites name."""
+    import pyarrow as pa
+
+    with _connect(settings, rows) as connection:
+        connection.register("codes", _codes(rows["unit_code"]))
+        connection.register("indicators", _indicators())
+        connection.register("pseudo", pa.table({"code": [*pseudo_codes(settings), "0000", ""]}))
+        lists = _known_municipalities(connection, settings)
+        known = (
+            "(r.municipality_code in (select code from pseudo) or r.fictional not in (select fictional from known)"
+            " or (r.fictional, cast(substr(r.school_year, 1, 4) as int), r.municipality_code) in"
+            " (select (fictional, start, code) from known))"
+        )
+        return connection.execute(
+            f"""
+            select r.source_row, r.source_column, r.raw_value, r.school_year, r.unit_level, r.unit_code, r.unit_name,
+                r.municipality_code, r.grade, r.indicator, r.ownership, r.sex,
+                cast(substr(r.school_year, 1, 4) as int) between {FIRST_SCHOOL_YEAR} and {now.year} as year_plausible,
+                i.indicator is not null as grade_known,
+                r.value is null or i.low is null or r.value between i.low and i.high as within_scale,
+                r.unit_level <> 'school' or c.valid as unit_code_valid,
+                {known if lists else "true"} as municipality_known
+            from new_rows r
+            left join codes c on r.unit_code = c.code
+            left join indicators i on r.indicator = i.indicator and r.grade = i.grade
+            """
+        ).df()
+
+
+def units(settings: Settings, rows: pa.Table) -> pd.DataFrame:
+    """Units that have parts: ``pupils_missing`` is the pupils behind the whole less those behind its visible parts."""
+    with _connect(settings, rows) as connection:
+        return connection.execute(
+            """
+            with n as (select * from new_rows where n_pupils is not null),
+            by_sex as (
+                select w.source_row, w.source_column, w.raw_value, w.unit_code, w.indicator, w.grade, w.school_year,
+                    any_value(w.n_pupils) - sum(p.n_pupils) as pupils_missing
+                from n w join n p using
+                    (school_year, unit_level, unit_code, municipality_code, grade, indicator, ownership)
+                where w.sex = 'all' and p.sex <> 'all' group by all
+            ),
+            by_level as (
+                select w.source_row, w.source_column, w.raw_value, w.unit_code, w.indicator, w.grade, w.school_year,
+                    any_value(w.n_pupils) - sum(p.n_pupils) as pupils_missing
+                from n w join n p using (school_year, grade, indicator, ownership, sex)
+                where (w.unit_level = 'municipality' and p.unit_level = 'school'
+                        and w.unit_code = p.municipality_code)
+                   or (w.unit_level = 'national' and p.unit_level = 'municipality')
+                group by all
+            )
+            select * from by_sex union all select * from by_level
+            """
+        ).df()
+
+
+def slices(settings: Settings, rows: pa.Table) -> pd.DataFrame:
+    """One row per school year, indicator and grade (all ownerships, both sexes), with its comparisons.
+
+    Differences of values are in standard deviations between the visible schools, so that one limit fits every scale.
+    A comparison that has nothing to compare with is null.
+    """
+    import pyarrow as pa
+
+    dataset = rows["dataset"][0].as_py()
+    years = rows["school_year"].unique().to_pylist()
+    with _connect(settings, rows) as connection:
+        empty = schema.extract_schema().empty_table()
+        for label, shift in (("current", 0), ("previous", 1)):
+            wanted = [schema.school_year_label(schema.start_year(y) - shift) for y in years]
+            parts = [p for y in wanted if (p := read_partition(settings, dataset, y)) is not None]
+            connection.register(label, pa.concat_tables([empty, *(p.cast(empty.schema) for p in parts)]))
+        per_slice = """
+            select school_year, fictional, indicator, grade,
+                any_value(value) filter (unit_level = 'national') as national_value,
+                sum(cast(value * n_pupils as double)) filter (unit_level = 'school')
+                    / nullif(sum(n_pupils) filter (unit_level = 'school' and value is not null), 0) as school_mean,
+                stddev_samp(cast(value as double)) filter (unit_level = 'school') as school_sd,
+                count(*) filter (unit_level = 'school') as schools,
+                count(*) filter (unit_level = 'school' and state = 'suppressed')
+                    / nullif(count(*) filter (unit_level = 'school' and state in ('observed', 'suppressed')), 0)
+                    as suppressed_share
+            from {source} where ownership = 'all' and sex = 'all' group by all"""
+        return connection.execute(
+            f"""
+            with fresh as ({per_slice.format(source="new_rows")}),
+            earlier as ({per_slice.format(source="previous")}),
+            vanishing as (
+                select o.school_year, o.fictional, o.indicator, o.grade,
+                    count(*) filter (n.unit_code is null) / count(*) as vanishing_share
+                from current o
+                left join new_rows n using
+                    (school_year, fictional, indicator, grade, ownership, sex, unit_level, unit_code)
+                where o.ownership = 'all' and o.sex = 'all' group by all
+            )
+            select f.school_year, f.indicator, f.grade, f.schools, f.suppressed_share,
+                (cast(f.national_value as double) - f.school_mean) / nullif(f.school_sd, 0) as national_gap_sd,
+                f.suppressed_share - e.suppressed_share as suppressed_change,
+                case when e.schools >= 20 then f.schools / e.schools - 1 end as schools_change,
+                cast(f.national_value - e.national_value as double) / nullif(e.school_sd, 0) as national_shift_sd,
+                v.vanishing_share
+            from fresh f
+            left join earlier e on f.fictional = e.fictional and f.indicator = e.indicator and f.grade = e.grade
+                and cast(substr(f.school_year, 1, 4) as int) = cast(substr(e.school_year, 1, 4) as int) + 1
+            left join vanishing v on f.school_year = v.school_year and f.fictional = v.fictional
+                and f.indicator = v.indicator and f.grade = v.grade
+            order by all
+            """
+        ).df()
+
+
+def whole_file(rows: pa.Table) -> pd.DataFrame:
+    """One row about the file."""
+    import pandas as pd
+
+    return pd.DataFrame({"one_origin": [len(rows["fictional"].unique()) <= 1]})
+
+
+def reference(rows: pa.Table) -> pd.DataFrame:
+    """Rows of a register, with a check of the organisation number where there is one."""
+    frame = rows.to_pandas()
+    if "school_code" in frame:
+        valid = dict(zip(*_codes(rows["school_code"]).to_pydict().values(), strict=True))
+        frame["unit_code_valid"] = frame["school_code"].map(valid)
+        frame["unit_code"] = frame["school_code"]
+    return frame

@@ -1,0 +1,39 @@
+"""Keep what failed: the findings of a file and its failing rows, beside the untouched original in the archive."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from dagster_project.settings import Settings
+from dagster_project.validation.screen import Screening
+
+
+def keep(settings: Settings, screening: Screening) -> Path:
+    """Write ``quarantine/<sha256>/findings.json`` and ``rows.csv``; return the folder.
+
+    ``rows.csv`` has one line per failing cell: code, file, source row, source column, raw value.
+    """
+    folder = settings.quarantine / screening.sha256
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(screening.summary(), ensure_ascii=False, indent=2, sort_keys=True)
+    (folder / "findings.json").write_text(text + "\n", encoding="utf-8")
+    with (folder / "rows.csv").open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(["code", "file", "source_row", "source_column", "raw_value", "unit_code"])
+        written = set()
+        for result in screening.results:
+            for row in result.rows if not result.passed else ():
+                written.add(result.code)
+                writer.writerow(
+                    [
+                        result.code,
+                        screening.file,
+                        *(row.get(n) for n in ("source_row", "source_column", "raw_value", "unit_code")),
+                    ]
+                )
+        for finding in screening.findings:
+            if finding.code not in written:
+                writer.writerow([finding.code, screening.file, finding.row, finding.column, finding.found, ""])
+    return folder

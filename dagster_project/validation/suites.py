@@ -1,0 +1,154 @@
+"""Run Great Expectations over the frames of a file and turn what fails into findings with places.
+
+Great Expectations takes seconds to import, so it is imported only when a suite runs. Its telemetry is off.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagster_project.diagnostics import Finding, Severity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN_PLACES = 20
+PLACE = ("source_row", "source_column", "raw_value", "unit_code", "indicator", "grade", "school_year")
+SEVERITY = {"critical": Severity.FAIL, "warning": Severity.WARN}
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One entry of a suite."""
+
+    type: str
+    kwargs: dict[str, Any]
+    severity: Severity
+    code: str
+    batch: str
+    stage: str
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What one expectation found in one file. ``rows`` are the failing rows, named by place."""
+
+    code: str
+    stage: str
+    severity: Severity
+    passed: bool
+    count: int
+    findings: tuple[Finding, ...]
+    rows: tuple[dict[str, Any], ...]
+
+
+@cache
+def load_suite(folder: Path, dataset: str) -> tuple[Expectation, ...]:
+    """The expectations of a dataset, from its JSON file."""
+    content = json.loads((folder / f"{dataset}.json").read_text(encoding="utf-8"))
+    return tuple(
+        Expectation(entry["type"], entry["kwargs"], SEVERITY[entry["severity"]], **entry["meta"])
+        for entry in content["expectations"]
+    )
+
+
+@cache
+def _context() -> Any:
+    """A Great Expectations context that keeps nothing, sends nothing and draws no progress bars."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("files").add_dataframe_asset("frame")
+    asset.add_batch_definition_whole_dataframe("whole")
+    return context
+
+
+def warm() -> None:
+    """Import Great Expectations ahead of need. For a thread that has time while another waits."""
+    _context()
+
+
+def _plain(value: Any) -> Any:
+    if value is None or value != value:
+        return None
+    return value.item() if hasattr(value, "item") else value
+
+
+def run(expectations: list[Expectation], frame: pd.DataFrame, file: str) -> list[CheckResult]:
+    """Hold one frame to expectations of its batch.
+
+    Raises:
+        RuntimeError: an expectation could not be evaluated at all (a mistake in the suite, not in the data).
+    """
+    import great_expectations as gx
+
+    if frame.empty:
+        return [CheckResult(e.code, e.stage, e.severity, True, 0, (), ()) for e in expectations]
+    index = [name for name in PLACE if name in frame.columns]
+    context = _context()
+    definition = context.data_sources.get("files").get_asset("frame").get_batch_definition("whole")
+    batch = definition.get_batch({"dataframe": frame})
+    suite = gx.ExpectationSuite(
+        name="suite",
+        expectations=[
+            {"type": e.type, "kwargs": e.kwargs, "meta": {"position": i}} for i, e in enumerate(expectations)
+        ],
+    )
+    answer = batch.validate(
+        suite, result_format={"result_format": "COMPLETE", "unexpected_index_column_names": index or None}
+    )
+    results = []
+    for outcome in answer.results:
+        expectation = expectations[outcome.expectation_config.meta["position"]]
+        raised = [
+            v for v in (outcome.exception_info or {}).values() if isinstance(v, dict) and v.get("raised_exception")
+        ]
+        if raised or (outcome.exception_info or {}).get("raised_exception") is True:
+            raise RuntimeError(f"{expectation.code} could not be evaluated: {outcome.exception_info}")
+        results.append(_result(expectation, outcome, file))
+    return results
+
+
+def _result(expectation: Expectation, outcome: Any, file: str) -> CheckResult:
+    if outcome.success:
+        return CheckResult(expectation.code, expectation.stage, expectation.severity, True, 0, (), ())
+    found = outcome.result.get("unexpected_index_list") or []
+    rows = tuple({name: _plain(value) for name, value in row.items()} for row in found)
+    count = int(outcome.result.get("unexpected_count") or len(rows) or 1)
+    findings = tuple(_finding(expectation, row, file, count) for row in rows[:SHOWN_PLACES]) or (
+        _finding(expectation, {}, file, count),
+    )
+    return CheckResult(expectation.code, expectation.stage, expectation.severity, False, count, findings, rows)
+
+
+def _finding(expectation: Expectation, row: dict[str, Any], file: str, count: int) -> Finding:
+    looked_at = expectation.kwargs.get("column")
+    where = " ".join(str(row[n]) for n in ("indicator", "grade", "school_year", "unit_code") if row.get(n) is not None)
+    value = row.get(looked_at) if looked_at else None
+    if isinstance(value, bool) or value is None:
+        value = row.get("raw_value") or row.get("unit_code")
+    bounds = [expectation.kwargs.get(n) for n in ("min_value", "max_value")]
+    expected = f"between {bounds[0]} and {bounds[1]}" if any(b is not None for b in bounds) else expectation.why
+    return Finding(
+        expectation.code,
+        expectation.severity,
+        f"{expectation.why} ({where})" if where else expectation.why,
+        stage=expectation.stage,
+        file=file,
+        row=row.get("source_row"),
+        column=row.get("source_column") or looked_at,
+        found=None if value is None else (f"{value:.3f}" if isinstance(value, float) else str(value)),
+        expected=expected,
+        fix=expectation.fix,
+        count=count,
+    )
