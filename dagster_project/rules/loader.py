@@ -18,6 +18,8 @@ from dagster_project.settings import Settings
 
 Model = TypeVar("Model", bound=BaseModel)
 Path_ = tuple[str | int, ...]
+# the parser in C is ten times faster, where it was built
+_LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,8 @@ def _read(path: Path, model: type[Model], settings: Settings, findings: list[Fin
     file = _short(path, settings)
     try:
         text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
+        root = yaml.compose(text, Loader=_LOADER)
+        content = yaml.load(text, Loader=_LOADER)
     except FileNotFoundError:
         findings.append(_finding("missing-file", f"{file} is missing", file, (1, 1), fix="Put it back."))
         return None, _Lines(None)

@@ -3,12 +3,12 @@
 ``cells``   the rows themselves with one yes-or-no column per rule on a single cell
 ``units``   per unit that has parts: pupils behind it less pupils behind its visible parts
 ``slices``  per indicator and grade: how it compares with its own schools, last year, and the extract in force
-``file``    one row about the file as a whole
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dagster_project import schema
@@ -88,16 +88,27 @@ def _known_municipalities(connection: duckdb.DuckDBPyConnection, settings: Setti
     return True
 
 
-def pseudo_codes(settings: Settings) -> list[str]:
+def pseudo_codes(settings: Settings) -> tuple[str, ...]:
     """Codes that stand among municipalities without being any, from the register of exceptions."""
+    path = settings.registers / "exceptions.yaml"
+    return _pseudo_codes(settings, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _pseudo_codes(settings: Settings, changed: int) -> tuple[str, ...]:
+    """``changed`` is when the register was written, so that an edited one is read again."""
     from dagster_project.rules import load_rules
 
     rows = load_rules(settings).exceptions.exceptions
-    return [row.unit_code for row in rows if row.kind == "pseudo_unit" and row.unit_level == "municipality"]
+    return tuple(row.unit_code for row in rows if row.kind == "pseudo_unit" and row.unit_level == "municipality")
 
 
 def cells(settings: Settings, rows: pa.Table, now: dt.datetime) -> pd.DataFrame:
-    """One row per cell: its place, its key and the yes-or-no columns the suites name."""
+    """The cells that may fail, and the first of each indicator and grade: place, key and yes-or-no columns.
+
+    The yes-or-no columns are worked out for every cell of the file. Cells that pass them all and whose key stands
+    once cannot fail an expectation, so only one of each kind goes on; a file of millions of cells costs no more.
+    """
     import pyarrow as pa
 
     with _connect(settings, rows) as connection:
@@ -106,22 +117,35 @@ def cells(settings: Settings, rows: pa.Table, now: dt.datetime) -> pd.DataFrame:
         connection.register("pseudo", pa.table({"code": [*pseudo_codes(settings), "0000", ""]}))
         lists = _known_municipalities(connection, settings)
         known = (
-            "(r.municipality_code in (select code from pseudo) or r.fictional not in (select fictional from known)"
+            "(r.state = 'absent' or r.municipality_code in (select code from pseudo) or r.fictional not in (select fictional from known)"
             " or (r.fictional, cast(substr(r.school_year, 1, 4) as int), r.municipality_code) in"
             " (select (fictional, start, code) from known))"
         )
         return connection.execute(
             f"""
+            with judged as (
             select r.source_row, r.source_column, r.raw_value, r.school_year, r.unit_level, r.unit_code, r.unit_name,
                 r.municipality_code, r.grade, r.indicator, r.ownership, r.sex,
                 cast(substr(r.school_year, 1, 4) as int) between {FIRST_SCHOOL_YEAR} and {now.year} as year_plausible,
                 i.indicator is not null as grade_known,
                 r.value is null or i.low is null or r.value between i.low and i.high as within_scale,
                 r.unit_level <> 'school' or c.valid as unit_code_valid,
-                {known if lists else "true"} as municipality_known
+                {known if lists else "true"} as municipality_known,
+                (select count(distinct fictional) from new_rows) <= 1 as one_origin
             from new_rows r
             left join codes c on r.unit_code = c.code
             left join indicators i on r.indicator = i.indicator and r.grade = i.grade
+            )
+            select * exclude (position_in_kind, times) from (
+                select *, row_number() over (partition by indicator, grade order by source_row) as position_in_kind,
+                    count(*) over (
+                        partition by school_year, unit_level, unit_code, grade, indicator, ownership, sex) as times
+                from judged
+            )
+            where position_in_kind = 1 or times > 1
+                or not (year_plausible and grade_known and within_scale and unit_code_valid and municipality_known
+                    and one_origin)
+            order by source_row, source_column
             """
         ).df()
 
@@ -208,18 +232,12 @@ def slices(settings: Settings, rows: pa.Table) -> pd.DataFrame:
         ).df()
 
 
-def whole_file(rows: pa.Table) -> pd.DataFrame:
-    """One row about the file."""
-    import pandas as pd
-
-    return pd.DataFrame({"one_origin": [len(rows["fictional"].unique()) <= 1]})
-
-
 def reference(rows: pa.Table) -> pd.DataFrame:
-    """Rows of a register, with a check of the organisation number where there is one."""
+    """Rows of a register, with the yes-or-no columns of its suite."""
     frame = rows.to_pandas()
     if "school_code" in frame:
         valid = dict(zip(*_codes(rows["school_code"]).to_pydict().values(), strict=True))
         frame["unit_code_valid"] = frame["school_code"].map(valid)
         frame["unit_code"] = frame["school_code"]
+    frame["one_origin"] = frame["fictional"].nunique() <= 1
     return frame

@@ -21,6 +21,7 @@ from dagster_project.validation import frames, suites
 
 STAGES = ("recognised", "readable", "schema", "values", "against_last_year")
 RENAMED = {"Indikator": "Spoersmaalgruppe"}
+API_VALUES = {"Score", "AndelMobbet", "AndelDeltatt"}
 HEADER_DETAIL = re.compile(r"\d{4}[-–]\d{2}|\d{1,2}\. (?:års)?trinn")
 
 
@@ -81,12 +82,18 @@ def signature_of(columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted({HEADER_DETAIL.sub("#", RENAMED.get(c, c)) for c in columns}))
 
 
-def _drift(settings: Settings, known: Recognised, signature: tuple[str, ...], file: str) -> list[Finding]:
+def _drift(
+    settings: Settings, known: Recognised, datasets: list[str], signature: tuple[str, ...], file: str
+) -> list[Finding]:
     """Compare the columns with the most similar file of the same format that was accepted before."""
+    kind = API_VALUES & set(signature)
     earlier = [
-        set(event["signature"])
+        columns
         for event in Archive(settings).events("accepted")
-        if event.get("format") == known.format and event.get("signature")
+        if event.get("format") == known.format
+        and event["datasets"] == datasets
+        and (columns := set(event.get("signature") or ()))
+        and columns & API_VALUES == kind
     ]
     if not earlier or not signature:
         return []
@@ -113,9 +120,7 @@ def _run_suites(settings: Settings, table: ExtractTable, file: str, now: dt.date
     results: list[suites.CheckResult] = []
     for batch in dict.fromkeys(e.batch for e in entries):
         wanted = [e for e in entries if e.batch == batch]
-        if batch == "file":
-            frame = frames.whole_file(rows)
-        elif table.dataset not in schema.YEARLY_DATASETS:
+        if table.dataset not in schema.YEARLY_DATASETS:
             frame = frames.reference(rows)
         elif batch == "cells":
             frame = frames.cells(settings, rows, now)
@@ -152,7 +157,9 @@ def screen(path: Path, settings: Settings, *, now: dt.datetime, name: str | None
         return Screening(file, sha256, known, stages, problem.findings)
     stages["readable"] = Severity.PASS
     signature = signature_of([c for t in tables for c in t.columns_seen])
-    findings = [f for t in tables for f in t.findings] + _drift(settings, known, signature, file)
+    findings = [f for t in tables for f in t.findings] + _drift(
+        settings, known, sorted({t.dataset for t in tables}), signature, file
+    )
     stages["schema"] = Severity.WARN if any(f.severity is Severity.WARN for f in findings) else Severity.PASS
     results = [r for t in tables for r in _run_suites(settings, t, file, now)]
     for stage in STAGES[-2:]:

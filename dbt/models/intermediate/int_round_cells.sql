@@ -1,5 +1,6 @@
 -- The cells each round may look at: of its origin, its indicators and grades, the ownership its rule names for the
--- level, and either inside its window of years or in the base year of a frozen limit.
+-- level, and either inside its window of years or in the base year of a frozen limit. A cell that is absent is no
+-- cell: where several years stand side by side in a file, a unit has blanks in years it did not exist.
 with matched as (
     select
         r.round,
@@ -29,7 +30,7 @@ with matched as (
         on c.dataset = i.dataset and c.indicator = i.indicator and c.grade = i.grade
     inner join {{ ref('stg_rounds') }} as r
         on i.round = r.round and c.origin = r.origin
-    where c.ownership = case c.unit_level
+    where c.state <> 'absent' and c.ownership = case c.unit_level
         when 'school' then 'all'
         when 'municipality' then r.municipality_ownership
         when 'national' then r.national_ownership

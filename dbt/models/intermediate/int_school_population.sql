@@ -4,7 +4,7 @@ with standing as (
         c.round,
         c.unit_code as school_code,
         max(case when x.unit_code is not null then 1 else 0 end) as is_pseudo,
-        max(case when c.in_window and c.start_year = c.newest_start_year and c.state <> 'absent' then 1 else 0 end) as operating,
+        max(case when c.in_window and c.start_year = c.newest_start_year then 1 else 0 end) as operating,
         max(case when c.in_window then 1 else 0 end) as in_window
     from {{ ref('int_round_cells') }} as c
     left join {{ ref('int_exceptions_in_force') }} as x

@@ -1,1 +1,8 @@
-select * from {{ read_source('parameters', 'county_governors') }}
+select
+    county_code,
+    governor_code,
+    governor_name,
+    valid_from,
+    valid_to,
+    fictional
+from {{ read_source('parameters', 'county_governors') }}

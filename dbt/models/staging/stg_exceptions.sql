@@ -1,1 +1,10 @@
-select * from {{ read_source('parameters', 'exceptions') }}
+select
+    unit_level,
+    unit_code,
+    kind,
+    ground,
+    source,
+    round,
+    valid_from,
+    valid_to
+from {{ read_source('parameters', 'exceptions') }}

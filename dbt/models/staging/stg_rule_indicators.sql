@@ -1,1 +1,23 @@
-select * from {{ read_source('parameters', 'rule_indicators') }}
+select
+    round,
+    indicator,
+    area,
+    dataset,
+    grade,
+    weight,
+    direction,
+    decimals,
+    lag,
+    national_method,
+    national_value,
+    national_percentile,
+    national_k,
+    national_base_year,
+    national_decimals,
+    absolute_method,
+    absolute_value,
+    absolute_percentile,
+    absolute_k,
+    absolute_base_year,
+    absolute_decimals
+from {{ read_source('parameters', 'rule_indicators') }}

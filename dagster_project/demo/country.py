@@ -1,0 +1,178 @@
+"""Draw Fabelland and write its files: five school years of tests, survey and grade points, and the registers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from dagster_project.demo import files, geography
+from dagster_project.demo.results import (
+    BULLIED,
+    GRADE_POINTS,
+    MOTIVATION,
+    NATIONAL_SCORE,
+    SUPPORT,
+    Effects,
+    Figures,
+    Floats,
+    Year,
+    effects,
+    test_scores,
+)
+from dagster_project.schema import school_year_label
+
+SEED = 20_260
+YEARS = range(2021, 2026)
+POINT_YEARS = range(2020, 2025)
+OWNERSHIPS = {"Alle eierformer": False, "Offentlig skole": True}
+SMALLEST_TEST, SMALLEST_SURVEY, SMALLEST_POINTS = 10, 5, 6
+
+
+def _yearly(lasting: Floats, rng: np.random.Generator) -> Floats:
+    """Lasting and yearly part of a school's effect, in standard deviations between schools."""
+    return lasting + rng.normal(0, 0.55, len(lasting))
+
+
+def _by_ownership(
+    year: Year, total: Floats, n: np.ndarray, smallest: int, rare: Floats | None = None
+) -> dict[str, Figures]:
+    every: dict[str, Figures] = {}
+    for ownership, public in OWNERSHIPS.items():
+        value, counts = year.levels(total, n, public=public)
+        few = None
+        if rare is not None:
+            answers = np.rint(np.where(counts > 0, value, 0) * counts / 100)
+            few = (answers >= 1) & (answers <= 2) & (counts < 1000)
+        hidden = year.hide(counts, smallest, few)
+        if public:
+            rest = every["Alle eierformer"].n - counts
+            hidden |= every["Alle eierformer"].hidden | ((rest > 0) & (rest < smallest))
+            hidden &= counts > 0
+        every[ownership] = Figures(value, counts, hidden)
+    return every
+
+
+def _write_tests(folder: Path, year: Year, lasting: Floats, rng: np.random.Generator) -> list[Path]:
+    paths = []
+    reading, numeracy = NATIONAL_SCORE[year.start]
+    for grade, report in ((5, "5._trinn"), (8, "ungdomstrinn")):
+        takes_part = 0.87 if (year.start, grade) == (2022, 8) else 0.935
+        invited = year.cohort(grade, rng)
+        shared = _yearly(lasting, rng)
+        results = {}
+        for subject, national, weight in (
+            ("Engelsk", 50.5, 0.6),
+            ("Lesing", reading, 0.85),
+            ("Regning", numeracy, 0.85),
+        ):
+            own = weight * shared + (1 - weight**2) ** 0.5 * 0.8 * rng.normal(0, 1, len(shared))
+            n = rng.binomial(invited, takes_part)
+            total, low = test_scores(year, grade, own, 0.0, national, n, rng)
+            scores = _by_ownership(year, total, n, SMALLEST_TEST)
+            levels = _by_ownership(year, low, n, SMALLEST_TEST)
+            for ownership in OWNERSHIPS:
+                results[subject, ownership] = (scores[ownership], None if subject == "Engelsk" else levels[ownership])
+        name = f"fabelland_{school_year_label(year.start)}_Nasjonale_proever_{report}.csv"
+        paths.append(files.write_tests(folder / name, year, grade, results))
+    return paths
+
+
+def _write_survey(folder: Path, year: Year, lasting: Floats, rng: np.random.Generator) -> list[Path]:
+    at = YEARS.index(year.start)
+    newest = year.start == YEARS[-1]
+    group_key = "Indikator" if newest else "Spoersmaalgruppe"
+    support_name = "Støtte fra lærer" if newest else "Støtte fra lærerne"
+    indices, bullied, participation = {}, {}, []
+    for grade in (7, 10):
+        invited = year.cohort(grade, rng)
+        answered = rng.binomial(invited, np.clip(rng.normal(0.88, 0.05, len(invited)), 0.4, 1))
+        shared = _yearly(lasting, rng)
+        for name, national in ((support_name, SUPPORT), ("Motivasjon", MOTIVATION)):
+            spread = 0.22 if name == "Motivasjon" else 0.18
+            mean = national[grade][at] + spread * (0.8 * shared + 0.5 * rng.normal(0, 1, len(shared)))
+            noise = rng.normal(0, 0.85, len(shared)) / np.sqrt(np.maximum(answered, 1))
+            total = np.clip(mean + noise, 1, 5) * answered
+            for ownership, figures in _by_ownership(year, total, answered, SMALLEST_SURVEY).items():
+                indices[name, grade, ownership] = (figures, 1)
+        odds = np.log(BULLIED[grade][at] / (100 - BULLIED[grade][at])) - 0.08 - 0.42 * (0.8 * shared)
+        count = rng.binomial(answered, 1 / (1 + np.exp(-odds)))
+        for ownership, figures in _by_ownership(year, 100.0 * count, answered, SMALLEST_SURVEY, count).items():
+            bullied["Mobbing på skolen", grade, ownership] = (figures, 1)
+        participation += _participation(year, grade, invited, answered)
+    absent = {(year.municipalities.code[i], 10) for i in (20, 121, 222) if year.start == 2023}
+    label = school_year_label(year.start)
+    index_rows = files.survey_rows(year, group_key, "Score", indices, absent)
+    bullied_rows = files.survey_rows(year, group_key, "AndelMobbet", bullied, absent)
+    stem = f"fabelland_{label}_Elevundersoekelsen_"
+    if year.start == YEARS[0]:
+        return [
+            files.write_csv_rows(folder / f"{stem}148.csv", index_rows),
+            files.write_csv_rows(folder / f"{stem}150.csv", bullied_rows),
+        ]
+    return [
+        files.write_json_rows(folder / f"{stem}148.json", index_rows),
+        files.write_json_rows(folder / f"{stem}150.json", bullied_rows),
+        files.write_json_rows(folder / f"{stem}151.json", participation),
+    ]
+
+
+def _participation(year: Year, grade: int, invited: np.ndarray, answered: np.ndarray) -> list[dict[str, str | None]]:
+    """Response by municipality and for the nation, table 151."""
+    value, n = year.levels(100.0 * answered, invited, public=False)
+    schools = len(year.country.schools.code)
+    return [
+        {
+            **dict(zip(files.UNIT_COLUMNS, unit, strict=True)), "Skoleaarnavn": school_year_label(year.start),
+            "TrinnKode": str(grade), "Trinnnavn": f"{grade}. trinn", "EierformNavn": "Alle eierformer",
+            "AndelDeltatt": files.comma(float(value[at]), 1), "AntallInvitert": files.thousands(int(n[at])),
+        }
+        for at, unit in files.unit_rows(year)
+        if at >= schools and n[at] >= SMALLEST_SURVEY
+    ]  # fmt: skip
+
+
+def _write_grade_points(folder: Path, country: geography.Country, lasting: Floats, rng: np.random.Generator) -> Path:
+    years, results = [Year(country, start) for start in POINT_YEARS], []
+    for year in years:
+        n = rng.binomial(year.cohort(10, rng), 0.96)
+        mean = GRADE_POINTS[year.start] + 1.9 * (0.85 * _yearly(lasting, rng))
+        total = np.clip(mean + rng.normal(0, 8.5, len(n)) / np.sqrt(np.maximum(n, 1)), 1, 60) * n
+        results.append(_by_ownership(year, total, n, SMALLEST_POINTS))
+    return files.write_grade_points(folder / "fabelland_Grunnskolepoeng.csv", years, results)
+
+
+def draw(scale: int, seed: int) -> tuple[geography.Country, Effects, np.random.Generator]:
+    """The country, how good its schools are, and the generator to go on with."""
+    rng = np.random.default_rng(np.random.PCG64(seed))
+    country = geography.build(rng, scale)
+    return country, effects(country, rng), rng
+
+
+def write_country(out_dir: Path, *, scale: int = 1, seed: int = SEED, truth: Path | None = None) -> list[Path]:
+    """Write all files of Fabelland into ``out_dir`` and return their paths.
+
+    ``scale`` multiplies the schools of each municipality (codes of four digits leave no room for more
+    municipalities). ``truth`` names a file that says which municipalities were made weak.
+    """
+    out_dir.mkdir(parents=True, exist_ok=True)
+    country, effect, rng = draw(scale, seed)
+    paths = files.write_codes(out_dir, country)
+    paths.append(files.write_register(out_dir / "fabelland_skoleregister_nsr_v4.json", country))
+    for start in YEARS:
+        year = Year(country, start)
+        paths += _write_tests(out_dir, year, effect.lasting, rng)
+        paths += _write_survey(out_dir, year, effect.lasting, rng)
+    paths.append(_write_grade_points(out_dir, country, effect.lasting, rng))
+    if truth is not None:
+        content = {
+            "seed": seed,
+            "scale": scale,
+            "fictional": True,
+            "weak": effect.weak,
+            "spread_weak": effect.spread_weak,
+        }
+        truth.parent.mkdir(parents=True, exist_ok=True)
+        truth.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return paths
