@@ -5,7 +5,7 @@
 
 {#- A decimal with at most four decimals as an integer of ten-thousandths. -#}
 {% macro ten_thousandths(x) -%}
-  cast({{ x }} * 10000 as bigint)
+  cast(({{ x }}) * 10000 as bigint)
 {%- endmacro %}
 
 {#- numerator / denominator as a double, null when the denominator is not positive. Both are sums of points or weights. -#}
@@ -21,7 +21,7 @@
 
 {#- A published figure as an integer number of its last decimal. -#}
 {% macro in_last_decimals(x, digits) -%}
-  cast({{ x }} * {{ power_of_ten(digits) }} as bigint)
+  cast(({{ x }}) * {{ power_of_ten(digits) }} as bigint)
 {%- endmacro %}
 
 {#-
@@ -40,7 +40,7 @@
 
 {#- A double rounded half up to `digits` decimals. -#}
 {% macro round_half_up(x, digits) -%}
-  floor({{ x }} * {{ power_of_ten(digits) }} + cast(0.5 as double)) / {{ power_of_ten(digits) }}
+  floor(({{ x }}) * {{ power_of_ten(digits) }} + cast(0.5 as double)) / {{ power_of_ten(digits) }}
 {%- endmacro %}
 
 {#- Sample standard deviation from integer sums: sqrt((n S2 - S1 S1) / (n (n - 1))), null below two values. -#}

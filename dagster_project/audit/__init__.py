@@ -1,0 +1,5 @@
+"""Answers to questions about what was published. Reads only what is published or archived."""
+
+from dagster_project.audit.explain import Explanation, explain
+
+__all__ = ["Explanation", "explain"]

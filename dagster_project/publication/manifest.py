@@ -1,0 +1,104 @@
+"""The manifest of a revision: hashes of all that is in it and of all it was made from. And the check against it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import platform
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from dagster_project.diagnostics import Finding, Severity
+from dagster_project.extracts import Archive
+from dagster_project.extracts.archive import sha256_of
+from dagster_project.rules import RuleBook
+from dagster_project.settings import REPOSITORY, Settings
+
+PACKAGES = ("dagster", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations", "pandas", "pyarrow", "xlsxwriter")
+MANIFEST = "manifest.json"
+
+
+@cache
+def code_version() -> str:
+    """The commit of the checkout, or the version of the package where there is none."""
+    import subprocess
+
+    command = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return version("oppfolging")
+
+
+def inputs_of(settings: Settings, fictional: bool) -> list[dict[str, Any]]:
+    """Every accepted file of the round's origin, by hash."""
+    accepted = {e["sha256"]: e for e in Archive(settings).events("accepted") if e.get("fictional") == fictional}
+    return [
+        {"sha256": sha256, "file": e["file"], "datasets": e["datasets"], "school_years": e["school_years"]}
+        for sha256, e in sorted(accepted.items(), key=lambda item: (item[1]["file"], item[0]))
+    ]
+
+
+def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Hash and size of every file of a revision but the manifest, by path."""
+    return {
+        path.relative_to(folder).as_posix(): {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST
+    }
+
+
+def build(
+    settings: Settings, rulebook: RuleBook, round_id: str, revision: str, folder: Path,
+    rows: dict[str, int], replaces: str | None, now: dt.datetime,
+) -> dict[str, Any]:  # fmt: skip
+    """The manifest of a folder that is about to become a revision."""
+    round_ = rulebook.round(round_id)
+    return {
+        "round": round_id,
+        "title": round_.title,
+        "revision": revision,
+        "replaces": replaces,
+        "status": round_.status,
+        "data_origin": round_.origin,
+        "illustrative": rulebook.is_illustrative(round_),
+        "placeholders": list(rulebook.rule_sets[round_.rule_set].placeholders),
+        "round_entry": round_.model_dump(mode="json"),
+        "rule_set": {"name": round_.rule_set, "sha256": rulebook.rule_sha256[round_.rule_set]},
+        "registers": {p.name: sha256_of(p) for p in sorted(settings.registers.glob("*.yaml"))},
+        "inputs": inputs_of(settings, round_.origin == "fictional"),
+        "files": describe_files(folder),
+        "rows": rows,
+        "code_version": code_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "created_at": now.isoformat(),
+    }
+
+
+def verify_revision(folder: Path) -> list[Finding]:
+    """Compare a revision with its manifest: every file that was changed, is missing, or does not belong."""
+    stated = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+    found = describe_files(folder)
+
+    def finding(code: str, message: str, name: str) -> Finding:
+        return Finding(
+            code, Severity.FAIL, message, stage="publication", file=name,
+            found=found.get(name, {}).get("sha256"), expected=stated.get(name, {}).get("sha256"),
+        )  # fmt: skip
+
+    findings = [
+        finding("published-file-missing", "a published file is gone", n) for n in sorted(set(stated) - set(found))
+    ]
+    findings += [
+        finding("published-file-unexpected", "a file does not belong to the revision", n)
+        for n in sorted(set(found) - set(stated))
+    ]
+    findings += [
+        finding("published-file-changed", "a published file is not what it was", n)
+        for n in sorted(set(found) & set(stated))
+        if found[n] != stated[n]
+    ]
+    return findings
