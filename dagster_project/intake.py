@@ -178,7 +178,11 @@ def take_in_all(
 
 
 def take_in_inbox(
-    settings: Settings, *, now: dt.datetime | None = None, on_file: Callable[[str], None] | None = None
+    settings: Settings,
+    *,
+    now: dt.datetime | None = None,
+    by: str = "inbox",
+    on_file: Callable[[str], None] | None = None,
 ) -> list[IntakeResult]:
     """Finish what is pending, take in everything in the inbox, and empty it: the archive has the bytes."""
     results = resume_pending(settings, now=now)
@@ -187,7 +191,7 @@ def take_in_inbox(
     for path in in_order(files):
         if on_file is not None:
             on_file(path.name)
-        results.append(take_in(path, settings, now=now))
+        results.append(take_in(path, settings, now=now, by=by))
         path.unlink()
     return results
 
@@ -233,3 +237,11 @@ def accept(
     archive = Archive(settings)
     archive.append({**record, "event": "warning_accepted"})
     return _screen_and_settle(settings, archive, archive.path(last["sha256"]), last["file"], now)
+
+
+def find_held_or_rejected(settings: Settings, run_id: str) -> list[dict[str, Any]]:
+    """The files that a run took in and that did not come into force."""
+    events = Archive(settings).events()
+    mine = {e["sha256"] for e in events if e["event"] == "arrived" and run_id in str(e.get("by", ""))}
+    last = {e["sha256"]: e for e in events if e["event"] in DECIDED and e["sha256"] in mine}
+    return [e for e in last.values() if e["event"] != "accepted"]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project import schema
+from dagster_project.rules.compile import parameter_schemas
 from dagster_project.settings import Settings
 
 DIALECT = "duckdb"
@@ -43,8 +44,9 @@ def read(settings: Settings) -> Lineage:
 def columns_of_node(node: Mapping[str, Any]) -> dict[str, str]:
     """Column name -> data type of a manifest node, as its yml or the extract contract says."""
     declared = {name: str(c.get("data_type") or "") for name, c in node.get("columns", {}).items()}
-    if node["resource_type"] == "source" and node["source_name"] == "extracts":
-        declared |= {c: t for c, t in _extract_columns(node["name"]).items() if c not in declared}
+    if node["resource_type"] == "source":
+        written = _source_columns(node["source_name"], node["name"])
+        declared |= {c: t for c, t in written.items() if c not in declared}
     return declared
 
 
@@ -119,13 +121,15 @@ def _upstream_first(models: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return ordered
 
 
-def _extract_columns(dataset: str) -> dict[str, str]:
-    if dataset in schema.YEARLY_DATASETS:
+def _source_columns(source: str, table: str) -> dict[str, str]:
+    """Column name -> type of a table that is written by Python, as its contract says."""
+    if source == "parameters":
+        contract = parameter_schemas()[table]
+    elif table in schema.YEARLY_DATASETS:
         contract = schema.extract_schema()
-    elif dataset == schema.SCHOOL_REGISTER:
-        contract = schema.register_schema()
-    elif dataset == schema.MUNICIPALITY_CHANGES:
-        contract = schema.changes_schema()
     else:
-        return {}
+        contract = {
+            schema.SCHOOL_REGISTER: schema.register_schema,
+            schema.MUNICIPALITY_CHANGES: schema.changes_schema,
+        }[table]()
     return {f.name: str(f.type) for f in contract}

@@ -1,7 +1,5 @@
 """The dbt models as assets, their tests as checks. dbt runs inside this process (see ``dbt_step``)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def _schemas() -> dict[str, pa.Schema]:
+def parameter_schemas() -> dict[str, pa.Schema]:
+    """Columns of the four parameter tables, as dbt reads them."""
     import pyarrow as pa
 
     text, whole, flag, day = pa.string(), pa.int32(), pa.bool_(), pa.date32()
@@ -203,7 +204,7 @@ def compile_parameters(rulebook: RuleBook, out_dir: Path) -> dict[str, int]:
 
     out_dir.mkdir(parents=True, exist_ok=True)
     counts = {}
-    schemas = _schemas()
+    schemas = parameter_schemas()
     for name, rows in parameter_rows(rulebook).items():
         table = pa.Table.from_pylist(rows, schema=schemas[name])
         temporary = out_dir / f".{name}.{os.getpid()}.tmp"

@@ -54,15 +54,20 @@ def check_names(dataset: str) -> dict[str, str]:
     return {entry.code: entry.why for entry in entries}
 
 
-def check_results(settings: Settings, dataset: str, school_year: str | None) -> list[dict[str, Any]]:
+def check_results(
+    settings: Settings, dataset: str, school_year: str | None, *, only: set[str] | None = None
+) -> list[dict[str, Any]]:
     """One result per suite entry for the newest screening of each file of a partition.
 
     Returns dictionaries with ``name``, ``passed``, ``severity`` (FAIL or WARN), ``count`` and ``findings``. A warning
-    that somebody has accepted counts as passed.
+    that somebody has accepted counts as passed. ``only`` names the files to answer for: a file that was rejected long
+    ago stays in quarantine and need not fail every later run.
     """
     accepted = {(a["sha256"], a["code"]) for a in acceptances(settings)}
     newest: dict[str, dict[str, Any]] = {}
     for line in screenings(settings):
+        if only is not None and line["sha256"] not in only:
+            continue
         if dataset in line["datasets"] and (school_year is None or school_year in line["school_years"]):
             newest[line["sha256"]] = line
     results = []

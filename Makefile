@@ -1,0 +1,57 @@
+# Everything a person does with the project. A fresh machine needs Python 3.11 or later, make and git.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/python -m dagster_project.cli
+export DO_NOT_TRACK := 1
+export GX_ANALYTICS_ENABLED := false
+
+.DEFAULT_GOAL := help
+.PHONY: help run test ui lint bench docs manifest lock clean environment
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: manifest ## the whole pipeline once; a first time on the fictional country
+	@$(RUN) demo --if-empty
+	@$(RUN) run --timings
+
+test: manifest ## every test
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+ui: manifest ## the Dagster web UI and its daemon on 127.0.0.1:3000
+	@$(RUN) ui
+
+lint: manifest ## ruff, mypy, sqlfluff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint dbt/models dbt/tests --processes 2
+
+bench: manifest ## how long the pipeline takes, at several sizes
+	$(BIN)/python benchmarks/pipeline.py
+
+docs: manifest ## dbt's documentation of every model and column, one offline page
+	OPPFOLGING_HOME=$(CURDIR)/dbt/target/placeholder_home $(BIN)/dbt docs generate --static --project-dir dbt --profiles-dir dbt
+	@echo "dbt/target/static_index.html"
+
+manifest: environment ## dbt's manifest and the column lineage, made again when dbt files changed
+	@$(BIN)/python -m dagster_project.dbt_step
+
+environment: .venv/.ready
+
+.venv/.ready: requirements.lock bootstrap.lock pyproject.toml
+	@echo "environment: .venv"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --require-hashes -r bootstrap.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q dagster_project
+	@touch $@
+
+lock: ## resolve requirements.in anew
+	$(BIN)/uv pip compile requirements.in --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -o requirements.lock
+	$(BIN)/uv pip compile bootstrap.in --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -o bootstrap.lock
+
+clean: ## remove what runs have made under data/; rules, rounds and registers stay
+	rm -rf data/{inbox,archive,extracts,empty,quarantine,history,parameters,marts,warehouse,published,demo,.dagster,.write-lock}

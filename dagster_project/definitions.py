@@ -1,0 +1,33 @@
+"""What exists, wired together. Nothing is computed here."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from dagster_project.assets.extracts import EXTRACTS, REFERENCE
+from dagster_project.assets.inbox import inbox
+from dagster_project.assets.models import build_models
+from dagster_project.assets.parameters import parameters
+from dagster_project.assets.published import published_round
+from dagster_project.jobs import JOBS, everything
+from dagster_project.resources import Home
+from dagster_project.schedules import SCHEDULES
+from dagster_project.sensors import inbox_sensor, publish_after_year
+from dagster_project.settings import load_settings
+
+
+def build() -> dg.Definitions:
+    """All definitions. Raises ``PipelineProblem`` when the dbt manifest is missing or stale (``make manifest``)."""
+    assets = [inbox, *EXTRACTS, *REFERENCE, parameters, build_models(load_settings()), published_round]
+    base = dg.Definitions(
+        assets=assets,
+        jobs=JOBS,
+        schedules=SCHEDULES,
+        resources={"home": Home()},
+        executor=dg.in_process_executor,
+    )
+    whole = everything(base)
+    return dg.Definitions.merge(base, dg.Definitions(jobs=[whole], sensors=[inbox_sensor(whole), publish_after_year]))
+
+
+defs = build()

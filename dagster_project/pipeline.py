@@ -1,0 +1,93 @@
+"""Run the whole pipeline in this process, with its history kept where the web UI finds it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from dagster_project import dbt_step, progress
+from dagster_project.diagnostics import PipelineProblem
+from dagster_project.settings import HOME_VARIABLE, REPOSITORY, Settings
+
+DAGSTER_FOLDER = ".dagster"
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended. ``timings`` maps stages to seconds."""
+
+    run_id: str
+    success: bool
+    timings: dict[str, float]
+    message: str = ""
+
+
+def dagster_home(settings: Settings) -> Path:
+    """The folder of Dagster's own history, made ready with telemetry and sign-up boxes off."""
+    folder = settings.home / DAGSTER_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(REPOSITORY / "dagster.yaml", folder / "dagster.yaml")
+    return folder
+
+
+def set_environment(settings: Settings) -> dict[str, str]:
+    """Point Dagster, and every process started from here, at the home. Telemetry of every library is off."""
+    values = {
+        HOME_VARIABLE: str(settings.home),
+        "DAGSTER_HOME": str(dagster_home(settings)),
+        "DO_NOT_TRACK": "1",
+        "GX_ANALYTICS_ENABLED": "false",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    os.environ.update(values)
+    return values
+
+
+def _warm() -> None:
+    """Import what later steps need while the first ones wait for the disk."""
+    from dagster_project.validation import suites
+
+    suites.warm()
+
+
+def run_everything(settings: Settings) -> RunOutcome:
+    """From the inbox to the published tables in one Dagster run.
+
+    Raises:
+        PipelineProblem: the dbt manifest is missing or stale.
+    """
+    progress.reset()
+    set_environment(settings)
+    dbt_step.require_prepared(settings)
+    start = time.perf_counter()
+    needs_suites = settings.inbox.is_dir() and any(settings.inbox.iterdir())
+    progress.report("imports")
+    import dagster as dg
+
+    from dagster_project.definitions import defs
+
+    if needs_suites:
+        _warm()
+    progress.add("imports", time.perf_counter() - start)
+    logging.getLogger("dagster").setLevel(logging.ERROR)
+    with dg.DagsterInstance.get() as instance:
+        try:
+            result = defs.resolve_job_def("everything").execute_in_process(
+                instance=instance,
+                raise_on_error=False,
+                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            )
+        except dg.DagsterError as error:
+            raise PipelineProblem(f"Dagster could not start the run: {error}") from error
+        messages = [
+            str(event.event_specific_data.error.message).strip() if event.event_specific_data else event.message
+            for event in result.all_events
+            if event.event_type_value == "STEP_FAILURE" and event.event_specific_data is not None
+        ]
+    timings = progress.timings()
+    timings["total"] = time.perf_counter() - start
+    return RunOutcome(result.run_id, result.success, timings, "\n".join(messages))

@@ -1,0 +1,91 @@
+"""The short result of a run: rounds, who is selected, who is not rated and why, what is wrong with the data."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from dagster_project.extracts import Archive
+from dagster_project.publication.edition import INTERNAL, current_revision
+from dagster_project.publication.manifest import MANIFEST
+from dagster_project.rules import load_rules
+from dagster_project.settings import Settings
+from dagster_project.validation import history
+
+SHOWN = 3
+
+
+def _rows(settings: Settings, round_id: str, table: str) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    folder = current_revision(settings, round_id)
+    assert folder is not None
+    rows: list[dict[str, Any]] = pq.read_table(folder / INTERNAL / f"{table}.parquet").to_pylist()
+    return rows
+
+
+def _name(row: dict[str, Any]) -> str:
+    return f"{row['municipality_code']} {escape(row['municipality_name'])}"
+
+
+def _unrated(out: Console, what: str, rows: list[dict[str, Any]]) -> None:
+    reasons = Counter(r["not_rated_reason"] for r in rows if not r["rated"])
+    rated = sum(1 for r in rows if r["rated"])
+    text = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    out.print(f"  {what}: {rated} of {len(rows)} rated{'; not rated: ' + text if text else ''}")
+
+
+def print_round(out: Console, settings: Settings, round_id: str) -> None:
+    """One published round: what it is, both groups, the excluded and the not rated."""
+    folder = current_revision(settings, round_id)
+    if folder is None:
+        return
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    out.print(f"\n[bold]{escape(manifest['title'])}[/bold]  ({round_id}, revision {manifest['revision']})")
+    if manifest["data_origin"] == "fictional":
+        out.print("  OPPDIKTEDE DATA / FICTIONAL DATA: none of these municipalities exists")
+    if manifest["illustrative"]:
+        out.print(f"  illustrative: {len(manifest['placeholders'])} choices of the rule are placeholders")
+    _unrated(out, "municipalities", _rows(settings, round_id, "municipality_ranking"))
+    _unrated(out, "schools", _rows(settings, round_id, "school_ranking"))
+    selection = _rows(settings, round_id, "selection")
+    table = Table("group", "status", "number", "municipalities")
+    for group in ("average", "spread"):
+        for status in ("selected", "candidate", "reserve", "declined", "excluded"):
+            here = [r for r in selection if r["selection_group"] == group and r["status"] == status]
+            if here:
+                table.add_row(group, status, str(len(here)), ", ".join(_name(r) for r in here))
+    out.print(table)
+    out.print(f"  tables: {folder / INTERNAL}")
+
+
+def print_quality(out: Console, settings: Settings) -> None:
+    """What screening found, and which files wait or were refused."""
+    lines = {line["sha256"]: line for line in history.screenings(settings)}
+    verdicts = Counter(line["verdict"] for line in lines.values())
+    out.print(f"\n[bold]Files[/bold]: {sum(verdicts.values())} screened: "
+              + ", ".join(f"{n} {v}" for v, n in verdicts.most_common()))  # fmt: skip
+    last = {e["sha256"]: e for e in Archive(settings).events() if e["event"] in ("accepted", "held", "rejected")}
+    for event in last.values():
+        if event["event"] != "accepted":
+            out.print(f"  {event['event']}: {escape(event['file'])} ({', '.join(event['codes'])})")
+    findings = Counter(f["code"] for line in lines.values() for f in line["findings"] if f["severity"] != "PASS")
+    for code, count in findings.most_common(SHOWN):
+        out.print(f"  finding: {code}, {count} times")
+
+
+def print_result(settings: Settings, out: Console) -> None:
+    """The result of everything published so far."""
+    for round_ in load_rules(settings).rounds:
+        if current_revision(settings, round_.id) is not None:
+            print_round(out, settings, round_.id)
+        else:
+            out.print(
+                f"\n[bold]{escape(round_.title)}[/bold]  ({round_.id}): waits for {round_.origin} data of {round_.last_school_year}"
+            )
+    print_quality(out, settings)

@@ -1,0 +1,60 @@
+"""Start the web UI and the daemon together, and stop both together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from dagster_project import dbt_step
+from dagster_project.pipeline import set_environment
+from dagster_project.settings import REPOSITORY, Settings
+
+HOST = "127.0.0.1"
+PATIENCE_SECONDS = 20
+
+
+def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
+    """Ask our own children to end; end those that do not."""
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    for process in processes:
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def serve(settings: Settings, port: int) -> int:
+    """Serve until Ctrl-C or until one of the two ends. Returns the exit code.
+
+    Raises:
+        PipelineProblem: the dbt manifest is missing or stale.
+    """
+    dbt_step.require_prepared(settings)
+    environment = {**os.environ, **set_environment(settings)}
+    workspace = str(REPOSITORY / "workspace.yaml")
+    commands = [
+        [sys.executable, "-m", "dagster_webserver", "-w", workspace, "-h", HOST, "-p", str(port)],
+        [sys.executable, "-m", "dagster._daemon", "run", "-w", workspace],
+    ]
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    # Their own process groups: Ctrl-C reaches this process alone, which then stops both in order.
+    processes = [subprocess.Popen(c, cwd=REPOSITORY, env=environment, start_new_session=True) for c in commands]
+    print(f"Dagster UI: http://{HOST}:{port}  (Ctrl-C stops it)", flush=True)
+    try:
+        while all(process.poll() is None for process in processes):
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        _stop(processes)
+    return 1
