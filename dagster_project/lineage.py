@@ -78,7 +78,7 @@ def from_manifest(manifest: Mapping[str, Any]) -> Lineage:
             relation = (manifest["sources"].get(parent) or manifest["nodes"].get(parent) or {}).get("relation_name")
             if relation and parent in table_of:
                 sql = sql.replace(relation, table_of[parent])
-        tables = {
+        tables: dict[str, object] = {
             table_of[p]: dict.fromkeys(upstream_columns[p], "text")
             for p in node["depends_on"]["nodes"]
             if upstream_columns.get(p)
@@ -86,7 +86,7 @@ def from_manifest(manifest: Mapping[str, Any]) -> Lineage:
         try:
             tree = sqlglot.parse_one(sql, dialect=DIALECT)
             qualified = qualify(tree, schema=tables, dialect=DIALECT, validate_qualify_columns=False, identify=False)
-            names = [n for n in qualified.named_selects if n != "*"]
+            names = [n for n in qualified.named_selects if n != "*"]  # type: ignore[attr-defined]
             text = qualified.sql(dialect=DIALECT)
             upstream_columns[uid] = names or list(columns_of_node(node))
             found[uid] = {}

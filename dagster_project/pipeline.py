@@ -84,9 +84,11 @@ def run_everything(settings: Settings) -> RunOutcome:
         except dg.DagsterError as error:
             raise PipelineProblem(f"Dagster could not start the run: {error}") from error
         messages = [
-            str(event.event_specific_data.error.message).strip() if event.event_specific_data else event.message
+            str(failure.error.message).strip()
             for event in result.all_events
-            if event.event_type_value == "STEP_FAILURE" and event.event_specific_data is not None
+            if event.event_type_value == "STEP_FAILURE"
+            and (failure := event.step_failure_data)
+            and failure.error is not None
         ]
     timings = progress.timings()
     timings["total"] = time.perf_counter() - start

@@ -86,6 +86,7 @@ def print_result(settings: Settings, out: Console) -> None:
             print_round(out, settings, round_.id)
         else:
             out.print(
-                f"\n[bold]{escape(round_.title)}[/bold]  ({round_.id}): waits for {round_.origin} data of {round_.last_school_year}"
+                f"\n[bold]{escape(round_.title)}[/bold]  ({round_.id}): "
+                f"waits for {round_.origin} data of {round_.last_school_year}"
             )
     print_quality(out, settings)

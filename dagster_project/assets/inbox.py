@@ -55,7 +55,7 @@ def inbox(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.Material
         )
     for result in results:
         context.log.info(f"{result.file}: {result.status}")
-    counts = Counter(r.status for r in results)
+    counts: Counter[str] = Counter(r.status for r in results)
     findings = [f for r in results if r.screening for f in r.screening.findings]
     stopped = [r for r in results if r.status in ("rejected", "held")]
     yield dg.MaterializeResult(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dagster_project.audit.explain import Explanation
 
 WIDTH = 150
+SUMMED = ("value", "national_limit", "absolute_limit", "points", "weight", "weighted_points", "possible_points")
 
 
 def _number(value: Any) -> str:
@@ -32,9 +33,8 @@ def as_text(explanation: Explanation) -> str:
 
     out = Console(file=io.StringIO(), width=WIDTH, highlight=False, color_system=None)
     m, manifest = explanation.municipality, explanation.manifest
-    out.print(
-        f"{m['municipality_code']} {escape(m['municipality_name'])}, round {manifest['round']}, revision {manifest['revision']}"
-    )
+    name = f"{m['municipality_code']} {escape(m['municipality_name'])}"
+    out.print(f"{name}, round {manifest['round']}, revision {manifest['revision']}")
     if manifest["data_origin"] == "fictional":
         out.print("OPPDIKTEDE DATA / FICTIONAL DATA: this municipality does not exist.")
     if manifest["illustrative"]:
@@ -48,9 +48,11 @@ def as_text(explanation: Explanation) -> str:
     if not m["rated"]:
         out.print(f"Not rated: {UNRATED.get(m['not_rated_reason'], m['not_rated_reason'])}.")
     out.print(
-        f"Share of possible risk points: {_number(m['points'])} of {_number(m['possible_points'])} = {_share(m['risk_share'])}; "
+        f"Share of possible risk points: {_number(m['points'])} of {_number(m['possible_points'])}"
+        f" = {_share(m['risk_share'])}; "
         f"rank {m['rank'] or '-'}; coverage {_share(m['coverage'])} "
-        f"({_share(m['share_if_hidden_best'])} to {_share(m['share_if_hidden_worst'])} if hidden figures were best or worst)."
+        f"({_share(m['share_if_hidden_best'])} to {_share(m['share_if_hidden_worst'])}"
+        " if hidden figures were best or worst)."
     )
     out.print(f"Spread between {m['rated_schools']} rated schools: {_number(m['school_spread']) or '-'}; "
               f"{m['schools_in_worst_quartile']} among the nation's worst.")  # fmt: skip
@@ -80,8 +82,7 @@ def as_text(explanation: Explanation) -> str:
     for cell in explanation.cells:
         sums.add_row(
             cell["indicator"], _number(cell["grade"]), cell["school_year"] or "", cell["state"],
-            *(_number(cell[k]) for k in ("value", "national_limit", "absolute_limit", "points", "weight", "weighted_points",
-                                         "possible_points")),
+            *(_number(cell[k]) for k in SUMMED),
         )  # fmt: skip
     sums.add_section()
     sums.add_row("sum", "", "", "", "", "", "", "", "", _number(m["points"]), _number(m["possible_points"]))

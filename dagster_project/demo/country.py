@@ -36,7 +36,7 @@ def _yearly(lasting: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _by_ownership(
-    year: Year, total: Floats, n: np.ndarray, smallest: int, rare: Floats | None = None
+    year: Year, total: np.ndarray, n: np.ndarray, smallest: int, rare: np.ndarray | None = None
 ) -> dict[str, Figures]:
     every: dict[str, Figures] = {}
     for ownership, public in OWNERSHIPS.items():

@@ -100,7 +100,8 @@ def _municipalities(rng: np.random.Generator) -> tuple[Municipalities, Municipal
     weights = np.array([1.5 if c in DIVIDED else 0.95 for c in old_counties])
     home = np.sort(rng.choice(len(old_counties), MUNICIPALITIES, p=weights / weights.sum()))
     names = _names(MUNICIPALITIES + 2)
-    old_codes, serial = [], {}
+    old_codes: list[str] = []
+    serial: dict[str, int] = {}
     for position in home:
         county = old_counties[position]
         serial[county] = serial.get(county, 0) + 1
@@ -180,7 +181,8 @@ def build(rng: np.random.Generator, scale: int) -> Country:
     new = np.array([pairs[p][1] for p in pair_of] + [len(after.code) - 1])
     words = ("skole", "skule", "ungdomsskole")
     names = [
-        f"{after.name[new[i]]} {_SCHOOL[position[i] % 12]}{'' if position[i] < 12 else ' ' + str(position[i] // 12 + 1)}"
+        f"{after.name[new[i]]} {_SCHOOL[position[i] % 12]}"
+        f"{'' if position[i] < 12 else ' ' + str(position[i] // 12 + 1)}"
         f" {words[2] if kind[i] == 2 else words[i % 7 == 0]}"
         for i in range(total - 1)
     ]

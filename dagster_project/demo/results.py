@@ -133,4 +133,5 @@ def test_scores(
     own = national + offset + 2.5 * shared
     pupils = rng.normal(0, PUPIL_SD, int(n.sum())) + np.repeat(own, n)
     of = np.repeat(np.arange(schools), n)
-    return np.bincount(of, pupils, schools), np.bincount(of, pupils < LEVEL_1_BELOW.get(grade, 0), schools)
+    low = pupils < LEVEL_1_BELOW.get(grade, 0)
+    return np.bincount(of, pupils, schools).astype(float), np.bincount(of, low, schools).astype(float)

@@ -121,7 +121,7 @@ class Archive:
         """Every object whose bytes are not those of its name, every missing one, every broken link of the ledger."""
         findings: list[Finding] = []
 
-        def add(code: str, message: str, file: str, row: int | None = None, **more: str) -> None:
+        def add(code: str, message: str, file: str, row: int | None = None, **more: Any) -> None:
             findings.append(Finding(code, Severity.FAIL, message, stage="archive", file=file, row=row, **more))
 
         named: set[str] = set()

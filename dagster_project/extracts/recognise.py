@@ -27,7 +27,7 @@ class Recognised:
     container: str
 
 
-def _unrecognised(code: str, message: str, name: str, **more: str) -> UnrecognisedFile:
+def _unrecognised(code: str, message: str, name: str, **more: Any) -> UnrecognisedFile:
     finding = Finding(
         code, Severity.FAIL, message, stage="recognised", file=name, expected=ACCEPTED,
         fix=more.pop("fix", "Send the original download."), **more,

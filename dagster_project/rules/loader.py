@@ -86,7 +86,7 @@ def _short(path: Path, settings: Settings) -> str:
     return path.name
 
 
-def _finding(code: str, message: str, file: str, place: tuple[int, int], **more: str | None) -> Finding:
+def _finding(code: str, message: str, file: str, place: tuple[int, int], **more: Any) -> Finding:
     return Finding(
         code,
         Severity.FAIL,

@@ -117,7 +117,8 @@ def cells(settings: Settings, rows: pa.Table, now: dt.datetime) -> pd.DataFrame:
         connection.register("pseudo", pa.table({"code": [*pseudo_codes(settings), "0000", ""]}))
         lists = _known_municipalities(connection, settings)
         known = (
-            "(r.state = 'absent' or r.municipality_code in (select code from pseudo) or r.fictional not in (select fictional from known)"
+            "(r.state = 'absent' or r.municipality_code in (select code from pseudo)"
+            " or r.fictional not in (select fictional from known)"
             " or (r.fictional, cast(substr(r.school_year, 1, 4) as int), r.municipality_code) in"
             " (select (fictional, start, code) from known))"
         )
