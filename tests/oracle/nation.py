@@ -1,0 +1,175 @@
+"""Small random nations with many rounds of random rules, written as the files dbt reads."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dagster_project import schema
+from dagster_project.rules.compile import parameter_schemas
+
+Row = dict[str, Any]
+YEARS = ("2021-22", "2022-23", "2023-24", "2024-25", "2025-26")
+INDICATORS = (
+    ("bullying", "pupil_survey", "learning_environment", (7, 10), 1),
+    ("motivation", "pupil_survey", "learning_environment", (7, 10), 1),
+    ("reading_level_1", "national_tests", "national_tests", (5, 8), 1),
+    ("reading_scale_score", "national_tests", "national_tests", (5, 8), 0),
+    ("grade_points", "grade_points", "grade_points", (10,), 1),
+)
+REFORM = dt.date(2024, 1, 1)
+# before the reform -> after it: kept, renumbered, split, merged, and one that never was a municipality
+BEFORE = {"6101": ["6101"], "6102": ["7202"], "6103": ["7203", "7204"], "6104": ["7205"], "6105": ["7205"],
+          "6106": ["6106"], "7900": ["7900"]}  # fmt: skip
+MEANS = {"bullying": 10, "motivation": 3.5, "reading_level_1": 15, "reading_scale_score": 50, "grade_points": 42}
+
+
+def nation(rng: Random) -> tuple[list[Row], list[Row], list[Row]]:
+    """Cells, register and changes. Values are coarse on purpose, so that ties are common."""
+    changes = [
+        {"old_code": old, "old_name": old, "new_code": new, "new_name": new, "change_date": REFORM}
+        for old, news in BEFORE.items()
+        for new in news
+        if old != new
+    ]
+    changes += [
+        {"old_code": "6101", "old_name": "a", "new_code": "6101", "new_name": "b", "change_date": REFORM},
+        {"old_code": "6106", "old_name": "x", "new_code": "6106", "new_name": "x", "change_date": dt.date(2025, 1, 1)},
+        {"old_code": "6106", "old_name": "x", "new_code": "6101", "new_name": "a", "change_date": dt.date(2025, 1, 1)},
+    ]
+    schools = []
+    for i in range(rng.randint(4, 16)):
+        old = rng.choice(list(BEFORE))
+        schools.append({"code": f"1{i:08d}", "old": old, "new": rng.choice(BEFORE[old]), "grades": rng.choice([(5, 7), (8, 10), (5, 7, 8, 10)]),
+                        "first": rng.choice([0, 0, 0, 2]), "last": rng.choice([9, 9, 9, 3])})  # fmt: skip
+    register = [
+        {"school_code": s["code"], "school_name": s["code"], "municipality_code": s["new"], "county_code": s["new"][:2],
+         "active": True, "is_compulsory": True, "ownership": rng.choice(["public", "public", "public", "private", "unknown"]),
+         "special": rng.random() < 0.1}
+        for s in schools if rng.random() < 0.9
+    ]  # fmt: skip
+    cells: list[Row] = []
+    for at, year in enumerate(YEARS):
+        column = "old" if at < 3 else "new"
+        current = {code for code in BEFORE} if at < 3 else {c for codes in BEFORE.values() for c in codes}
+        for indicator, dataset, _, grades, digits in INDICATORS:
+            for grade in grades:
+                base = {"dataset": dataset, "school_year": year, "grade": grade, "indicator": indicator, "sex": "all"}
+
+                def cell(level: str, code: str, municipality: str, ownership: str = "all", base: Row = base,
+                         digits: int = digits, indicator: str = indicator) -> Row:  # fmt: skip
+                    state = rng.choices(schema.STATES, (8, 2, 0.5, 0.3))[0] if level != "national" else "observed"
+                    step = {0: 1, 1: 5}[digits]
+                    value = round(MEANS[indicator] * 10**digits) + step * rng.randint(-4, 4)
+                    return {
+                        **base, "unit_level": level, "unit_code": code, "unit_name": f"name {code}",
+                        "county_code": municipality[:2], "municipality_code": municipality, "ownership": ownership,
+                        "state": state, "value": Decimal(value) / 10**digits if state == "observed" else None,
+                        "n_pupils": rng.choice([None, *range(1, 40)]) if state == "observed" and rng.random() < 0.3
+                        else rng.randint(1, 60) if state == "observed" else None,
+                        "raw_value": str(value), "source_sha256": "0" * 64, "source_row": len(cells) + 2,
+                        "source_column": f"{year}.{indicator}", "fictional": True, "provisional": False,
+                        "break_in_series": False,
+                    }  # fmt: skip
+
+                cells += [cell("national", "I", "0000", o) for o in ("all", "public") if rng.random() < 0.97]
+                for code in sorted(current):
+                    cells += [cell("municipality", code, code, o) for o in ("all", "public") if rng.random() < 0.93]
+                for s in schools:
+                    if grade in s["grades"] and s["first"] <= at <= s["last"] and rng.random() < 0.95:
+                        cells.append(cell("school", s["code"], s[column]))
+    return cells, [r | {"fictional": True} for r in register], [c | {"fictional": True} for c in changes]
+
+
+def random_rules(rng: Random, round_id: str) -> tuple[Row, list[Row], list[Row]]:
+    """One round with every switch of its rule drawn, its indicators, and some exceptions."""
+    pick = rng.choice
+    decimal = lambda *values: Decimal(str(pick(values)))  # noqa: E731
+    pooled = pick(["separate", "pooled"])
+    round_ = {
+        "round": round_id, "title": round_id, "origin": "fictional", "rule_set": "random", "status": "draft",
+        "last_school_year": pick(YEARS[2:]), "selection_date": pick([dt.date(2024, 2, 15), dt.date(2026, 2, 15)]),
+        "illustrative": True, "window_years": rng.randint(1, 4), "aggregation": pick(["per_year", "window_mean"]),
+        "grades": pooled, "comparison": pick(["strictly_worse", "worse_or_equal"]), "points_national": pick([0, 1, 2]),
+        "points_absolute": pick([2, 3]), "no_participants": pick(["not_applicable", "hidden"]),
+        "min_coverage": decimal(0, 0.5, 0.8), "min_areas": rng.randint(0, 3),
+        "municipality_ownership": pick(["public", "all"]), "national_ownership": pick(["public", "all"]),
+        "school_ownership": pick(["public", "all"]), "special_schools": pick(["include", "exclude"]),
+        "require_last_year": pick([True, False]), "municipality_share_from": pick(["municipality_values", "school_points"]),
+        "restructured": pick(["recompute_from_schools", "recompute_from_schools", "mark"]),
+        "min_observed_school_percent": decimal(0, 50, 100), "worst_schools_percent": decimal(10, 25, 33.3, 60),
+        "worst_schools_ties": pick(["strict_order", "include_ties"]),
+        "tie_break_1": pick(["absolute_hit_share", "pupils", "none"]),
+        "tie_break_2": pick(["absolute_hit_share", "pupils", "none"]), "average_quota": rng.randint(0, 4),
+        "average_reserve": rng.randint(0, 2), "average_ties": pick(["strict_order", "include_ties"]),
+        "spread_quota": rng.randint(0, 3), "spread_reserve": rng.randint(0, 2),
+        "spread_measure": pick(["standard_deviation", "max_minus_rest_mean", "range", "iqr"]),
+        "spread_level": decimal(0, 0.05, 0.2), "spread_min_schools": pick([2, 3]),
+        "spread_excludes_average": pick([True, False]), "spread_priority": pick(["required", "advisory"]),
+        "in_scheme": pick(["exclude", "mark"]), "rule_sha256": "0" * 64,
+    }  # fmt: skip
+    lag = {d: pick([0, 0, 1]) for d in schema.YEARLY_DATASETS}
+    indicators = []
+    for name, dataset, area, grades, digits in rng.sample(INDICATORS, rng.randint(2, len(INDICATORS))):
+        shared = {
+            "round": round_id, "indicator": name, "area": area, "dataset": dataset, "weight": decimal(1, 1, 3, 0.5),
+            "direction": pick(["higher_is_worse", "lower_is_worse"]), "decimals": digits, "lag": lag[dataset],
+        }  # fmt: skip
+        for side in ("national", "absolute"):
+            method = pick(["published", "fixed", "percentile", "mean_sd"])
+            shared |= {
+                f"{side}_method": method,
+                f"{side}_value": Decimal(str(MEANS[name])) if method == "fixed" else None,
+                f"{side}_percentile": decimal(5, 10, 25, 50, 33.3) if method == "percentile" else None,
+                f"{side}_k": decimal(0, 0.5, 1.25) if method == "mean_sd" else None,
+                f"{side}_base_year": pick(["same_year", *YEARS]) if method in ("percentile", "mean_sd") else None,
+                f"{side}_decimals": rng.randint(0, 3),
+            }
+        indicators += [{**shared, "grade": grade} for grade in grades]
+    exceptions = [
+        {"unit_level": "municipality", "unit_code": pick(["6101", "7202", "7205", "6106", "6102"]),
+         "kind": pick(["excluded", "in_scheme"]), "ground": "drawn", "source": "drawn",
+         "round": pick([None, round_id]), "valid_from": pick([None, dt.date(2025, 1, 1)]), "valid_to": None}
+        for _ in range(rng.randint(0, 2))
+    ]  # fmt: skip
+    exceptions.append({"unit_level": "school", "unit_code": "100000001", "kind": "special_school", "ground": "drawn",
+                       "source": "drawn", "round": round_id, "valid_from": None, "valid_to": None})  # fmt: skip
+    return round_, indicators, exceptions
+
+
+def write_home(home: Path, rng: Random, rounds: int) -> None:
+    """A home with one nation and many rounds, ready for dbt."""
+    cells, register, changes = nation(rng)
+
+    def write(path: Path, rows: list[Row], shape: pa.Schema) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = [{name: row.get(name) for name in shape.names} for row in rows]
+        pq.write_table(pa.Table.from_pylist(rows, schema=shape), path)
+
+    rng.shuffle(cells)
+    for dataset in schema.YEARLY_DATASETS:
+        for year in YEARS:
+            mine = [c for c in cells if c["dataset"] == dataset and c["school_year"] == year]
+            write(home / "extracts" / dataset / f"school_year={year}" / "part-0.parquet", mine, schema.extract_schema())
+    write(home / "extracts" / "school_register" / "part-0.parquet", register, schema.register_schema())
+    write(home / "extracts" / "municipality_changes" / "part-0.parquet", changes, schema.changes_schema())
+    drawn = [random_rules(rng, f"round-{i:02d}") for i in range(rounds)]
+    pseudo = [{"unit_level": level, "unit_code": code, "kind": "pseudo_unit", "ground": "none", "source": "none",
+               "round": None, "valid_from": None, "valid_to": None} for level, code in (("municipality", "7900"), ("county", "79"))]  # fmt: skip
+    governors = [{"county_code": "61", "governor_code": None, "governor_name": "Governor", "valid_from": dt.date(2020, 1, 1),
+                  "valid_to": None, "fictional": True}]  # fmt: skip
+    tables = {
+        "rounds": [r for r, _, _ in drawn],
+        "rule_indicators": [i for _, rows, _ in drawn for i in rows],
+        "exceptions": pseudo + [e for _, _, rows in drawn for e in rows],
+        "county_governors": governors,
+    }
+    shapes = parameter_schemas()
+    for name, rows in tables.items():
+        write(home / "parameters" / f"{name}.parquet", rows, shapes[name])
