@@ -128,13 +128,15 @@ def read_xlsx(path: Path, name: str) -> TextTable:
 
     refuse_oversize(path, name, lines=False)
     try:
-        book = load_workbook(path, read_only=True, data_only=False, keep_links=False)
-        sheet = book.worksheets[0]
-        cells = [
-            (number, [_cell_text(value) for value in row])
-            for number, row in enumerate(sheet.iter_rows(values_only=True), start=1)
-        ]
-        book.close()
+        # by handle: the library judges a path by its ending, and the archive has none
+        with path.open("rb") as handle:
+            book = load_workbook(handle, read_only=True, data_only=False, keep_links=False)
+            sheet = book.worksheets[0]
+            cells = [
+                (number, [_cell_text(value) for value in row])
+                for number, row in enumerate(sheet.iter_rows(values_only=True), start=1)
+            ]
+            book.close()
     except Exception as error:
         raise unreadable(
             "damaged-workbook", f"the workbook cannot be opened ({error})", name, fix="Save it again as .xlsx."

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FIRST_SCHOOL_YEAR = 2006
+# with fewer schools a mean or a count of them says nothing about the export
+FEWEST_SCHOOLS = 20
 MODULUS_11_WEIGHTS = (3, 2, 7, 6, 5, 4, 3, 2)
 
 
@@ -218,10 +220,12 @@ def slices(settings: Settings, rows: pa.Table) -> pd.DataFrame:
                 where o.ownership = 'all' and o.sex = 'all' group by all
             )
             select f.school_year, f.indicator, f.grade, f.schools, f.suppressed_share,
-                (cast(f.national_value as double) - f.school_mean) / nullif(f.school_sd, 0) as national_gap_sd,
+                case when f.schools >= {FEWEST_SCHOOLS} then
+                    (cast(f.national_value as double) - f.school_mean) / nullif(f.school_sd, 0) end as national_gap_sd,
                 f.suppressed_share - e.suppressed_share as suppressed_change,
-                case when e.schools >= 20 then f.schools / e.schools - 1 end as schools_change,
-                cast(f.national_value - e.national_value as double) / nullif(e.school_sd, 0) as national_shift_sd,
+                case when e.schools >= {FEWEST_SCHOOLS} then f.schools / e.schools - 1 end as schools_change,
+                case when e.schools >= {FEWEST_SCHOOLS} then
+                    cast(f.national_value - e.national_value as double) / nullif(e.school_sd, 0) end as national_shift_sd,
                 v.vanishing_share
             from fresh f
             left join earlier e on f.fictional = e.fictional and f.indicator = e.indicator and f.grade = e.grade

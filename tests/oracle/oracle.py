@@ -131,9 +131,7 @@ class Oracle:
                 continue
             key = (c["start"], c["municipality_code"])
             best = newest.get(c["unit_code"])
-            if best is None or key > (best["start"], best["municipality_code"]):
-                newest[c["unit_code"]] = c
-            elif key == (best["start"], best["municipality_code"]) and c["unit_name"] < best["unit_name"]:
+            if best is None or key > (best["start"], best["municipality_code"]) or (key == (best["start"], best["municipality_code"]) and c["unit_name"] < best["unit_name"]):
                 newest[c["unit_code"]] = c
         for school, c in newest.items():
             targets = self.codes.targets(c["municipality_code"], c["start"])
@@ -269,12 +267,18 @@ class Oracle:
             return {key: rows[0] for key, rows in groups.items()}
         combined = {}
         for key, rows in groups.items():
-            usable = [(c["value"], c["n_pupils"]) for c in rows if c["state"] == "observed" and (c["n_pupils"] or 0) > 0]
+            usable = [
+                (c["value"], c["n_pupils"]) for c in rows if c["state"] == "observed" and (c["n_pupils"] or 0) > 0
+            ]
             states = {c["state"] for c in rows}
             row: Row = {"value": None, "n_pupils": None, "value_basis": "combined"}
             if usable:
                 digits = self.by_key[key[2], rows[0]["grade"]]["decimals"]
-                row |= {"state": "observed", "value": weighted_mean(usable, digits), "n_pupils": sum(n for _, n in usable)}
+                row |= {
+                    "state": "observed",
+                    "value": weighted_mean(usable, digits),
+                    "n_pupils": sum(n for _, n in usable),
+                }
             elif states & {"observed", "suppressed"}:
                 row["state"] = "suppressed"
             else:

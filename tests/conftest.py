@@ -1,0 +1,64 @@
+"""Shared fixtures. The fictional country is run once, whole, through the command line, and shared by all workers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dagster_project import dbt_step
+from dagster_project.settings import REPOSITORY, Settings, load_settings
+
+NOW = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
+
+
+def oppfolging(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a person would."""
+    return subprocess.run(
+        [sys.executable, "-m", "dagster_project.cli", "--home", str(home), *arguments],
+        capture_output=True, text=True, cwd=REPOSITORY, env={**os.environ, **environment}, timeout=300,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session", autouse=True)
+def manifest() -> None:
+    """The dbt manifest, made when it is missing or stale."""
+    with (REPOSITORY / "dbt" / ".manifest-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        dbt_step.prepare(load_settings())
+
+
+@pytest.fixture(scope="session")
+def country_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which `demo` and `run` have been called. Treat it as read-only."""
+    shared = (
+        tmp_path_factory.getbasetemp().parent
+        if os.environ.get("PYTEST_XDIST_WORKER")
+        else tmp_path_factory.getbasetemp()
+    )
+    home = shared / "country"
+    with (shared / "country.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "run.txt").exists():
+            written = oppfolging(home, "demo")
+            assert written.returncode == 0, written.stderr
+            result = oppfolging(home, "run", "--timings")
+            assert result.returncode == 0, result.stdout + result.stderr
+            (home / "run.txt").write_text(result.stdout, encoding="utf-8")
+    return home
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """An empty home."""
+    return load_settings(tmp_path / "home")
+
+
+def real_data() -> Path:
+    """Where the real extracts lie, when they do."""
+    return Path(os.environ.get("OPPFOLGING_REAL_DATA", REPOSITORY.parent / "shared" / "data"))

@@ -1,0 +1,167 @@
+"""The whole fictional country, run once through the command line and Dagster."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from dagster_project.audit import explain
+from dagster_project.extracts import Archive
+from dagster_project.publication import current_revision, publish, verify_revision
+from dagster_project.settings import REPOSITORY, load_settings
+from tests import samples
+from tests.conftest import NOW, oppfolging
+from tests.oracle.compare import compare_home, read
+
+ROUND = "fictional-2026"
+pytestmark = pytest.mark.pipeline
+
+
+@pytest.fixture(scope="module")
+def internal(country_home: Path) -> Path:
+    folder = current_revision(load_settings(country_home), ROUND)
+    assert folder is not None
+    return folder / "internal"
+
+
+def test_the_oracle_agrees_on_every_unit_and_cell(country_home: Path) -> None:
+    result = compare_home(country_home)[ROUND]
+    assert result.differences[:20] == []
+    assert result.units > 60_000 and result.cells > 700_000
+
+
+def test_the_municipalities_that_were_made_weak_are_found(country_home: Path, internal: Path) -> None:
+    truth = json.loads((country_home / "demo" / "truth.json").read_text(encoding="utf-8"))
+    selection = read(internal / "selection.parquet")
+    average = {
+        r["municipality_code"] for r in selection if r["selection_group"] == "average" and r["status"] == "selected"
+    }
+    spread = {r["municipality_code"] for r in selection if r["selection_group"] == "spread"}
+    assert len(average) == 30
+    assert len(set(truth["weak"]) & average) >= 0.9 * len(truth["weak"])
+    assert len(set(truth["spread_weak"]) & (spread | average)) >= 0.75 * len(truth["spread_weak"])
+
+
+def test_every_published_file_matches_its_manifest_and_a_flipped_bit_shows(country_home: Path, tmp_path: Path) -> None:
+    folder = current_revision(load_settings(country_home), ROUND)
+    assert folder is not None and verify_revision(folder) == []
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    victim = copy / "internal" / "selection.csv"
+    victim.chmod(0o644)
+    content = bytearray(victim.read_bytes())
+    content[50] ^= 1
+    victim.write_bytes(content)
+    (copy / "internal" / "stray.csv").write_text("x")
+    assert {f.code for f in verify_revision(copy)} == {"published-file-changed", "published-file-unexpected"}
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["illustrative"] and manifest["data_origin"] == "fictional" and len(manifest["inputs"]) == 29
+
+
+def test_the_workbooks_open_with_header_filter_and_the_fictional_label(internal: Path) -> None:
+    from openpyxl import load_workbook
+
+    book = load_workbook(internal / "municipality_ranking.xlsx")
+    sheet = book.worksheets[0]
+    assert sheet.freeze_panes == "A2" and sheet.auto_filter.ref.startswith("A1:")
+    assert sheet.max_row == len(read(internal / "municipality_ranking.parquet")) + 1
+    notes = [c.value for (c,) in book["Om - About"].iter_rows()]
+    assert any("OPPDIKTEDE DATA" in n for n in notes) and sum("PLACEHOLDER" in n for n in notes) == 7
+
+
+def test_publishing_the_same_again_makes_no_new_revision_and_a_kill_leaves_the_old(
+    country_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dagster_project.publication import edition
+
+    home = tmp_path / "home"
+    shutil.copytree(country_home, home, ignore=shutil.ignore_patterns("inbox", "warehouse", ".dagster"))
+    settings = load_settings(home)
+    again = publish(settings, ROUND, now=NOW)
+    assert again is not None and not again.is_new and again.revision == "r0001"
+    (home / "marts" / "limits.parquet").unlink()
+
+    def killed(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(edition, "write_atomic", killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish(settings, ROUND, now=NOW)
+    current = current_revision(settings, ROUND)
+    assert current is not None and current.name == "r0001" and verify_revision(current) == []
+    mended = publish(settings, ROUND, now=NOW)
+    assert mended is not None and mended.is_new and verify_revision(mended.path) == []
+
+
+def test_an_explanation_adds_up_and_its_sources_hold_the_stated_cells(country_home: Path) -> None:
+    settings = load_settings(country_home)
+    ranking = read(current_revision(settings, ROUND) / "internal" / "municipality_ranking.parquet")  # type: ignore[operator]
+    archive = Archive(settings)
+    for code in [m["municipality_code"] for m in ranking if m["rated"]][::60]:
+        e = explain(settings, ROUND, code)
+        points = sum(Fraction(c["weighted_points"]) for c in e.cells if c["weighted_points"] is not None)
+        possible = sum(Fraction(c["possible_points"]) for c in e.cells)
+        assert float(points / possible) == e.municipality["risk_share"]
+        assert code in e.as_text() and json.loads(e.as_json())["municipality"]["municipality_code"] == code
+        for cell in e.cells:
+            for source in cell["sources"]:
+                content = archive.path(source["sha256"]).read_bytes()
+                if content[:1] == b"[":
+                    value = json.loads(content)[source["line"]][source["column"]]
+                else:
+                    text = content.decode("utf-16-le" if b"\0" in content[:20] else "utf-8-sig")
+                    lines = text.splitlines()
+                    first = 1 if lines[0].startswith("sep=") else 0
+                    delimiter = "\t" if first else ";"
+                    column = lines[first].split(delimiter).index(source["column"])
+                    value = lines[source["line"] - 1].split(delimiter)[column]
+                assert value == source["raw"]
+
+
+def test_threads_row_order_locale_and_time_zone_do_not_change_a_byte(country_home: Path, tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    home = tmp_path / "home"
+    for name in ("extracts", "parameters"):
+        shutil.copytree(country_home / name, home / name)
+    for path in (home / "extracts").rglob("*.parquet"):
+        table = pq.read_table(path, partitioning=None)
+        pq.write_table(table.take(pa.array(range(table.num_rows - 1, -1, -1))), path)
+    script = ("import sys; from dagster_project import dbt_step; from dagster_project.settings import load_settings;"
+              "sys.exit(not dbt_step.build(load_settings(sys.argv[1])).success)")  # fmt: skip
+    environment = {
+        "OPPFOLGING_THREADS": "1",
+        "TZ": "Pacific/Auckland",
+        "LC_ALL": "tr_TR.UTF-8",
+        "PATH": "/usr/bin:/bin",
+    }
+    done = subprocess.run([sys.executable, "-c", script, str(home)], env=environment, cwd=REPOSITORY, timeout=200)
+    assert done.returncode == 0
+    for path in sorted((country_home / "marts").glob("*.parquet")):
+        assert pq.read_table(path).equals(pq.read_table(home / "marts" / path.name)), path.name
+
+
+def test_a_broken_file_stops_the_run_and_the_published_revision_stays(country_home: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(country_home, home)
+    lines = samples.rows("148")
+    samples.national_tests(home / "inbox" / "broken.csv", lines, year="2025-26")
+    result = oppfolging(home, "run")
+    assert result.returncode == 7, result.stdout + result.stderr
+    assert "value_off_scale" in result.stderr and "Traceback" not in result.stderr
+    folder = current_revision(load_settings(home), ROUND)
+    assert folder is not None and folder.name == "r0001" and verify_revision(folder) == []
+    assert oppfolging(home, "run").returncode == 0
+
+
+def test_a_municipality_that_does_not_exist_gives_a_suggestion(country_home: Path) -> None:
+    result = oppfolging(country_home, "explain", "Brumeblo", "--round", ROUND)
+    assert result.returncode == 5 and "Did you mean" in result.stderr

@@ -1,0 +1,103 @@
+"""Udir's real exports, where they are at hand: all units accounted for, codes carried, nothing reconstructed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from dagster_project import dbt_step, intake
+from dagster_project.extracts import read_file
+from dagster_project.rules import compile_parameters, load_rules
+from dagster_project.settings import Settings, load_settings
+from tests.conftest import NOW, real_data
+from tests.oracle.compare import compare_home, read
+
+DATA = real_data()
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(not DATA.is_dir(), reason="the real extracts are not here; see OPPFOLGING_REAL_DATA"),
+]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    settings = load_settings(tmp_path_factory.mktemp("real"))
+    files = [*(DATA / "udir_national_tests").glob("*.csv"), *(DATA / "ssb_klass_131").glob("*.json")]
+    results = intake.take_in_all(files, settings, now=NOW)
+    assert {r.status for r in results} == {"accepted"}, [r for r in results if r.status != "accepted"]
+    compile_parameters(load_rules(settings), settings.parameters)
+    outcome = dbt_step.build(settings)
+    assert outcome.success, [f.as_text() for f in outcome.findings]
+    return settings
+
+
+def test_every_school_and_municipality_is_rated_or_says_why_not(home: Settings) -> None:
+    cells = [r for p in (home.extracts / "national_tests").rglob("*.parquet") for r in read(p)]
+    schools = {c["unit_code"] for c in cells if c["unit_level"] == "school"}
+    ranked = {r["school_code"]: r for r in read(home.marts / "school_ranking.parquet")}
+    assert set(ranked) == schools
+    municipalities = {r["municipality_code"]: r for r in read(home.marts / "municipality_ranking.parquet")}
+    newest = {c["unit_code"] for c in cells if c["unit_level"] == "municipality" and c["school_year"] == "2024-25"}
+    assert set(municipalities) == newest and len(newest) == 358
+    for row in [*ranked.values(), *municipalities.values()]:
+        assert row["rated"] == (row["rank"] is not None) == (row["not_rated_reason"] is None)
+
+
+def test_codes_of_2020_are_carried_and_the_split_goes_through_the_schools(home: Settings) -> None:
+    points = [r for r in read(home.marts / "indicator_points.parquet") if r["unit_level"] == "municipality"]
+    basis = {(r["unit_code"], r["school_year"]): r["value_basis"] for r in points}
+    assert basis["3218", "2022-23"] == "carried" and basis["3218", "2024-25"] == "published"
+    for code in ("1508", "1580"):
+        assert basis[code, "2022-23"] == basis[code, "2023-24"] == "recomputed"
+    assert not any(code in ("1507", "3021") for code, _ in basis)
+    ranking = {r["municipality_code"]: r for r in read(home.marts / "municipality_ranking.parquet")}
+    assert ranking["2100"]["not_rated_reason"] == "pseudo_unit"
+
+
+def test_a_suppressed_cell_stays_suppressed(home: Settings) -> None:
+    for path in (home.extracts / "national_tests").rglob("*.parquet"):
+        for row in read(path):
+            assert (row["value"] is None) == (row["state"] != "observed")
+            assert (row["state"] == "suppressed") == (row["raw_value"] == "*")
+
+
+def test_the_oracle_agrees_on_the_real_round(home: Settings) -> None:
+    result = compare_home(home.home)["np-2025"]
+    assert result.differences[:20] == [] and result.units > 25_000
+
+
+@pytest.mark.parametrize(
+    ("pattern", "dataset", "rows"),
+    [
+        ("skoleporten_legacy/nedlasting.csv", "national_tests", 3731),
+        ("nsr_v4/nsr_v4_enhet_974552124.json", "school_register", 1),
+        ("nsr_v4/nsr_v4_enheter_side1.json", "school_register", 1),
+        ("ssb_klass_131/changetables.json", "municipality_changes", 594),
+        ("ssb_klass_131/Kommuneinndeling_2024.json", "municipality_versions", 358),
+    ],
+)
+def test_other_real_files_are_read(pattern: str, dataset: str, rows: int) -> None:
+    table = read_file(DATA / pattern, "0" * 64)[0]
+    assert (table.dataset, table.table.num_rows) == (dataset, rows)
+
+
+def test_counts_of_states_are_those_of_the_files(home: Settings) -> None:
+    states = Counter(r["state"] for p in (home.extracts / "national_tests").rglob("*.parquet") for r in read(p))
+    assert states == {"observed": 25772, "suppressed": 9693, "no_participants": 715}
+
+
+def test_no_name_or_code_of_the_fictional_country_exists(home: Settings) -> None:
+    from dagster_project.demo.country import SEED, draw
+
+    country, _, _ = draw(1, SEED)
+    cells = [r for p in (home.extracts / "national_tests").rglob("*.parquet") for r in read(p)]
+    real = {c["unit_name"] for c in cells} | {c["unit_code"] for c in cells}
+    invented = {
+        *country.before.code,
+        *country.before.name,
+        *country.after.name,
+        *country.schools.code,
+        *country.schools.name,
+    }
+    assert not real & invented

@@ -1,0 +1,43 @@
+"""Small files in the real formats, for tests. All units are fictional."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+UNITS = ["EnhetNivaa", "Nasjonaltkode", "Fylkekode", "Kommunekode", "Organisasjonsnummer", "Nasjonalt", "Fylke",
+         "Kommune", "EnhetNavn"]  # fmt: skip
+NATION = "Fabelland (oppdiktet)"
+STEM = "{year}.Lesing.5. årstrinn.Alle eierformer.Alle kjønn."
+MEASURES = ("Skalapoeng", "Usikkerhet", "Antall elever deltatt")
+
+
+def header(year: str = "2024-25") -> list[str]:
+    return UNITS + [STEM.format(year=year) + m for m in MEASURES]
+
+
+def rows(score: str = "48") -> list[list[str]]:
+    """A nation, a county, a municipality and three schools: seen, hidden, and with nobody who took the test."""
+    place = [NATION, "Ytterfabel", "Brumeblom"]
+    return [
+        ["1", "I", "00", "0000", "I", NATION, "Alle fylker", "Alle kommuner", "Alle skoler", "49", "0,1", "1 056"],
+        ["2", "I", "61", "0000", "61", NATION, "Ytterfabel", "Alle kommuner", "Alle skoler", "49", "0,3", "456"],
+        ["3", "I", "61", "6101", "6101", *place, "Alle skoler", "48", "0,8", "120"],
+        ["4", "I", "61", "6101", "100000008", *place, "Brumeblom skole ", score, "1,8", "100"],
+        ["4", "I", "61", "6101", "100000016", *place, "Nedre skole", "*", "*", "*"],
+        ["4", "I", "61", "6101", "100000024", *place, "Øvre skole", "", "", "0"],
+    ]
+
+
+def text(lines: list[list[str]], *, year: str = "2024-25", delimiter: str = "\t", sep: bool = True) -> str:
+    body = "\n".join(delimiter.join(line) for line in [header(year), *lines]) + "\n"
+    return (f"sep={delimiter}\n" if sep else "") + body
+
+
+def write(path: Path, content: str, encoding: str = "utf-16-le") -> Path:
+    path.write_bytes(content.encode(encoding))
+    return path
+
+
+def national_tests(path: Path, lines: list[list[str]] | None = None, *, year: str = "2024-25") -> Path:
+    """A file as the statistics bank writes it."""
+    return write(path, text(rows() if lines is None else lines, year=year))

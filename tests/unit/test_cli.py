@@ -1,0 +1,53 @@
+"""The command line: each command has help, errors are sentences, exit codes mean something."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from dagster_project.cli import main
+from tests import samples
+
+
+def call(home: Path, *arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(main, ["--home", str(home), *arguments])
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_every_command_has_help(name: str, tmp_path: Path) -> None:
+    code, output = call(tmp_path, name, "--help")
+    assert code == 0 and len(output.splitlines()) > 3
+    assert all(getattr(p, "help", "x") for p in main.commands[name].params)
+
+
+def test_check_shows_the_stages_and_takes_nothing_in(tmp_path: Path) -> None:
+    good = samples.national_tests(tmp_path / "good.csv")
+    code, output = call(tmp_path / "home", "check", str(good))
+    assert code == 0 and "PASS against_last_year" in output
+    bad = samples.write(tmp_path / "bad.csv", samples.text(samples.rows()).replace("\t48\t1,8", "\t4B\t1,8"))
+    code, output = call(tmp_path / "home", "check", str(bad))
+    assert code == 3 and "FAIL schema" in output and "PASS readable" in output and "not-a-number" in output
+    assert not (tmp_path / "home" / "archive").exists()
+
+
+def test_ingest_reports_and_refuses(tmp_path: Path) -> None:
+    good, empty = samples.national_tests(tmp_path / "good.csv"), tmp_path / "empty.csv"
+    empty.touch()
+    code, output = call(tmp_path / "home", "ingest", str(good), str(empty))
+    assert code == 3
+    assert "accepted" in output and "rejected" in output and "empty-file" in output and "6 added" in output
+    assert call(tmp_path / "home", "ingest", str(good))[0] == 0
+
+
+def test_an_unknown_round_is_a_sentence_and_not_a_traceback(tmp_path: Path) -> None:
+    code, output = call(tmp_path, "explain", "6101", "--round", "nowhere")
+    assert code == 5 and output.startswith("Round nowhere is not published here.")
+
+
+def test_a_rule_mistake_gives_its_own_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "rounds.yaml").write_text("rounds: [{id: x}]\n", encoding="utf-8")
+    code, output = call(tmp_path, "status")
+    assert code == 4 and "rounds.yaml, line 1" in output

@@ -1,0 +1,95 @@
+"""What exists in Dagster. A change of wiring shows here first."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from dagster_project.sensors import content_hashes, run_key
+
+
+@pytest.fixture(scope="module")
+def defs() -> dg.Definitions:
+    from dagster_project.definitions import build
+
+    return build()
+
+
+def test_assets_jobs_schedules_and_sensors(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    groups: dict[str, int] = {}
+    for key in graph.materializable_asset_keys:
+        group = graph.get(key).group_name
+        groups[group] = groups.get(group, 0) + 1
+    assert groups == {
+        "intake": 1, "extracts": 3, "reference": 2, "parameters": 1, "staging": 9, "intermediate": 24, "marts": 6,
+        "published": 1,
+    }  # fmt: skip
+    assert {j.name for j in defs.resolve_all_job_defs()} >= {"everything", "whole_year", "one_round"}
+    assert {s.name for s in defs.schedules or ()} == {
+        "national_tests_published", "pupil_survey_published", "grade_points_published", "round_run",
+    }  # fmt: skip
+    assert {s.name for s in defs.sensors or ()} == {"inbox_sensor", "publish_after_year"}
+
+
+def test_every_asset_says_what_it_is_and_whose(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    for key in graph.materializable_asset_keys:
+        node = graph.get(key)
+        assert node.description and len(node.description) > 20, key
+        assert node.owners and node.kinds, key
+
+
+def test_marts_carry_column_schema_and_lineage_down_to_the_extracts(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    for name in ("indicator_points", "school_ranking", "municipality_ranking", "selection", "limits", "point_sources"):
+        metadata = graph.get(dg.AssetKey(name)).metadata
+        columns = metadata["dagster/column_schema"].columns
+        assert all(c.description for c in columns)
+        lineage = metadata["dagster/column_lineage"].deps_by_column
+        assert {c.name for c in columns} == set(lineage)
+        assert all(lineage[c] for c in lineage if c not in ("governor_priority", "decided_on", "selection_group"))
+
+
+def test_the_suites_are_blocking_checks_with_warnings_apart(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    checks = {
+        k.name: graph.get_check_spec(k) for k in graph.asset_check_keys if k.asset_key == dg.AssetKey("national_tests")
+    }
+    assert checks["value_off_scale"].blocking and not checks["number_of_schools_jumped"].blocking
+
+
+@pytest.mark.parametrize(
+    ("name", "day", "partition"),
+    [
+        ("national_tests_published", dt.datetime(2026, 11, 19, 7), "2026-27"),
+        ("pupil_survey_published", dt.datetime(2026, 1, 30, 7), "2025-26"),
+        ("grade_points_published", dt.datetime(2025, 8, 16, 7), "2024-25"),
+    ],
+)
+def test_a_schedule_runs_the_year_that_came_out(
+    defs: dg.Definitions, name: str, day: dt.datetime, partition: str
+) -> None:
+    schedule = next(s for s in defs.schedules or () if s.name == name)
+    context = dg.build_schedule_context(scheduled_execution_time=day, repository_def=defs.get_repository_def())
+    requests = schedule.evaluate_tick(context).run_requests
+    assert [r.partition_key for r in requests or ()] == [partition]
+
+
+def test_the_round_of_the_year_is_run_in_february(defs: dg.Definitions) -> None:
+    schedule = next(s for s in defs.schedules or () if s.name == "round_run")
+    context = dg.build_schedule_context(
+        scheduled_execution_time=dt.datetime(2026, 2, 15, 7), repository_def=defs.get_repository_def()
+    )
+    assert [r.partition_key for r in schedule.evaluate_tick(context).run_requests or ()] == ["fictional-2026"]
+
+
+def test_the_inbox_sensor_knows_files_by_content(tmp_path: Path) -> None:
+    for name, content in (("a", b"1"), ("b", b"2"), ("copy", b"1")):
+        (tmp_path / name).write_bytes(content)
+    hashes = {n: s[2] for n, s in content_hashes(sorted(tmp_path.iterdir()), {}).items()}
+    assert hashes["a"] == hashes["copy"] != hashes["b"]
+    assert run_key([str(hashes["a"]), str(hashes["b"])]) == run_key([str(hashes["b"]), str(hashes["copy"])])
