@@ -57,7 +57,7 @@ def effects(country: Country, rng: np.random.Generator) -> Effects:
     fit = [m for m in range(len(country.after.code) - 1) if pupils[m] > 60]
     weak = rng.choice(fit, WEAK, replace=False)
     for m in weak:
-        lasting[schools.new == m] -= 1.7
+        lasting[schools.new == m] -= 2.2
     many = [m for m in fit if public[m] >= 4 and m not in set(weak)]
     spread_weak = rng.choice(many, SPREAD_WEAK, replace=False)
     for m in spread_weak:

@@ -35,6 +35,7 @@ def _school_year(value: object) -> object:
 
 Exact = Annotated[Decimal, BeforeValidator(_exact)]
 SchoolYear = Annotated[str, BeforeValidator(_school_year)]
+BaseYear = Annotated[str, BeforeValidator(lambda v: v if v == SAME_YEAR else _school_year(v))]
 Code = Annotated[str, Field(pattern=r"^[0-9A-Z]{2,9}$")]
 
 
@@ -79,7 +80,7 @@ class Limit(Sourced):
     values: dict[int, Exact] | None = None
     percentile: Annotated[Exact, Field(gt=0, lt=100)] | None = None
     k: Annotated[Exact, Field(ge=0)] | None = None
-    base_year: Literal["same_year"] | SchoolYear | None = None
+    base_year: BaseYear | None = None
     decimals: Annotated[int, Field(ge=0, le=4)] = 2
 
     @model_validator(mode="after")

@@ -57,7 +57,7 @@ def nation(rng: Random) -> tuple[list[Row], list[Row], list[Row]]:
     cells: list[Row] = []
     for at, year in enumerate(YEARS):
         column = "old" if at < 3 else "new"
-        current = {code for code in BEFORE} if at < 3 else {c for codes in BEFORE.values() for c in codes}
+        current = set(BEFORE) if at < 3 else {c for codes in BEFORE.values() for c in codes}
         for indicator, dataset, _, grades, digits in INDICATORS:
             for grade in grades:
                 base = {"dataset": dataset, "school_year": year, "grade": grade, "indicator": indicator, "sex": "all"}

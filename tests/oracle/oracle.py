@@ -131,7 +131,11 @@ class Oracle:
                 continue
             key = (c["start"], c["municipality_code"])
             best = newest.get(c["unit_code"])
-            if best is None or key > (best["start"], best["municipality_code"]) or (key == (best["start"], best["municipality_code"]) and c["unit_name"] < best["unit_name"]):
+            if (
+                best is None
+                or key > (best["start"], best["municipality_code"])
+                or (key == (best["start"], best["municipality_code"]) and c["unit_name"] < best["unit_name"])
+            ):
                 newest[c["unit_code"]] = c
         for school, c in newest.items():
             targets = self.codes.targets(c["municipality_code"], c["start"])

@@ -61,7 +61,7 @@ def test_every_published_file_matches_its_manifest_and_a_flipped_bit_shows(count
     (copy / "internal" / "stray.csv").write_text("x")
     assert {f.code for f in verify_revision(copy)} == {"published-file-changed", "published-file-unexpected"}
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["illustrative"] and manifest["data_origin"] == "fictional" and len(manifest["inputs"]) == 29
+    assert manifest["illustrative"] and manifest["data_origin"] == "fictional" and len(manifest["inputs"]) == 25
 
 
 def test_the_workbooks_open_with_header_filter_and_the_fictional_label(internal: Path) -> None:
