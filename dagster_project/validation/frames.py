@@ -225,7 +225,8 @@ def slices(settings: Settings, rows: pa.Table) -> pd.DataFrame:
                 f.suppressed_share - e.suppressed_share as suppressed_change,
                 case when e.schools >= {FEWEST_SCHOOLS} then f.schools / e.schools - 1 end as schools_change,
                 case when e.schools >= {FEWEST_SCHOOLS} then
-                    cast(f.national_value - e.national_value as double) / nullif(e.school_sd, 0) end as national_shift_sd,
+                    cast(f.national_value - e.national_value as double) / nullif(e.school_sd, 0)
+                end as national_shift_sd,
                 v.vanishing_share
             from fresh f
             left join earlier e on f.fictional = e.fictional and f.indicator = e.indicator and f.grade = e.grade
