@@ -13,7 +13,12 @@ with recursive codes as (
         y.round,
         y.start_year,
         ch.old_code as code
-    from (select distinct round, start_year from {{ ref('int_round_cells') }}) as y
+    from (
+        select distinct
+            round,
+            start_year
+        from {{ ref('int_round_cells') }}
+    ) as y
     inner join {{ ref('stg_rounds') }} as r on y.round = r.round
     inner join {{ ref('int_code_changes') }} as ch
         on
