@@ -57,14 +57,16 @@ def effects(country: Country, rng: np.random.Generator) -> Effects:
     fit = [m for m in range(len(country.after.code) - 1) if pupils[m] > 60]
     weak = rng.choice(fit, WEAK, replace=False)
     for m in weak:
-        lasting[schools.new == m] -= 2.2
+        here = schools.new == m
+        # weak whatever they had drawn before: a strong school less a little is not weak
+        lasting[here] = np.minimum(lasting[here] - 1.8, -1.8)
     many = [m for m in fit if public[m] >= 4 and m not in set(weak)]
     spread_weak = rng.choice(many, SPREAD_WEAK, replace=False)
     for m in spread_weak:
         here = np.flatnonzero((schools.new == m) & ~schools.private & ~schools.special)
         here = here[np.argsort(-schools.size[here])]
         lasting[here] = 1.2
-        lasting[here[:: max(2, len(here) // 2)]] = -2.6
+        lasting[here[::3]] = -2.6
     code = country.after.code
     return Effects(lasting, tuple(sorted(code[m] for m in weak)), tuple(sorted(code[m] for m in spread_weak)))
 
