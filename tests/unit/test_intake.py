@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -107,3 +109,23 @@ def test_every_suite_entry_says_why_it_is_there_and_how_to_mend_it() -> None:
         entries = load_suite(REPOSITORY / "expectations", dataset)
         assert len({e.code for e in entries}) == len(entries) == len(check_names(dataset))
         assert all(len(e.why) > 20 and len(e.fix) > 10 and e.stage in ("values", "against_last_year") for e in entries)
+
+
+def test_a_full_disk_leaves_nothing_under_a_hash_and_the_file_in_the_inbox(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.inbox.mkdir(parents=True)
+    waiting = settings.inbox / "tests.csv"
+    waiting.write_bytes(b"anything")
+
+    def full(source: Path, target: Path) -> None:
+        target.write_bytes(b"any")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as broken:
+        broken.setattr("dagster_project.extracts.archive.shutil.copyfile", full)
+        with pytest.raises(OSError, match="No space left"):
+            intake.take_in_inbox(settings)
+    assert waiting.exists()
+    assert [p for p in settings.archive.rglob("*") if p.is_file() and "objects" in p.parts] == []
+    assert [r.status for r in intake.take_in_inbox(settings)] == ["rejected"]
