@@ -24,6 +24,7 @@ from dagster_project.settings import Settings
 
 POINTER = "current.json"
 INTERNAL = "internal"
+RULEBOOK = "rulebook"
 FOR_PROGRAMS = {"point_sources"}
 
 
@@ -63,7 +64,8 @@ def _same(old: dict[str, Any], new: dict[str, Any]) -> bool:
     """Whether two manifests publish the same tables from the same rules. XLSX is a view of them and not compared."""
 
     def essence(m: dict[str, Any]) -> tuple[Any, ...]:
-        files = {n: f["sha256"] for n, f in m["files"].items() if not n.endswith(".xlsx")}
+        # of rounds.yaml only the round's own entry counts, and the manifest holds that
+        files = {n: f["sha256"] for n, f in m["files"].items() if not n.endswith((".xlsx", f"{RULEBOOK}/rounds.yaml"))}
         return files, m["rule_set"], m["round_entry"], m["registers"], m["inputs"]
 
     return essence(old) == essence(new)
@@ -102,6 +104,15 @@ def _fill_data(settings: Settings, round_id: str, building: Path) -> dict[str, i
     return rows
 
 
+def _fill_rules(settings: Settings, rule_set: str, building: Path) -> None:
+    """Keep the very rule files beside the figures they gave, laid out as a home has them."""
+    wanted = [settings.rounds, settings.rules / f"{rule_set}.yaml", *sorted(settings.registers.glob("*.yaml"))]
+    for path in wanted:
+        folder = building / RULEBOOK / ("" if path == settings.rounds else path.parent.name)
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, folder / path.name)
+
+
 def _fill_spreadsheets(settings: Settings, round_id: str, building: Path) -> None:
     """Write a workbook beside every table people read; the list of source cells is for programs."""
     import pyarrow.parquet as pq
@@ -136,6 +147,7 @@ def publish(settings: Settings, round_id: str, *, now: dt.datetime) -> Revision 
     name = _next_name(folder)
     try:
         rows = _fill_data(settings, round_id, building)
+        _fill_rules(settings, rulebook.round(round_id).rule_set, building)
         replaces = current.name if current else None
         manifest = manifests.build(settings, rulebook, round_id, name, building, rows, replaces, now)
         if current is not None:

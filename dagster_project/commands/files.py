@@ -1,0 +1,113 @@
+"""Files: write the fictional ones, screen, take in, accept warnings."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from dagster_project.settings import Settings
+
+
+@click.command()
+@click.option("--scale", type=click.IntRange(1, 1000), default=1, show_default=True, help="Times as many schools.")
+@click.option("--seed", type=int, default=None, help="Another country.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the files.  [default: the inbox]")
+@click.option("--if-empty", is_flag=True, help="Only when inbox and archive are both empty.")
+@click.pass_obj
+def demo(settings: Settings, scale: int, seed: int | None, out: Path | None, if_empty: bool) -> None:
+    """Write the files of Fabelland, a fictional country, in the real formats."""
+    folder = out or settings.inbox
+    has_files = settings.ledger.exists() or (settings.inbox.is_dir() and any(settings.inbox.iterdir()))
+    if if_empty and has_files:
+        return
+    from dagster_project.demo import write_country
+    from dagster_project.demo.country import SEED
+
+    truth = (out.parent if out else settings.home / "demo") / "truth.json"
+    paths = write_country(folder, scale=scale, seed=SEED if seed is None else seed, truth=truth)
+    click.echo(f"{len(paths)} fictional files in {folder}; which municipalities were made weak: {truth}")
+
+
+def _expand(files: Sequence[Path]) -> list[Path]:
+    missing = [f for f in files if not f.is_file()]
+    if missing:
+        raise click.UsageError(f"no such file: {missing[0]}")
+    return list(files)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@click.pass_obj
+def check(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
+    """Screen FILES as the door would, without taking them in.
+
+    Stages: recognised, readable, schema, values, against last year. The first that fails is the last that is tried.
+    """
+    import datetime as dt
+    import json
+
+    from dagster_project.validation.screen import screen
+
+    worst = 0
+    for path in _expand(files):
+        screening = screen(path, settings, now=dt.datetime.now(dt.UTC))
+        if as_json:
+            click.echo(json.dumps(screening.summary(), ensure_ascii=False, indent=2))
+        else:
+            click.echo(f"{path.name}: {screening.verdict.value}")
+            for stage, verdict in screening.stages.items():
+                click.echo(f"  {verdict.value:4} {stage}")
+            for finding in screening.findings:
+                click.echo("  " + finding.as_text().replace("\n", "\n  "))
+            for code in screening.blocking_codes:
+                click.echo(f"  after `ingest`, accept it with: oppfolging accept {screening.sha256[:12]} --code {code}"
+                           " --by NAME --reason WHY")  # fmt: skip
+        worst = max(worst, 0 if screening.verdict.value == "PASS" else 3)
+    sys.exit(worst)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.pass_obj
+def ingest(settings: Settings, files: tuple[Path, ...]) -> None:
+    """Take FILES in: archive, screen, and merge what passes. Registers and earlier years go first."""
+    from dagster_project.intake import take_in_all
+    from dagster_project.resources import exclusive
+
+    with exclusive(settings):
+        results = take_in_all(_expand(files), settings, by="ingest")
+    for result in results:
+        note = f" (already {result.earlier})" if result.earlier else ""
+        click.echo(f"{result.status:9} {result.sha256[:12]} {result.file}{note}")
+        for merge in result.merges:
+            where = f"{merge.dataset} {merge.school_year or ''}".strip()
+            click.echo(f"          {where}: {merge.added} added, {merge.removed} removed, {merge.changed} changed,"
+                       f" {merge.unchanged} unchanged")  # fmt: skip
+        if result.screening is not None and result.status in ("held", "rejected"):
+            for finding in result.screening.findings:
+                click.echo("          " + finding.as_text().replace("\n", "\n          "))
+    refused = any(r.status in ("held", "rejected") or r.earlier in ("held", "rejected") for r in results)
+    sys.exit(3 if refused else 0)
+
+
+@click.command()
+@click.argument("file")
+@click.option("--code", required=True, help="The warning to accept, as `status` names it.")
+@click.option("--by", required=True, help="Who accepts it.")
+@click.option("--reason", required=True, help="Why it is right to go on.")
+@click.pass_obj
+def accept(settings: Settings, file: str, code: str, by: str, reason: str) -> None:
+    """Accept one warning of a held FILE (name, or beginning of its hash). It is recorded with your name and reason."""
+    from dagster_project import intake
+    from dagster_project.resources import exclusive
+
+    with exclusive(settings):
+        result = intake.accept(settings, file, code=code, by=by, reason=reason)
+    click.echo(f"{result.status}: {result.file}")
+
+
+COMMANDS = (demo, check, ingest, accept)

@@ -1,0 +1,62 @@
+"""Running: one whole run, its result, the web UI."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from dagster_project.settings import Settings
+
+
+@click.command()
+@click.option("--timings", is_flag=True, help="Show how long each part took.")
+@click.pass_obj
+def run(settings: Settings, timings: bool) -> None:
+    """Run everything once: inbox, extracts, checks, rules, models, publication. Then show the result."""
+    from rich.console import Console
+
+    from dagster_project import pipeline, progress
+    from dagster_project.intake import find_held_or_rejected
+
+    console = Console()
+    with console.status("starting") as status:
+        progress.listen(lambda stage, detail: status.update(f"{stage} {detail}"))
+        outcome = pipeline.run_everything(settings)
+        progress.listen(None)
+    if timings:
+        for stage, seconds in outcome.timings.items():
+            console.print(f"{stage:26}{seconds:7.1f} s")
+    if not outcome.success:
+        raise pipeline.PipelineProblem(f"The run stopped; nothing new is published.\n{outcome.message}")
+    from dagster_project.report import print_result
+
+    print_result(settings, console)
+    seconds = outcome.timings["total"]
+    console.print(f"\nDone in {seconds:.1f} s. `make ui` shows the run and its checks; "
+                  "`oppfolging explain NUMBER --round ROUND` every figure's source.")  # fmt: skip
+    sys.exit(3 if find_held_or_rejected(settings, outcome.run_id) else 0)
+
+
+@click.command()
+@click.pass_obj
+def status(settings: Settings) -> None:
+    """Show the rounds that are published, and the files that wait or were refused."""
+    from rich.console import Console
+
+    from dagster_project.report import print_result
+
+    print_result(settings, Console())
+
+
+@click.command()
+@click.option("--port", type=int, default=3000, show_default=True, help="Port on 127.0.0.1.")
+@click.pass_obj
+def ui(settings: Settings, port: int) -> None:
+    """Open the Dagster web UI and its daemon on this machine. Ctrl-C stops both; the history is kept."""
+    from dagster_project.ui import serve
+
+    sys.exit(serve(settings, port))
+
+
+COMMANDS = (run, status, ui)
