@@ -43,8 +43,9 @@ for seed in (11, 12):
 
 def places(folder: Path) -> list[tuple[Path, re.Match[str]]]:
     """Every operator in the models that decide something."""
-    files = [*sorted((folder / "dbt/models/intermediate").glob("*.sql")), *sorted((folder / "dbt/models/marts").glob("*.sql")),
-             folder / "dbt/macros/worse.sql", folder / "dbt/macros/ordering.sql"]  # fmt: skip
+    models = folder / "dbt" / "models"
+    files = [*sorted((models / "intermediate").glob("*.sql")), *sorted((models / "marts").glob("*.sql"))]
+    files += [folder / "dbt" / "macros" / name for name in ("worse.sql", "ordering.sql")]
     return [(f, m) for f in files for m in TOKEN.finditer(f.read_text(encoding="utf-8"))]
 
 
