@@ -198,6 +198,7 @@ def load_rules(settings: Settings) -> RuleBook:
     governors, _ = _read(settings.registers / "county_governors.yaml", Governors, settings, findings)
     known_files = {path.stem for path in settings.rules.glob("*.yaml")}
     seen: set[str] = set()
+    cohorts: dict[str, str] = {}
     for position, round_ in enumerate(rounds.rounds if rounds else ()):
         file = _short(settings.rounds, settings)
         if round_.rule_set not in known_files:
@@ -217,6 +218,11 @@ def load_rules(settings: Settings) -> RuleBook:
                     fix="Give it another id.",
                 )
             )
+        if round_.cohort_id in cohorts:
+            place = lines.find(("rounds", position, "selection_date"))
+            message = f"rounds {cohorts[round_.cohort_id]} and {round_.id} would both give the cohort {round_.cohort_id}"
+            findings.append(_finding("repeated-cohort", message, file, place, fix="Name the cohort of one of them."))
+        cohorts[round_.cohort_id] = round_.id
         seen.add(round_.id)
     for position, row in enumerate(exceptions.exceptions if exceptions else ()):
         for name in () if row.rounds == "all" else row.rounds:
