@@ -8,7 +8,7 @@ from dagster_project.assets.extracts import EXTRACTS, REFERENCE
 from dagster_project.assets.inbox import inbox
 from dagster_project.assets.models import build_models
 from dagster_project.assets.parameters import parameters
-from dagster_project.assets.published import published_round
+from dagster_project.assets.published import published_cohort, published_round
 from dagster_project.jobs import JOBS, everything
 from dagster_project.resources import Home
 from dagster_project.schedules import SCHEDULES
@@ -18,7 +18,8 @@ from dagster_project.settings import load_settings
 
 def build() -> dg.Definitions:
     """All definitions. Raises ``PipelineProblem`` when the dbt manifest is missing or stale (``make manifest``)."""
-    assets = [inbox, *EXTRACTS, *REFERENCE, parameters, build_models(load_settings()), published_round]
+    assets = [inbox, *EXTRACTS, *REFERENCE, parameters, build_models(load_settings())]
+    assets += [published_round, published_cohort]
     base = dg.Definitions(
         assets=assets,
         jobs=JOBS,

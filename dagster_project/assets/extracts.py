@@ -1,6 +1,6 @@
 """The tidy extracts: partitions by school year with their checks, and the reference data."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,7 @@ TITLES = {
     schema.SUPPORT_MEASURES: "Support measures (støttetiltak) with the money applied for, granted and spent.",
     schema.ROUND_QUERIES: "Municipalities' queries in the preview window (spørsmål i innsynsperioden).",
 }
-SHAPES = {
+SHAPES: Mapping[str, Callable[[], Any]] = {
     **dict.fromkeys(schema.YEARLY_DATASETS, schema.extract_schema),
     schema.SCHOOL_REGISTER: schema.register_schema,
     schema.MUNICIPALITY_CHANGES: schema.changes_schema,

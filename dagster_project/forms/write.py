@@ -122,6 +122,24 @@ def write_form(
     return path
 
 
+def write_evidence(path: Path, title: str, notes: Sequence[str], evidence: Sequence[Evidence]) -> Path:
+    """Write a workbook of figures to read: notes first, then a sheet for each piece of evidence."""
+    import xlsxwriter
+
+    book = xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "in_memory": True})
+    book.set_properties({"title": title, "created": dt.datetime(2000, 1, 1, tzinfo=dt.UTC)})
+    bold, wrap = book.add_format({"bold": True, "text_wrap": True}), book.add_format({"text_wrap": True})
+    head = book.add_format({"bold": True, "bg_color": MEASURE, "border": 1, "text_wrap": True, "valign": "top"})
+    sheet = book.add_worksheet("Om")
+    sheet.set_column(0, 0, 110)
+    for at, text in enumerate((title, *notes)):
+        sheet.write_string(at, 0, text, bold if text.isupper() or at == 0 else wrap)
+    for extra in evidence:
+        _write_evidence(book, extra, head)
+    book.close()
+    return path
+
+
 def _write(sheet: Any, row: int, column: int, value: Any, style: Any) -> None:
     if value is None:
         sheet.write_blank(row, column, None, style)

@@ -220,7 +220,9 @@ def load_rules(settings: Settings) -> RuleBook:
             )
         if round_.cohort_id in cohorts:
             place = lines.find(("rounds", position, "selection_date"))
-            message = f"rounds {cohorts[round_.cohort_id]} and {round_.id} would both give the cohort {round_.cohort_id}"
+            message = (
+                f"rounds {cohorts[round_.cohort_id]} and {round_.id} would both give the cohort {round_.cohort_id}"
+            )
             findings.append(_finding("repeated-cohort", message, file, place, fix="Name the cohort of one of them."))
         cohorts[round_.cohort_id] = round_.id
         seen.add(round_.id)

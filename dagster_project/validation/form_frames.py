@@ -72,7 +72,9 @@ class Known:
     def duties(self, cohort: str) -> set[tuple[int, str]]:
         """Pairs of report and sender that the cohort's rule set asks for."""
         round_ = self.cohorts()[cohort]
-        return {(r.report, s) for r in self.rulebook.rule_sets[round_.rule_set].followup.reports.value for s in r.senders}
+        return {
+            (r.report, s) for r in self.rulebook.rule_sets[round_.rule_set].followup.reports.value for s in r.senders
+        }
 
 
 def _priorities(known: Known, rows: list[Row]) -> list[Row]:

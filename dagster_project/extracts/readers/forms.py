@@ -163,7 +163,7 @@ def _assemble(
     refuse(name, [f for f in findings if f.code == "form-column-missing"])
     rows = []
     for number, line in lines:
-        if all(_blank(line.get(c.norsk)) for c in form.columns):
+        if all(_blank(line.get(c.norsk)) for c in form.columns if not c.locked):
             continue
         values = {c.name: _value(c, line.get(c.norsk), name, number, findings) for c in in_table}
         code = values.get("municipality_code") or ""
