@@ -17,7 +17,7 @@ from dagster_project.publication.edition import Revision
 from dagster_project.publication.subjects import Subject, cohort_subject, round_subject
 from dagster_project.rounds import state as states
 from dagster_project.rounds.candidates import of_rows
-from dagster_project.rounds.compare import all_changes, as_findings
+from dagster_project.rounds.compare import all_changes, as_findings, figures
 from dagster_project.rounds.state import State
 from dagster_project.rounds.workbooks import write_decision_form, write_governor_forms
 from dagster_project.rules import RuleBook, load_rules
@@ -44,11 +44,11 @@ def state_of_tables(rulebook: RuleBook, round_: Round, tables: Mapping[str, pa.T
 
 
 def tables_digest(tables: Mapping[str, pa.Table]) -> str:
-    """One hash over the content of tables, for `keep` to name exactly what was looked at."""
+    """One hash over the figures of tables, for `keep` to name exactly what was looked at."""
     digest = hashlib.sha256()
     for name in sorted(tables):
         digest.update(name.encode())
-        for batch in tables[name].to_batches():
+        for batch in figures(tables[name]).to_batches():
             digest.update(json.dumps(batch.to_pylist(), default=str, ensure_ascii=False).encode())
     return digest.hexdigest()
 
@@ -61,7 +61,7 @@ def _fill_forms(round_: Round, tables: Mapping[str, pa.Table], folder: Path) -> 
 
 
 def publish_round(settings: Settings, round_id: str, *, now: dt.datetime, by: str = "") -> Revision | None:
-    """Publish what the marts hold of a round. Returns None when they hold nothing of it.
+    """Publish what the marts hold of a round. Returns None when they hold nothing of it, or it is still a draft.
 
     A final round is not published anew: the answer names the cells in which its release would change.
 
@@ -79,9 +79,12 @@ def publish_round(settings: Settings, round_id: str, *, now: dt.datetime, by: st
     if lock is not None:
         return _watch(settings, subject, lock, events, tables, now=now, by=by)
     state = state_of_tables(rulebook, subject.round, tables)
+    if state is State.DRAFT:
+        states.record_move(settings, round_id, state, now=now, by=by, revision="", origin=subject.round.origin)
+        return None
     revision = edition.make_revision(
         settings, rulebook, subject, iter(tables.items()), now=now, life={"status": state.value, "release": None},
-        forms=partial(_fill_forms, subject.round, tables) if state is not State.DRAFT else None,
+        forms=partial(_fill_forms, subject.round, tables),
     )  # fmt: skip
     states.record_move(
         settings, round_id, state, now=now, by=by, revision=revision.revision, origin=subject.round.origin

@@ -23,6 +23,10 @@ AREAS = {
 }
 
 
+GROUPS = {"average": "gjennomsnitt", "spread": "spredning"}
+PROPOSALS = {"selected": "foreslått", "candidate": "kandidat", "reserve": "reserve"}
+
+
 def file_name(text: str) -> str:
     """A name as part of a file name: plain letters, digits and dashes."""
     folded = text.casefold().replace("ø", "o").replace("æ", "ae").replace("å", "a")
@@ -103,7 +107,7 @@ def write_decision_form(folder: Path, round_id: str, selection: Sequence[Row], *
         if once[r["municipality_code"]] is r
     ]
     listed = [
-        (r["selection_group"], r["proposed_status"], r["proposed_place"], r["municipality_code"],
+        (GROUPS[r["selection_group"]], PROPOSALS[r["proposed_status"]], r["proposed_place"], r["municipality_code"],
          r["municipality_name"], r["county_governor"], r["governor_priority"], r["governor_reason"])
         for r in open_rows
     ]  # fmt: skip

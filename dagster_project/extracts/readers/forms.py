@@ -77,6 +77,8 @@ def find(path: Path, name: str) -> Found | None:
         with path.open("rb") as handle:
             book = load_workbook(handle, read_only=True, keep_links=False)
             for sheet in book.worksheets:
+                if sheet.title in OWN_SHEETS:
+                    continue
                 rows = sheet.iter_rows(max_row=HEADER_WITHIN_ROWS, values_only=True)
                 for number, row in enumerate(rows, start=1):
                     headers = tuple("" if v is None else str(v).strip() for v in row)
