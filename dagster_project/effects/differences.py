@@ -17,14 +17,16 @@ from dagster_project.effects.regression import Estimate, Fit, Floats, Ints, fit,
 from dagster_project.effects.results import PreTrendTest
 
 
+Years = NDArray[np.bool_]
+
+
 @dataclass(frozen=True)
 class Difference:
-    """The estimate, the units behind it, and whether every year of follow-up had its mirrored year."""
+    """The estimate and the municipalities behind it."""
 
     effect: Estimate
     n_treated: int
     n_comparison: int
-    complete: bool
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class _Stack:
 
 def _stack(panels: Sequence[CohortPanel], masks: Sequence[NDArray[np.bool_]]) -> _Stack:
     """Rows of the panels where ``masks`` (N, T) and a share is there; cells count cohort and event time."""
+    widest = max(4 + panel.earlier.shape[1] for panel in panels)
     known = {c: i for i, c in enumerate(sorted({c for p in panels for c in p.codes}))}
     columns: list[list[NDArray[np.generic]]] = [[] for _ in range(7)]
     units = cells = 0
@@ -64,7 +67,8 @@ def _stack(panels: Sequence[CohortPanel], masks: Sequence[NDArray[np.bool_]]) ->
         codes = np.array([known[c] for c in panel.codes], dtype=np.int64)
         parts = (
             panel.share[n, t], n + units, codes[n], t + cells, panel.event_times[t], panel.treated[n],
-            panel.features()[n] if len(n) else np.empty((0, 4)),
+            # a cohort with fewer cohorts before it has columns of nothing, which the regression drops
+            np.pad(panel.features(), ((0, 0), (0, widest - 4 - panel.earlier.shape[1])))[n],
         )  # fmt: skip
         for column, part in zip(columns, parts, strict=True):
             column.append(part)
@@ -97,31 +101,57 @@ def _regress(stack: _Stack, of_interest: Floats, per_cell: Floats) -> Fit | None
 
 
 def did(panels: Sequence[CohortPanel], years: int, min_treated: int) -> Difference | None:
-    """Change from the years before the window to the first ``years`` of follow-up, followed less comparison.
+    """Change from the window to the first ``years`` of follow-up, followed less comparison, given baseline and size.
 
-    None when there is no year before the window, or there are fewer than ``min_treated`` to look at.
+    None with fewer than ``min_treated`` on a side, or when effect and baseline share cannot be told apart.
+
+    Notes:
+        In every year of every cohort the share may depend on what `CohortPanel.features` holds, as the comparison
+        shows; plain two-way fixed effects would take the return from the selection's bad luck for an effect.
+    """
+    periods = [(panel.window, panel.followed(years)) for panel in panels]
+    return _difference(panels, periods, min_treated, given_features=True)
+
+
+def mirrored_did(panel: CohortPanel, years: int, min_treated: int) -> Difference | None:
+    """Change from the years before the window to the first ``years`` of follow-up, with nothing else given.
+
+    None without years before the window, with fewer than ``min_treated`` on a side, or when an earlier selection had
+    taken its share out of those years.
 
     Notes:
         The window's own years are left out: a municipality was selected for what chance did in them. Each year of
         follow-up is held against the year as far before the middle of the window, because a share that wanders with
-        no direction is as far from its selected peak before as after; so the lasting part may drift.
+        no direction is as far from its selected peak before as after. Years without a counterpart are not used.
     """
-    masks, complete = [], True
-    for panel in panels:
-        before, after = panel.mirrored(years), panel.followed(years)
+    if panel.earlier.shape[1]:
+        return None
+    there = set(panel.event_times[(~np.isnan(panel.share)).any(0)].tolist())
+    mirror = 1 - panel.window_years - panel.event_times
+    paired = np.array([int(m) in there for m in mirror])
+    period = (panel.mirrored(years) & paired, panel.followed(years) & paired)
+    return _difference([panel], [period], min_treated, given_features=False)
+
+
+def _difference(
+    panels: Sequence[CohortPanel], periods: Sequence[tuple[Years, Years]], min_treated: int, *, given_features: bool
+) -> Difference | None:
+    """Two-way fixed effects on the municipalities with figures both before and after."""
+    masks = []
+    for panel, (before, after) in zip(panels, periods, strict=True):
         seen = ~np.isnan(panel.share)
         both = (seen & before).any(1) & (seen & after).any(1)
         masks.append(both[:, None] & (before | after))
-        complete &= bool((before & seen.any(0)).sum() >= (after & seen.any(0)).sum())
     stack = _stack(panels, masks)
-    if not len(stack.share) or stack.clusters(True) < min_treated or stack.clusters(False) < min_treated:
+    if not len(stack.share) or min(stack.clusters(True), stack.clusters(False)) < min_treated:
         return None
     after_rows = (stack.event > 0) & stack.treated
-    result = _regress(stack, after_rows[:, None].astype(float), np.ones((len(stack.share), 1)))
+    given = stack.features if given_features else stack.features[:, :1]
+    result = _regress(stack, after_rows[:, None].astype(float), given)
     if result is None:
         return None
     effect = result.pick(np.eye(len(result.coefficients))[0])
-    return Difference(effect, stack.clusters(True), stack.clusters(False), complete)
+    return Difference(effect, stack.clusters(True), stack.clusters(False))
 
 
 def event_study(

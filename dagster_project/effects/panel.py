@@ -1,7 +1,7 @@
 """From the rows of ``cohort_progress`` to one block of arrays per cohort.
 
-What must hold of the table is checked here, and only here. A municipality that is followed, or has been, is kept out
-of the comparison of every other cohort from its first year of follow-up on.
+What must hold of the table is checked here, and only here. A municipality that has been followed is nobody's
+comparison from its first year of follow-up on, and belongs to no later cohort: its years before are no longer untouched.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class CohortPanel:
 
     Shapes: N municipalities, ordered by code; T event times, ascending. ``share`` (N, T) is 0..1, NaN where there is
     no figure or the municipality may not be compared; ``baseline`` (N,) is the share over the window;
-    ``log_pupils`` (N,) natural logarithm; ``rank`` (N,) 1 is worst, NaN unknown. ``set_aside`` counts the
-    municipalities without share or size at the selection.
+    ``log_pupils`` (N,) natural logarithm; ``rank`` (N,) 1 is worst, NaN unknown; ``earlier`` (N, E) baseline shares in the
+    E cohorts before this one. ``set_aside`` counts the municipalities without share or size at the selection.
     """
 
     cohort: str
@@ -41,6 +41,7 @@ class CohortPanel:
     baseline: Floats
     log_pupils: Floats
     rank: Floats
+    earlier: Floats
     treated_from: int
     window_years: int
     set_aside: int = 0
@@ -82,19 +83,25 @@ class CohortPanel:
 
     def keep(self, which: NDArray[np.bool_]) -> CohortPanel:
         """The same panel with only some municipalities."""
-        names = ("codes", "share", "treated", "baseline", "log_pupils", "rank")
+        names = ("codes", "share", "treated", "baseline", "log_pupils", "rank", "earlier")
         return replace(self, **{name: getattr(self, name)[which] for name in names})
 
     def features(self) -> Floats:
-        """(N, 4): one, baseline share, size, and both together, since small municipalities are noisier.
+        """(N, 4 + E): one, baseline share, size, both together, and baseline shares of the cohorts before.
 
         Given these, who was selected says nothing more of the untreated future: the selection looked at the baseline
-        share alone.
+        share alone, and among those whom the earlier selections had left. Small municipalities are noisier, hence the
+        product.
         """
-        share = self.baseline - self.baseline.mean()
-        size = self.log_pupils - self.log_pupils.mean()
-        share, size = share / (share.std() or 1.0), size / (size.std() or 1.0)
-        return np.column_stack([np.ones(len(share)), share, size, share * size])
+        share, size = _standard(self.baseline), _standard(self.log_pupils)
+        earlier = [_standard(column) for column in self.earlier.T]
+        return np.column_stack([np.ones(len(share)), share, size, share * size, *earlier])
+
+
+def _standard(values: Floats) -> Floats:
+    """Mean 0 and standard deviation 1; who has no value stands at the mean."""
+    centred = np.nan_to_num(values - _mean(values, axis=0))
+    return centred / (centred.std() or 1.0)
 
 
 def _mean(values: Floats, axis: int) -> Floats:
@@ -115,10 +122,17 @@ def panels(table: Any, window_years: int) -> tuple[CohortPanel, ...]:
 
     frame: pd.DataFrame = table if isinstance(table, pd.DataFrame) else table.to_pandas()
     _check(frame)
-    frame = frame[~_already_followed(frame)]
+    frame = frame.assign(in_cohort=frame["in_cohort"].astype(bool), risk_share=frame["risk_share"].astype(float))
+    selected_in = frame[frame["event_time"] == 0].groupby("cohort")["school_year"].min()
+    frame = frame[frame["cohort"].isin(selected_in.index)]
+    baselines = frame.groupby(["municipality_code", "cohort"])["baseline_share"].first().astype(float).unstack("cohort")
+    clean = frame[~_followed_elsewhere(frame, selected_in)]
     return tuple(
-        _panel(str(cohort), rows, window_years) for cohort, rows in frame.groupby("cohort", sort=True) if len(rows)
-    )
+        _panel(
+            str(cohort), rows, baselines[selected_in.index[selected_in < selected_in[cohort]]], window_years
+        )
+        for cohort, rows in clean.groupby("cohort", sort=True)
+    )  # fmt: skip
 
 
 def _finding(code: str, message: str, **more: Any) -> Finding:
@@ -169,17 +183,17 @@ def _check(frame: pd.DataFrame) -> None:
         raise PipelineProblem("The effects cannot be estimated from this table.", findings)
 
 
-def _already_followed(frame: pd.DataFrame) -> pd.Series:
-    """Rows of a comparison municipality from the first year in which any cohort's follow-up reached it."""
-    reached = frame[frame["in_cohort"].astype(bool) & (frame["event_time"] >= frame["treated_from"])]
-    first = reached.groupby("municipality_code")["school_year"].min()
-    since = frame["municipality_code"].map(first)
-    return ~frame["in_cohort"].astype(bool) & since.notna() & (frame["school_year"] >= since.fillna(""))
+def _followed_elsewhere(frame: pd.DataFrame, selected_in: pd.Series) -> pd.Series:
+    """Rows that an earlier follow-up has touched, or, of a comparison municipality, a later one."""
+    reached = frame[frame["in_cohort"] & (frame["event_time"] >= frame["treated_from"])]
+    first = frame["municipality_code"].map(reached.groupby("municipality_code")["school_year"].min())
+    before = first.notna() & (first.fillna("") <= frame["cohort"].map(selected_in))
+    since = ~frame["in_cohort"] & first.notna() & (frame["school_year"] >= first.fillna(""))
+    return before | since
 
 
-def _panel(cohort: str, rows: pd.DataFrame, window_years: int) -> CohortPanel:
-    treated = rows["in_cohort"].astype(bool)
-    rows = rows[treated | rows["eligible_comparison"].astype(bool)]
+def _panel(cohort: str, rows: pd.DataFrame, earlier: pd.DataFrame, window_years: int) -> CohortPanel:
+    rows = rows[rows["in_cohort"] | rows["eligible_comparison"].astype(bool)]
     wide = rows.pivot(index="municipality_code", columns="event_time", values="risk_share").sort_index()
     times = wide.columns.to_numpy(np.int64)
     one = rows.drop_duplicates("municipality_code").set_index("municipality_code").loc[wide.index]
@@ -197,6 +211,7 @@ def _panel(cohort: str, rows: pd.DataFrame, window_years: int) -> CohortPanel:
         baseline=one["baseline_share"].astype(float).to_numpy(),
         log_pupils=log_pupils,
         rank=one["rank"].astype(float).to_numpy(),
+        earlier=earlier.reindex(wide.index).to_numpy(np.float64),
         treated_from=int(one["treated_from"].iloc[0]) if len(one) else 1,
         window_years=window_years,
     )

@@ -59,7 +59,7 @@ def one_cohort(land: Nation, quota: int = 30, effect: float = 0.0, last: int = 5
     ramp = effect * np.clip(event, 0, 3) / 3
     share = land.share + treated[:, None] * ramp
     codes = np.array([f"{i:04d}" for i in range(len(rank))])
-    return CohortPanel("uttrekk_x", codes, event, share, treated, baseline, np.log(land.pupils), rank, 1, WINDOW)
+    return CohortPanel("uttrekk_x", codes, event, share, treated, baseline, np.log(land.pupils), rank, np.empty((len(rank), 0)), 1, WINDOW)
 
 
 def table(panel: CohortPanel) -> pd.DataFrame:
@@ -95,6 +95,7 @@ def staggered(land: Nation, lasts: tuple[int, ...], quota: int = 30, effect: flo
         near = (event >= -5) & (event <= 3)
         own = np.where(treated[:, None] | (np.arange(years) < onset[:, None]), share, np.nan)[:, near]
         keep = treated | ~(onset <= last)
-        panel = CohortPanel(f"uttrekk_{last:02d}", codes, event[near], own, treated, baseline, np.log(land.pupils), rank, 1, WINDOW)
+        earlier = np.column_stack([np.empty((n, 0)), *(b for at, b, _, _ in picks if at < last)])
+        panel = CohortPanel(f"uttrekk_{last:02d}", codes, event[near], own, treated, baseline, np.log(land.pupils), rank, earlier, 1, WINDOW)
         panels.append(panel.keep(keep))
     return panels
