@@ -77,12 +77,8 @@ def before_after(panel: CohortPanel, years: int) -> BeforeAfter:
     all_but_one = 1.0 - np.eye(len(change))
     moved, lasting, yearly = moments(everyone)
     moved_without, *_ = moments(all_but_one)
-    expected = Estimate(
-        float(moved[0, treated].mean()), _jackknife(moved_without[:, treated].mean(1)), len(change) - 1
-    )
-    remaining = Estimate(
-        float(net(everyone, moved)[0]), _jackknife(net(all_but_one, moved_without)), naive.df
-    )
+    expected = Estimate(float(moved[0, treated].mean()), _jackknife(moved_without[:, treated].mean(1)), len(change) - 1)
+    remaining = Estimate(float(net(everyone, moved)[0]), _jackknife(net(all_but_one, moved_without)), naive.df)
     return BeforeAfter(naive, expected, remaining, float(lasting[0] / (lasting[0] + yearly[0])))
 
 

@@ -16,7 +16,6 @@ from dagster_project.effects.panel import CohortPanel
 from dagster_project.effects.regression import Estimate, Fit, Floats, Ints, fit, independent_columns, without_unit_means
 from dagster_project.effects.results import PreTrendTest
 
-
 Years = NDArray[np.bool_]
 
 
@@ -92,7 +91,7 @@ def _regress(stack: _Stack, of_interest: Floats, per_cell: Floats) -> Fit | None
     wanted = without_unit_means(of_interest, stack.unit)
     share = without_unit_means(stack.share, stack.unit)
     # one cell of each cohort is a combination of the others and the unit effects
-    q, r = np.linalg.qr(nuisance)
+    r = np.linalg.qr(nuisance, mode="r")
     free = np.abs(np.diag(r)) > 1e-8 * max(1.0, float(np.abs(np.diag(r)).max(initial=0.0)))
     x = np.column_stack([wanted, nuisance[:, free]])
     if not independent_columns(x):
@@ -140,8 +139,8 @@ def _difference(
     masks = []
     for panel, (before, after) in zip(panels, periods, strict=True):
         seen = ~np.isnan(panel.share)
-        both = (seen & before).any(1) & (seen & after).any(1)
-        masks.append(both[:, None] & (before | after))
+        both = seen[:, before].any(axis=1, keepdims=True) & seen[:, after].any(axis=1, keepdims=True)
+        masks.append(both & (before | after))
     stack = _stack(panels, masks)
     if not len(stack.share) or min(stack.clusters(True), stack.clusters(False)) < min_treated:
         return None
@@ -171,8 +170,8 @@ def event_study(
             (seen & ~panel.treated[:, None]).sum(0) > panel.features().shape[1] + min_treated
         )
         inside = (panel.event_times >= first) & (panel.event_times <= last)
-        has_reference = seen[:, panel.event_times == 0].any(1)
-        masks.append(has_reference[:, None] & (inside & enough))
+        has_reference = seen[:, panel.event_times == 0].any(axis=1, keepdims=True)
+        masks.append(has_reference & (inside & enough))
     stack = _stack(panels, masks)
     times = sorted(int(e) for e in np.unique(stack.event) if e != 0)
     if not times or 0 not in stack.event or stack.clusters(True) < min_treated:

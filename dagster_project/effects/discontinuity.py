@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dagster_project.effects.panel import CohortPanel
 from dagster_project.effects.regression import Estimate, Floats, fit, independent_columns
@@ -12,7 +13,7 @@ from dagster_project.effects.regression import Estimate, Floats, fit, independen
 
 @dataclass(frozen=True)
 class Discontinuity:
-    """The jump at the cut; how many were looked at on either side; how many stood on the wrong side and were left out."""
+    """The jump at the cut, how many were looked at on either side, and how many on the wrong side were left out."""
 
     jump: Estimate
     inside: int
@@ -20,8 +21,8 @@ class Discontinuity:
     wrong_side: int
 
 
-def cut_rank(rank: Floats, treated: Floats) -> float:
-    """The rank of the last one inside: the cut that puts fewest municipalities on the wrong side (the first of equals)."""
+def cut_rank(rank: Floats, treated: NDArray[np.bool_]) -> float:
+    """The rank of the last one inside: the first cut that puts fewest municipalities on the wrong side."""
     order = np.argsort(rank, kind="stable")
     inside = treated[order].astype(int)
     wrong = np.cumsum(1 - inside) + (inside.sum() - np.cumsum(inside))

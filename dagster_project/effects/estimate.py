@@ -7,7 +7,7 @@ from typing import Any
 
 from dagster_project.effects import results as names
 from dagster_project.effects.before_after import before_after
-from dagster_project.effects.differences import EventStudy, did, event_study
+from dagster_project.effects.differences import Difference, EventStudy, did, event_study, mirrored_did
 from dagster_project.effects.discontinuity import rank_discontinuity
 from dagster_project.effects.matched import matched_did
 from dagster_project.effects.panel import CohortPanel, panels
@@ -26,8 +26,8 @@ EXPECTED = Words(
     "Det andelen ville endret seg ved tilfeldighet alene, uten effekt og uten nasjonal endring.",
 )
 NET = Words(
-    "Before and after, less the expected regression and the change of the comparison; assumes lasting levels do not drift.",
-    "Før og etter, fratrukket forventet regresjon og endringen i sammenligningen; forutsetter at varige nivåer ligger fast.",
+    "Before and after, less the expected regression and the comparison's change; assumes lasting levels do not drift.",
+    "Før og etter, fratrukket forventet regresjon og sammenligningens endring; forutsetter at varige nivåer ligger fast.",
 )
 PRECISION = Words(
     "An effect smaller than about {detectable:.3f} would probably go unseen.",
@@ -46,12 +46,13 @@ FEW_YEARS = Words(
     "Vinduet har for få år eller kommuner til å si hvor pålitelig andelen er: ikke noe anslag.",
 )
 NOT_BEFORE = Words(
-    "No school year before the window, or too few municipalities with one: no estimate.",
-    "Ikke noe skoleår før vinduet, eller for få kommuner med det: ikke noe anslag.",
+    "No school year before the window, or an earlier selection had taken its share of it: no estimate.",
+    "Ikke noe skoleår før vinduet, eller et tidligere uttrekk hadde tatt sitt av det: ikke noe anslag.",
 )
-PARTLY_MIRRORED = Words(
-    "Not every year of follow-up has its mirrored year before the window; assumes lasting levels do not drift.",
-    "Ikke alle oppfølgingsår har sitt speilede år før vinduet; forutsetter at varige nivåer ligger fast.",
+GIVEN = Words("Given baseline share and size.", "Gitt andel og størrelse ved uttrekket.")
+AGAINST_BEFORE = Words(
+    "Against the years before the window, each as far from its middle as the year of follow-up.",
+    "Mot årene før vinduet, hvert like langt fra midten som oppfølgingsåret.",
 )
 NO_YEARS = Words("Too few figures by year: no estimate.", "For få tall per år: ikke noe anslag.")
 REFERENCE = Words("The reference: last year of the window.", "Referansen: siste år i vinduet.")
@@ -76,14 +77,14 @@ def estimate_effects(table: Any, parameters: EffectParameters, window_years: int
     rows: list[EffectEstimate] = []
     tests: list[PreTrendTest] = []
     cohorts = panels(table, window_years)
-    groups = [(p.cohort, (p,)) for p in cohorts]
+    groups: list[tuple[str, tuple[CohortPanel, ...]]] = [(p.cohort, (p,)) for p in cohorts]
     if len(cohorts) > 1:
         groups.append((names.POOLED, cohorts))
     for cohort, members in groups:
         write = _Writer(cohort, parameters)
         if len(members) == 1:
             rows.extend(_single(members[0], parameters, write))
-        rows.append(_did(members, parameters, write))
+        rows.extend(_differences(members, parameters, write))
         study_rows, test = _study(cohort, members, parameters, write)
         rows.extend(study_rows)
         tests.extend(t for t in (test,) if t is not None)
@@ -145,7 +146,13 @@ def _single(panel: CohortPanel, parameters: EffectParameters, write: _Writer) ->
         )
     seen = ~np.isnan(panel.level(panel.followed(years)))
     treated, others = int((seen & panel.treated).sum()), int((seen & ~panel.treated).sum())
-    methods = (names.BEFORE_AFTER, names.EXPECTED_REGRESSION, names.BEFORE_AFTER_NET, names.MATCHED, names.DISCONTINUITY)
+    methods = (
+        names.BEFORE_AFTER,
+        names.EXPECTED_REGRESSION,
+        names.BEFORE_AFTER_NET,
+        names.MATCHED,
+        names.DISCONTINUITY,
+    )
     if treated < minimum:
         yield from (write(method, None, treated, others, write.few_treated() + aside) for method in methods)
         return
@@ -156,7 +163,9 @@ def _single(panel: CohortPanel, parameters: EffectParameters, write: _Writer) ->
         yield write(names.BEFORE_AFTER_NET, None, treated, others, FEW_YEARS)
     else:
         correlation = _fill(
-            Words("One year's share correlates {r:.2f} with another's.", "Ett års andel korrelerer {r:.2f} med et annets."),
+            Words(
+                "One year's share correlates {r:.2f} with another's.", "Ett års andel korrelerer {r:.2f} med et annets."
+            ),
             r=result.correlation,
         )
         yield write(names.EXPECTED_REGRESSION, result.expected, treated, others, EXPECTED + correlation)
@@ -177,21 +186,27 @@ def _single(panel: CohortPanel, parameters: EffectParameters, write: _Writer) ->
         yield write(names.DISCONTINUITY, None, treated, others, FEW_OTHERS)
         return
     how = Words(
-        f"Holds for municipalities at the cut; {bandwidth} ranks on either side, {cut.wrong_side} on the wrong side left out.",
-        f"Gjelder kommuner ved grensen; {bandwidth} plasser på hver side, {cut.wrong_side} på feil side er holdt utenfor.",
+        f"Holds at the cut; {bandwidth} ranks on either side, {cut.wrong_side} on the wrong side left out.",
+        f"Gjelder ved grensen; {bandwidth} plasser på hver side, {cut.wrong_side} på feil side er holdt utenfor.",
     )
     yield write(names.DISCONTINUITY, cut.jump, cut.inside, cut.outside, how + _detectable(cut.jump))
 
 
-def _did(members: Sequence[CohortPanel], parameters: EffectParameters, write: _Writer) -> EffectEstimate:
-    result = did(members, parameters.followup_years.value, parameters.min_treated.value)
-    if result is None:
+def _differences(
+    members: Sequence[CohortPanel], parameters: EffectParameters, write: _Writer
+) -> Iterator[EffectEstimate]:
+    years, minimum = parameters.followup_years.value, parameters.min_treated.value
+
+    def row(method: str, result: Difference | None, words: Words, otherwise: Words) -> EffectEstimate:
+        if result is not None:
+            found = words + _detectable(result.effect)
+            return write(method, result.effect, result.n_treated, result.n_comparison, found)
         treated, others = _sizes(members)
-        words = write.few_treated() if treated < parameters.min_treated.value else NOT_BEFORE
-        return write(names.DID, None, treated, others, words)
-    words = Words("Against the years before the window.", "Mot årene før vinduet.")
-    words = words + (NOTHING if result.complete else PARTLY_MIRRORED) + _detectable(result.effect)
-    return write(names.DID, result.effect, result.n_treated, result.n_comparison, words)
+        return write(method, None, treated, others, write.few_treated() if treated < minimum else otherwise)
+
+    yield row(names.DID, did(members, years, minimum), GIVEN, FEW_OTHERS)
+    if len(members) == 1:
+        yield row(names.MIRRORED, mirrored_did(members[0], years, minimum), AGAINST_BEFORE, NOT_BEFORE)
 
 
 def _study(
@@ -207,15 +222,12 @@ def _study(
     test = study.pre_trend
     reference = REFERENCE
     if test is not None:
-        reference = reference + _fill(
-            PRE_TREND, q=test.q, df=test.df, statistic=test.statistic, p_value=test.p_value
-        )
-    given = Words("Given baseline share and size.", "Gitt andel og størrelse ved uttrekket.")
+        reference = reference + _fill(PRE_TREND, q=test.q, df=test.df, statistic=test.statistic, p_value=test.p_value)
     sizes = (study.n_treated, study.n_comparison)
     zero = Estimate(0.0, 0.0, study.n_treated)
     every = {**study.coefficients, 0: zero}
     return [
-        write(names.EVENT_STUDY, every[e], *sizes, given if e else reference, event_time=e) for e in sorted(every)
+        write(names.EVENT_STUDY, every[e], *sizes, GIVEN if e else reference, event_time=e) for e in sorted(every)
     ], test
 
 

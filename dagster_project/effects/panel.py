@@ -1,7 +1,7 @@
 """From the rows of ``cohort_progress`` to one block of arrays per cohort.
 
 What must hold of the table is checked here, and only here. A municipality that has been followed is nobody's
-comparison from its first year of follow-up on, and belongs to no later cohort: its years before are no longer untouched.
+comparison from its first year of follow-up on, and belongs to no later cohort: its years before are not untouched.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class CohortPanel:
 
     Shapes: N municipalities, ordered by code; T event times, ascending. ``share`` (N, T) is 0..1, NaN where there is
     no figure or the municipality may not be compared; ``baseline`` (N,) is the share over the window;
-    ``log_pupils`` (N,) natural logarithm; ``rank`` (N,) 1 is worst, NaN unknown; ``earlier`` (N, E) baseline shares in the
-    E cohorts before this one. ``set_aside`` counts the municipalities without share or size at the selection.
+    ``log_pupils`` (N,) natural logarithm; ``rank`` (N,) 1 is worst, NaN unknown; ``earlier`` (N, E) baseline shares in
+    the E cohorts before this one. ``set_aside`` counts the municipalities without share or size at the selection.
     """
 
     cohort: str
@@ -150,7 +150,9 @@ def _check(frame: pd.DataFrame) -> None:
         if twice.any():
             found = " ".join(str(frame.loc[twice, c].iloc[0]) for c in ("cohort", "municipality_code", "event_time"))
             fix = "Give one row per cohort, municipality and school year."
-            findings.append(_finding("repeated-row", "a row stands twice", found=found, count=int(twice.sum()), fix=fix))
+            findings.append(
+                _finding("repeated-row", "a row stands twice", found=found, count=int(twice.sum()), fix=fix)
+            )
         for name in ("risk_share", "baseline_share"):
             share = frame[name].astype(float)
             off = (share < 0) | (share > 1)
@@ -208,9 +210,9 @@ def _panel(cohort: str, rows: pd.DataFrame, earlier: pd.DataFrame, window_years:
         event_times=times,
         share=wide.to_numpy(np.float64, na_value=np.nan),
         treated=one["in_cohort"].to_numpy(bool),
-        baseline=one["baseline_share"].astype(float).to_numpy(),
+        baseline=one["baseline_share"].to_numpy(np.float64, na_value=np.nan),
         log_pupils=log_pupils,
-        rank=one["rank"].astype(float).to_numpy(),
+        rank=one["rank"].to_numpy(np.float64, na_value=np.nan),
         earlier=earlier.reindex(wide.index).to_numpy(np.float64),
         treated_from=int(one["treated_from"].iloc[0]) if len(one) else 1,
         window_years=window_years,

@@ -14,6 +14,7 @@ BEFORE_AFTER_NET = "before_after_net"
 MATCHED = "matched_did"
 DISCONTINUITY = "rank_discontinuity"
 DID = "did"
+MIRRORED = "did_mirrored"
 EVENT_STUDY = "event_study"
 POOLED = "all"
 # a figure is published to a millionth, so that the last bits of another machine's arithmetic do not show

@@ -35,12 +35,18 @@ def nation(
     for year in range(1, years):
         level[:, year] = persistence * level[:, year - 1] + rng.normal(0, between * (1 - persistence**2) ** 0.5, n)
     spread = np.minimum(np.sqrt(0.085**2 + 1.6 / pupils), 0.22)
-    noise = rng.normal(size=(n, years)) if tails is None else rng.standard_t(tails, (n, years)) * ((tails - 2) / tails) ** 0.5
+    noise = (
+        rng.normal(size=(n, years))
+        if tails is None
+        else rng.standard_t(tails, (n, years)) * ((tails - 2) / tails) ** 0.5
+    )
     share = 0.30 + rng.normal(0, 0.02, years) + level + noise * spread[:, None]
     return Nation(share.clip(0, 1) if bounded else share, level, pupils)
 
 
-def select(rng_free: Nation, last: int, quota: int, barred: np.ndarray | None = None) -> tuple[Floats, Floats, np.ndarray]:
+def select(
+    rng_free: Nation, last: int, quota: int, barred: np.ndarray | None = None
+) -> tuple[Floats, Floats, np.ndarray]:
     """Baseline share of the window that ends in year ``last``, rank (1 is worst) and who is selected."""
     baseline = rng_free.share[:, last - WINDOW + 1 : last + 1].mean(1)
     order = np.argsort(-baseline, kind="stable")
@@ -59,7 +65,19 @@ def one_cohort(land: Nation, quota: int = 30, effect: float = 0.0, last: int = 5
     ramp = effect * np.clip(event, 0, 3) / 3
     share = land.share + treated[:, None] * ramp
     codes = np.array([f"{i:04d}" for i in range(len(rank))])
-    return CohortPanel("uttrekk_x", codes, event, share, treated, baseline, np.log(land.pupils), rank, np.empty((len(rank), 0)), 1, WINDOW)
+    return CohortPanel(
+        "uttrekk_x",
+        codes,
+        event,
+        share,
+        treated,
+        baseline,
+        np.log(land.pupils),
+        rank,
+        np.empty((len(rank), 0)),
+        1,
+        WINDOW,
+    )
 
 
 def table(panel: CohortPanel) -> pd.DataFrame:
@@ -96,6 +114,18 @@ def staggered(land: Nation, lasts: tuple[int, ...], quota: int = 30, effect: flo
         own = np.where(treated[:, None] | (np.arange(years) < onset[:, None]), share, np.nan)[:, near]
         keep = treated | ~(onset <= last)
         earlier = np.column_stack([np.empty((n, 0)), *(b for at, b, _, _ in picks if at < last)])
-        panel = CohortPanel(f"uttrekk_{last:02d}", codes, event[near], own, treated, baseline, np.log(land.pupils), rank, earlier, 1, WINDOW)
+        panel = CohortPanel(
+            f"uttrekk_{last:02d}",
+            codes,
+            event[near],
+            own,
+            treated,
+            baseline,
+            np.log(land.pupils),
+            rank,
+            earlier,
+            1,
+            WINDOW,
+        )
         panels.append(panel.keep(keep))
     return panels
