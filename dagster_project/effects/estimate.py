@@ -27,7 +27,7 @@ EXPECTED = Words(
 )
 NET = Words(
     "Before and after, less the expected regression and the comparison's change; assumes lasting levels do not drift.",
-    "Før og etter, fratrukket forventet regresjon og sammenligningens endring; forutsetter at varige nivåer ligger fast.",
+    "Før og etter, fratrukket ventet regresjon og sammenligningens endring; forutsetter at varige nivåer ligger fast.",
 )
 PRECISION = Words(
     "An effect smaller than about {detectable:.3f} would probably go unseen.",

@@ -122,10 +122,12 @@ def panels(table: Any, window_years: int) -> tuple[CohortPanel, ...]:
 
     frame: pd.DataFrame = table if isinstance(table, pd.DataFrame) else table.to_pandas()
     _check(frame)
-    frame = frame.assign(in_cohort=frame["in_cohort"].astype(bool), risk_share=frame["risk_share"].astype(float))
+    # decimals of the warehouse, and what pandas makes of a column without any value, become plain numbers
+    numbers = {name: frame[name].astype(float) for name in ("risk_share", "pupils", "baseline_share", "rank")}
+    frame = frame.assign(in_cohort=frame["in_cohort"].astype(bool), **numbers)
     selected_in = frame[frame["event_time"] == 0].groupby("cohort")["school_year"].min()
     frame = frame[frame["cohort"].isin(selected_in.index)]
-    baselines = frame.groupby(["municipality_code", "cohort"])["baseline_share"].first().astype(float).unstack("cohort")
+    baselines = frame.groupby(["municipality_code", "cohort"])["baseline_share"].first().unstack("cohort")
     clean = frame[~_followed_elsewhere(frame, selected_in)]
     return tuple(
         _panel(
@@ -188,7 +190,7 @@ def _check(frame: pd.DataFrame) -> None:
 def _followed_elsewhere(frame: pd.DataFrame, selected_in: pd.Series) -> pd.Series:
     """Rows that an earlier follow-up has touched, or, of a comparison municipality, a later one."""
     reached = frame[frame["in_cohort"] & (frame["event_time"] >= frame["treated_from"])]
-    first = frame["municipality_code"].map(reached.groupby("municipality_code")["school_year"].min())
+    first = frame["municipality_code"].map(reached.groupby("municipality_code")["school_year"].min()).astype(object)
     before = first.notna() & (first.fillna("") <= frame["cohort"].map(selected_in))
     since = ~frame["in_cohort"] & first.notna() & (frame["school_year"] >= first.fillna(""))
     return before | since
@@ -201,7 +203,7 @@ def _panel(cohort: str, rows: pd.DataFrame, earlier: pd.DataFrame, window_years:
     one = rows.drop_duplicates("municipality_code").set_index("municipality_code").loc[wide.index]
     # size as it was when the selection was made
     known = rows[(rows["event_time"] <= 0) & (rows["event_time"] > -window_years)]
-    pupils = known.groupby("municipality_code")["pupils"].mean().reindex(wide.index).astype(float).to_numpy()
+    pupils = known.groupby("municipality_code")["pupils"].mean().reindex(wide.index).to_numpy()
     with np.errstate(divide="ignore", invalid="ignore"):
         log_pupils = np.where(pupils > 0, np.log(pupils), np.nan)
     whole = CohortPanel(
@@ -210,9 +212,9 @@ def _panel(cohort: str, rows: pd.DataFrame, earlier: pd.DataFrame, window_years:
         event_times=times,
         share=wide.to_numpy(np.float64, na_value=np.nan),
         treated=one["in_cohort"].to_numpy(bool),
-        baseline=one["baseline_share"].to_numpy(np.float64, na_value=np.nan),
+        baseline=one["baseline_share"].to_numpy(np.float64),
         log_pupils=log_pupils,
-        rank=one["rank"].to_numpy(np.float64, na_value=np.nan),
+        rank=one["rank"].to_numpy(np.float64),
         earlier=earlier.reindex(wide.index).to_numpy(np.float64),
         treated_from=int(one["treated_from"].iloc[0]) if len(one) else 1,
         window_years=window_years,

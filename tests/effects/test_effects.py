@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -170,8 +172,19 @@ def test_the_table_gives_one_row_per_method_and_missing_years_move_nobody(
     # order of rows and pyarrow instead of pandas change nothing
     import pyarrow as pa
 
-    shuffled = pa.Table.from_pandas(frame.sample(frac=1, random_state=1))
+    shuffled = pa.Table.from_pandas(frame.sample(frac=1, random_state=1), preserve_index=False)
     assert estimate_effects(shuffled, parameters, WINDOW).to_table().equals(whole.to_table())
+
+
+def test_decimals_of_the_warehouse_and_columns_of_nothing_are_read(
+    cohort: CohortPanel, parameters: EffectParameters
+) -> None:
+    exact = table(cohort).assign(
+        risk_share=lambda f: [Decimal(str(round(v, 6))) if v > 0.1 else None for v in f["risk_share"]], rank=None
+    )
+    rows = {r.method: r for r in estimate_effects(exact, parameters, WINDOW).rows}
+    assert rows["rank_discontinuity"].estimate is None and "Too few" in rows["rank_discontinuity"].note
+    assert rows["matched_did"].estimate is not None and rows["matched_did"].n_treated == 20
 
 
 def test_what_cannot_be_estimated_says_why(cohort: CohortPanel, parameters: EffectParameters) -> None:
