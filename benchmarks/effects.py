@@ -63,7 +63,10 @@ def several(nations: int, seed: int) -> dict[str, Score]:
             "last: matched_did": matched
         }
         blind = did([replace(p, earlier=p.earlier[:, :0]) for p in panels], 3, 2)
-        assert blind
+        later = np.isin(panels[0].codes, np.concatenate([p.codes[p.treated] for p in panels[1:]]))
+        first, ahead = did([panels[0]], 3, 2), did([panels[0].keep(~later)], 3, 2)
+        assert blind and first and ahead
+        row |= {"first: did": first.effect, "(first: did, looking ahead)": ahead.effect}
         row |= {"(all: did, blind to the past)": blind.effect}
         row |= {"all: did": difference.effect} | {f"all: event_study {e:+d}": c for e, c in study.coefficients.items()}
         found.append(row)
