@@ -172,6 +172,19 @@ def _read(path: Path, model: type[Model], settings: Settings, findings: list[Fin
         return None, lines
 
 
+def load_document(path: Path, model: type[Model], settings: Settings) -> Model:
+    """Read and check one YAML file against its model.
+
+    Raises:
+        RuleProblem: with one finding per mistake, each naming file, line and column.
+    """
+    findings: list[Finding] = []
+    document, _ = _read(path, model, settings, findings)
+    if document is None:
+        raise RuleProblem(f"{_short(path, settings)} cannot be used as it stands.", findings)
+    return document
+
+
 def load_rules(settings: Settings) -> RuleBook:
     """Read and check every rule file.
 
