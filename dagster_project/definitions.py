@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from dagster_project.assets.effects import cohort_effect
 from dagster_project.assets.extracts import EXTRACTS, REFERENCE
 from dagster_project.assets.inbox import inbox
 from dagster_project.assets.models import build_models
@@ -19,7 +20,7 @@ from dagster_project.settings import load_settings
 def build() -> dg.Definitions:
     """All definitions. Raises ``PipelineProblem`` when the dbt manifest is missing or stale (``make manifest``)."""
     assets = [inbox, *EXTRACTS, *REFERENCE, parameters, build_models(load_settings())]
-    assets += [published_round, published_cohort]
+    assets += [cohort_effect, published_round, published_cohort]
     base = dg.Definitions(
         assets=assets,
         jobs=JOBS,

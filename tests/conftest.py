@@ -37,7 +37,12 @@ def manifest() -> None:
 
 @pytest.fixture(scope="session")
 def country_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which the country's story was told and `run` was called once more. Treat it as read-only."""
+    """A home in which the country's story was told and `run` was called once more. Treat it as read-only.
+
+    OPPFOLGING_TEST_COUNTRY names one made before, for whoever runs a few tests again and again.
+    """
+    if made := os.environ.get("OPPFOLGING_TEST_COUNTRY"):
+        return Path(made)
     shared = (
         tmp_path_factory.getbasetemp().parent
         if os.environ.get("PYTEST_XDIST_WORKER")

@@ -38,14 +38,23 @@ once as (
     ) = 1
 )
 
+-- Whoever was already followed at the selection is no comparison. Those selected later are: to leave them out would be
+-- to look ahead, and the municipalities that did badly by chance would be missing from the comparison.
 select
     o.*,
-    ever.municipality_code is null as eligible_comparison
+    not o.in_cohort and earlier.municipality_code is null as eligible_comparison
 from once as o
 left join (
     select distinct
-        monitoring_round,
-        municipality_code
-    from followed
-    where in_cohort
-) as ever on o.monitoring_round = ever.monitoring_round and o.municipality_code = ever.municipality_code
+        f.monitoring_round,
+        f.municipality_code,
+        f.followup_starts_on,
+        f.followup_ends_on
+    from followed as f
+    where f.in_cohort
+) as earlier
+    on
+        o.monitoring_round = earlier.monitoring_round
+        and o.municipality_code = earlier.municipality_code
+        and earlier.followup_starts_on < o.followup_starts_on
+        and earlier.followup_ends_on >= o.followup_starts_on

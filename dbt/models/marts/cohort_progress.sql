@@ -1,9 +1,7 @@
 -- Each indicator and the share of risk points, year by year, from the years before the selection to the end of the
--- follow-up: for the cohort, and for the municipalities it can be compared with. One year's share by the same rule.
+-- follow-up: for the cohort, and for every other municipality its round ranked. One year's share by the same rule.
 with followed as (
-    select *
-    from {{ ref('int_followed_municipalities') }}
-    where in_cohort or eligible_comparison
+    select * from {{ ref('int_followed_municipalities') }}
 ),
 
 lags as (
