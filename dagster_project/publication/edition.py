@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dagster_project.diagnostics import PipelineProblem
+from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.publication import manifest as manifests
 from dagster_project.publication import tables
 from dagster_project.rules import describe, load_rules
@@ -26,6 +26,8 @@ POINTER = "current.json"
 INTERNAL = "internal"
 RULEBOOK = "rulebook"
 FOR_PROGRAMS = {"point_sources"}
+UNOFFICIAL = {"scenario", "watermark"}
+"""Columns that mark a table as computed under another reading of the rule."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,17 @@ def _next_name(folder: Path) -> str:
     return f"r{max(taken, default=0) + 1:04d}"
 
 
+def _refuse_scenario(path: Path, columns: list[str]) -> None:
+    """What was computed under another reading of the rule carries a mark, and is never published as official."""
+    if marks := sorted(UNOFFICIAL.intersection(columns)):
+        finding = Finding(
+            "scenario-table", Severity.FAIL, f"{path.stem} comes from a scenario and cannot be published",
+            stage="publication", file=f"marts/{path.name}", column=marks[0], found=", ".join(marks),
+            expected="a table the models made", fix="Run the models again; scenarios stay under scenarios/.",
+        )  # fmt: skip
+        raise PipelineProblem("A scenario is not official: nothing was published.", [finding])
+
+
 def _fill_data(settings: Settings, round_id: str, building: Path) -> dict[str, int]:
     """Write every mart's rows of the round as Parquet and CSV; return row counts."""
     import pyarrow.compute as pc
@@ -96,6 +109,7 @@ def _fill_data(settings: Settings, round_id: str, building: Path) -> dict[str, i
     rows: dict[str, int] = {}
     (building / INTERNAL).mkdir(parents=True)
     for path in sorted(settings.marts.glob("*.parquet")):
+        _refuse_scenario(path, pq.read_schema(path).names)
         table = pq.read_table(path, filters=pc.field("round") == round_id).combine_chunks()
         rows[path.stem] = table.num_rows
         stem = building / INTERNAL / path.stem

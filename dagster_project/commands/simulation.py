@@ -1,0 +1,124 @@
+"""What if, and how sure. Nothing here changes the official list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from dagster_project.settings import Settings
+
+SHOWN = 40
+
+
+@click.command()
+@click.option("--round", "round_id", required=True, help="Id of the round, as `status` shows it.")
+@click.option(
+    "--set",
+    "settings_",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Another value, by its path in the rule file; may be repeated.",
+)
+@click.option(
+    "--rules",
+    "rule_files",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A whole other rule file; may be repeated.",
+)
+@click.option(
+    "--sweep", "series", multiple=True, metavar="PATH=A..B:STEP", help="A series of values; for one or two paths."
+)
+@click.option("--name", help="Name of the folder for the answer.")
+@click.option(
+    "--format",
+    "shape",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="What is printed.",
+)
+@click.pass_obj
+def whatif(
+    settings: Settings,
+    round_id: str,
+    settings_: tuple[str, ...],
+    rule_files: tuple[Path, ...],
+    series: tuple[str, ...],
+    name: str | None,
+    shape: str,
+) -> None:
+    """What would a round give under another reading of its rule? Computed by the same models, marked as a scenario.
+
+    \b
+    oppfolging whatif --round R --set limits.absolute.percentile=15 --set window.years=2
+    oppfolging whatif --round R --sweep groups.spread.level=0.10..0.20:0.02
+    """
+    import json
+
+    from dagster_project.simulation import whatif as room
+    from dagster_project.simulation.paths import parse
+
+    answer = room.what_if(
+        settings,
+        round_id,
+        values=dict(parse(text) for text in settings_),
+        rule_files=rule_files,
+        series=series,
+        name=name,
+    )
+    folder = room.write(settings, answer)
+    if shape == "json":
+        click.echo(json.dumps(answer.as_dict(), ensure_ascii=False, indent=2))
+    elif shape == "csv":
+        click.echo((folder / "changes.csv").read_text(encoding="utf-8"), nl=False)
+    else:
+        _print_what_if(answer)
+        click.echo(f"Tables and figure: {folder}")
+
+
+def _print_what_if(answer: object) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Column, Table
+
+    from dagster_project.simulation.whatif import WhatIf
+
+    assert isinstance(answer, WhatIf)
+    out = Console()
+    for note in answer.notes:
+        out.print(f"[bold]{escape(note)}[/bold]" if note.isupper() else escape(note))
+    if len(answer.comparisons) > 1:
+        table = Table(
+            Column("scenario", overflow="fold", no_wrap=False), "enter", "leave", "change group", "Kendall", "Spearman"
+        )
+        for c in answer.comparisons:
+            n = c.counts
+            table.add_row(escape(c.scenario), str(n["enters"]), str(n["leaves"]), str(n["changes group"]),
+                          _number(c.kendall), _number(c.spearman))  # fmt: skip
+        out.print(table)
+        return
+    (only,) = answer.comparisons
+    out.print(f"{escape(only.scenario)}: " + ", ".join(f"{n} {what}" for what, n in only.counts.items())
+              + f"; Kendall {_number(only.kendall)}, Spearman {_number(only.spearman)}")  # fmt: skip
+    table = Table("change", "municipality", "group", "rank", "share")
+    for row in only.changes[:SHOWN]:
+        table.add_row(
+            row["change"],
+            escape(f"{row['municipality_code']} {row['municipality_name']}"),
+            f"{row['base_group'] or '-'} > {row['scenario_group'] or '-'}",
+            f"{row['base_rank'] or '-'} > {row['scenario_rank'] or '-'}",
+            f"{_number(row['base_share'])} > {_number(row['scenario_share'])}",
+        )
+    if only.changes:
+        out.print(table)
+    if len(only.changes) > SHOWN:
+        out.print(f"and {len(only.changes) - SHOWN} more")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+COMMANDS = (whatif,)
