@@ -117,8 +117,38 @@ def _print_what_if(answer: object) -> None:
         out.print(f"and {len(only.changes) - SHOWN} more")
 
 
+@click.command()
+@click.option("--round", "round_id", required=True, help="Id of the round, as `status` shows it.")
+@click.pass_obj
+def variants(settings: Settings, round_id: str) -> None:
+    """How much hangs on each open choice (A1 to A15)? Every ready-made reading, computed in one build."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from dagster_project.simulation.output import write_tables
+    from dagster_project.simulation.variants import compute_variants, sensitivity_tables
+
+    tables = sensitivity_tables(compute_variants(settings, round_id))
+    out = Console()
+    table = Table("", "reading", "enter", "leave", "Kendall", "Spearman")
+    for row in tables["choice_sensitivity"].to_pylist():
+        table.add_row(row["question"], escape(row["title"]), str(row["enters"]), str(row["leaves"]),
+                      _number(row["kendall"]), _number(row["spearman"]))  # fmt: skip
+    out.print(table)
+    taken = tables["selection_stability"].to_pylist()
+    always = [r for r in taken if r["taken_in"] == r["readings"]]
+    out.print(f"{len(always)} municipalities are taken in every reading, {len(taken) - len(always)} in some.")
+    table = Table("indicator", "nominal", "effective", "rank change without it")
+    for row in tables["indicator_weights"].to_pylist():
+        table.add_row(row["indicator"], _number(row["nominal_weight"]), _number(row["effective_weight"]),
+                      _number(row["mean_rank_change_without"]))  # fmt: skip
+    out.print(table)
+    out.print(f"Tables: {write_tables(settings, round_id, tables)}", soft_wrap=True)
+
+
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-COMMANDS = (whatif,)
+COMMANDS = (whatif, variants)
