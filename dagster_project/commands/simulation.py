@@ -147,8 +147,55 @@ def variants(settings: Settings, round_id: str) -> None:
     out.print(f"Tables: {write_tables(settings, round_id, tables)}", soft_wrap=True)
 
 
+@click.command()
+@click.option("--round", "round_id", required=True, help="Id of the round, as `status` shows it.")
+@click.option(
+    "--draws",
+    type=click.IntRange(20, 100_000),
+    default=1000,
+    show_default=True,
+    help="How often the figures are drawn anew.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed gives the same table."
+)
+@click.pass_obj
+def uncertainty(settings: Settings, round_id: str, draws: int, seed: int) -> None:
+    """How sure is the list, given that every figure is a mean over few pupils? It is never changed by this."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from dagster_project.simulation.output import write_tables
+    from dagster_project.simulation.uncertainty import compute_uncertainty, uncertainty_table
+
+    found = compute_uncertainty(settings, round_id, draws=draws, seed=seed)
+    result = uncertainty_table(found)
+    rows = [r for r in result.to_pylist() if r["unit_level"] == "municipality"]
+    rows = sorted((r for r in rows if r["probability_selected"] > 0), key=lambda r: -r["probability_selected"])
+    out = Console()
+    if found.base.round.origin == "fictional":
+        out.print("[bold]OPPDIKTEDE DATA / FICTIONAL DATA[/bold]")
+    table = Table("municipality", "rank", "taken", "average", "spread", "rank from", "to", "set from", "to")
+    for r in rows[:SHOWN]:
+        table.add_row(
+            escape(f"{r['unit_code']} {r['unit_name']}"),
+            str(r["rank"]),
+            *(f"{100 * r[f'probability_{name}']:.0f} %" for name in ("selected", "average", "spread")),
+            *(str(r[name]) for name in ("rank_low", "rank_high", "rank_set_low", "rank_set_high")),
+        )
+    out.print(table)
+    sure = sum(r["probability_selected"] >= found.level for r in rows)
+    reach = sum(r["could_be_worst_30"] or False for r in rows)
+    out.print(f"{sure} municipalities are taken in {100 * found.level:.0f} % of the draws, {len(rows)} in any; "
+              f"{reach} could be among the worst {rows[0]['worst_count'] if rows else 0}.")  # fmt: skip
+    if found.draws.without_count:
+        out.print(f"{found.draws.without_count} cells without a count of pupils were taken to be of middle size.")
+    out.print(f"Table: {write_tables(settings, round_id, {'selection_uncertainty': result})}", soft_wrap=True)
+
+
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-COMMANDS = (whatif, variants)
+COMMANDS = (whatif, variants, uncertainty)
