@@ -172,6 +172,7 @@ def uncertainty(settings: Settings, round_id: str, draws: int, seed: int) -> Non
     found = compute_uncertainty(settings, round_id, draws=draws, seed=seed)
     result = uncertainty_table(found)
     rows = [r for r in result.to_pylist() if r["unit_level"] == "municipality"]
+    reach = sum(r["could_be_worst_30"] for r in rows)
     rows = sorted((r for r in rows if r["probability_selected"] > 0), key=lambda r: -r["probability_selected"])
     out = Console()
     if found.base.round.origin == "fictional":
@@ -186,9 +187,9 @@ def uncertainty(settings: Settings, round_id: str, draws: int, seed: int) -> Non
         )
     out.print(table)
     sure = sum(r["probability_selected"] >= found.level for r in rows)
-    reach = sum(r["could_be_worst_30"] or False for r in rows)
-    out.print(f"{sure} municipalities are taken in {100 * found.level:.0f} % of the draws, {len(rows)} in any; "
-              f"{reach} could be among the worst {rows[0]['worst_count'] if rows else 0}.")  # fmt: skip
+    worst = rows[0]["worst_count"] if rows else 0
+    out.print(f"{sure} municipalities are taken in at least {100 * found.level:.0f} % of the draws and {len(rows)} in "
+              f"any; {reach} could be among the worst {worst}.")  # fmt: skip
     if found.draws.without_count:
         out.print(f"{found.draws.without_count} cells without a count of pupils were taken to be of middle size.")
     out.print(f"Table: {write_tables(settings, round_id, {'selection_uncertainty': result})}", soft_wrap=True)

@@ -40,7 +40,7 @@ class Kernel:
 
     def build_parameters(self, home: Path) -> None:
         """The rules as the models see them, from the parameters compiled into ``home``."""
-        placeholder = str(dbt_step._placeholder(self._settings))
+        placeholder = str(dbt_step.placeholder_home(self._settings))
         for name in PARAMETERS:
             code = self._nodes[name]["compiled_code"].replace(placeholder, str(home))
             self.sql.execute(f'create or replace table "{name}" as {code}')
