@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from dagster_project.rules.loader import load_document
+from dagster_project.rules.loader import read_checked
 from dagster_project.rules.model import Choice, SourceEntry, Strict
 from dagster_project.settings import Settings
 
@@ -61,4 +61,4 @@ class EffectParameters(Strict):
 
 def load_effect_parameters(settings: Settings) -> EffectParameters:
     """The choices in force. Raises RuleProblem with file, line and column of every mistake."""
-    return load_document(settings.effects, EffectParameters, settings)
+    return read_checked(settings.effects, EffectParameters, settings)[0]

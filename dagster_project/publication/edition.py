@@ -12,13 +12,13 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster_project.diagnostics import Finding, PipelineProblem
+from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.publication import manifest as manifests
 from dagster_project.publication import tables
 from dagster_project.publication.subjects import Subject
@@ -33,6 +33,8 @@ INTERNAL = "internal"
 RULEBOOK = "rulebook"
 FORMS = "forms"
 FOR_PROGRAMS = {"point_sources"}
+UNOFFICIAL = {"scenario", "watermark"}
+"""Columns that mark a table as computed under another reading of the rule."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,17 @@ def _next_name(folder: Path) -> str:
     return f"r{max(taken, default=0) + 1:04d}"
 
 
+def _refuse_scenario(name: str, columns: Iterable[str]) -> None:
+    """What was computed under another reading of the rule carries a mark, and is never published as official."""
+    if marks := sorted(UNOFFICIAL.intersection(columns)):
+        finding = Finding(
+            "scenario-table", Severity.FAIL, f"{name} comes from a scenario and cannot be published",
+            stage="publication", file=f"marts/{name}.parquet", column=marks[0], found=", ".join(marks),
+            expected="a table the models made", fix="Run the models again; scenarios stay under scenarios/.",
+        )  # fmt: skip
+        raise PipelineProblem("A scenario is not official: nothing was published.", [finding])
+
+
 def subject_tables(settings: Settings, subject: Subject) -> Iterator[tuple[str, pa.Table]]:
     """Every mart's rows of the subject, by name."""
     import pyarrow.compute as pc
@@ -139,6 +152,7 @@ def fill_data(source: Iterator[tuple[str, pa.Table]], building: Path) -> dict[st
     rows: dict[str, int] = {}
     (building / INTERNAL).mkdir(parents=True)
     for name, table in source:
+        _refuse_scenario(name, table.column_names)
         rows[name] = table.num_rows
         stem = building / INTERNAL / name
         tables.write_parquet(stem.with_suffix(".parquet"), table)

@@ -24,7 +24,11 @@ def last_decisions(decisions: list[Row], round_id: str) -> dict[str, Row]:
 
 
 def outcomes(
-    rule: Row, listed: dict[tuple[str, str], Row], municipalities: dict[str, Row], replies: list[Row], decisions: list[Row]
+    rule: Row,
+    listed: dict[tuple[str, str], Row],
+    municipalities: dict[str, Row],
+    replies: list[Row],
+    decisions: list[Row],
 ) -> dict[tuple[str, str], Row]:
     """Every row of the selection with proposal, decision and status."""
     governor = {m: row["county_governor"] for m, row in municipalities.items()}
@@ -70,6 +74,7 @@ def outcomes(
                 "called": d["was_called_up"],
             }  # fmt: skip
         elif mine:
+
             def first(key: tuple[str, str]) -> tuple[int, str]:
                 r = rows[key]
                 return (1 if r["proposed_status"] == "selected" else 2 if r["candidate"] else 3, key[0])

@@ -116,7 +116,9 @@ def test_an_extra_sheet_is_named_and_not_read(blank: Path, settings: Settings, t
 
 def other_governors(settings: Settings, sheet: Worksheet) -> str:
     mine = {str(sheet.cell(r, 1).value) for r in lines(sheet)}
-    return next(r["municipality_code"] for r in candidate_list(settings, ROUND).rows if r["municipality_code"] not in mine)
+    return next(
+        r["municipality_code"] for r in candidate_list(settings, ROUND).rows if r["municipality_code"] not in mine
+    )
 
 
 BROKEN: dict[str, tuple[Callable[..., Any], str, str]] = {
@@ -166,7 +168,9 @@ def test_another_governors_municipality_is_refused(blank: Path, settings: Settin
     assert {"not-the-governors-candidate", "candidates-missing"} <= {f.code for f in result.findings}
 
 
-def test_a_reply_after_the_deadline_waits_for_somebody_to_accept_it(blank: Path, settings: Settings, tmp_path: Path) -> None:
+def test_a_reply_after_the_deadline_waits_for_somebody_to_accept_it(
+    blank: Path, settings: Settings, tmp_path: Path
+) -> None:
     late = dt.date(2027, 1, 15)
 
     def change(sheet: Worksheet, book: Workbook) -> None:

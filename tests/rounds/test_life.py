@@ -79,7 +79,9 @@ def test_decisions_priorities_and_the_reserve_stand_in_the_released_selection(co
 
 def test_a_cohort_that_is_followed_is_kept_out_of_later_rounds_with_its_name_as_ground(country_home: Path) -> None:
     settings = load_settings(country_home)
-    members = {r["municipality_code"] for r in published_rows(settings, FINAL, "selection") if r["decision"] == "accept"}
+    members = {
+        r["municipality_code"] for r in published_rows(settings, FINAL, "selection") if r["decision"] == "accept"
+    }
     out = {
         r["municipality_code"]: r["reason"]
         for r in published_rows(settings, OPEN, "selection")
@@ -126,7 +128,9 @@ def test_a_final_round_that_would_change_is_not_published_and_the_cells_are_name
     before = tree_hash(copy.published / FINAL / "r0001")
     seen = publish_round(copy, FINAL, now=NOW)
     assert seen is not None and not seen.is_new
-    assert [(f.code, f.column, f.found) for f in seen.differences] == [("final-round-would-change", "risk_share", "0.123")]
+    assert [(f.code, f.column, f.found) for f in seen.differences] == [
+        ("final-round-would-change", "risk_share", "0.123")
+    ]
     assert code in str(seen.differences[0].file) and tree_hash(copy.published / FINAL / "r0001") == before
     release.keep(copy, FINAL, **SIGNED)  # type: ignore[arg-type]
     kept = publish_round(copy, FINAL, now=NOW)
@@ -143,7 +147,9 @@ def test_an_amendment_is_the_next_number_with_its_changes_and_the_first_stays_re
         release.amend(copy, FINAL, query="S1", **SIGNED)  # type: ignore[arg-type]
     done = release.amend(copy, FINAL, note="internal", **SIGNED)  # type: ignore[arg-type]
     manifest = read_manifest(done.path)
-    assert manifest["release"] == "1.1" and manifest["changes"]["cells"] == 1 and manifest["released"]["amends"] == "1.0"
+    assert (
+        manifest["release"] == "1.1" and manifest["changes"]["cells"] == 1 and manifest["released"]["amends"] == "1.0"
+    )
     assert "internal" not in json.dumps(manifest["released"])
     assert verify_revision(first) == [] and read_manifest(first)["release"] == "1.0"
     again = publish_round(copy, FINAL, now=NOW)
