@@ -215,7 +215,7 @@ def _official_sums(k: Kernel) -> None:
     k.sql.execute("drop table int_indicator_points")
     labels = ", ".join(f"'R#{i:04d}'" for i in range(BATCH))
     k.sql.execute(f"create type draw as enum ({labels})")
-    for name in ("int_round_cells", "int_code_targets", "int_pseudo_municipalities"):
+    for name in ("int_round_cells", "int_code_targets", "int_pseudo_municipalities", "int_followed_in_scheme"):
         k.sql.execute(f"create table {name} ({EMPTY[name]})")
 
 
@@ -223,8 +223,10 @@ EMPTY = {
     "int_round_cells": "round draw, unit_level varchar, unit_code unit, unit_name varchar, start_year int",
     "int_code_targets": "round draw, start_year int, code unit, target unit",
     "int_pseudo_municipalities": "round draw, municipality_code unit",
+    "int_followed_in_scheme": "round draw, municipality_code unit, cohort varchar",
 }
-"""Relations that only name units or rule them out: names are not needed here, and the unrated are left out already."""
+"""Relations that only name units or rule them out: names are not needed here, the unrated are left out already, and
+earlier cohorts stand among the exceptions of the rule book."""
 
 PER_DRAW = {
     "stg_rounds": "select b.* replace (d.round as round) from base_stg_rounds as b cross join draws as d",

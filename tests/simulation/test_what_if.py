@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dagster_project.diagnostics import PipelineProblem, RuleProblem
-from dagster_project.publication import publish
+from dagster_project.rounds.publishing import publish_round
 from dagster_project.rules import RuleSet, compile_parameters, load_rules
 from dagster_project.settings import REPOSITORY, Settings, load_settings
 from dagster_project.simulation.compare import rank_correlations
@@ -68,7 +68,7 @@ def test_a_scenario_table_cannot_be_published(home: Settings, answer: WhatIf) ->
     honest, pointer = victim.read_bytes(), (home.published / ROUND / "current.json").read_bytes()
     pq.write_table(answer.outcome.table("selection", AS_IT_STANDS), victim)
     with pytest.raises(PipelineProblem) as caught:
-        publish(home, ROUND, now=NOW)
+        publish_round(home, ROUND, now=NOW)
     victim.write_bytes(honest)
     assert [f.code for f in caught.value.findings] == ["scenario-table"]
     assert (home.published / ROUND / "current.json").read_bytes() == pointer

@@ -35,7 +35,7 @@ summed as (
         cast(sum(spent) as decimal(18, 2)) as spent,
         max(origin) as data_origin
     from measures
-    group by cohort, round, 3, 4, 5, 6
+    group by all
     {% if not (loop.last and level == 'all') %}union all{% endif %}
 {%- endfor %}
 {%- endfor %}
