@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from dagster_project.commands import audit, files, running
+from dagster_project.commands import audit, files, running, verify
 from dagster_project.diagnostics import OppfolgingError
 from dagster_project.settings import load_settings
 
@@ -49,7 +49,7 @@ def main(ctx: click.Context, home: Path | None, debug: bool) -> None:
     ctx.obj = load_settings(home)
 
 
-for _module in (files, running, audit):
+for _module in (files, running, audit, verify):
     for _command in _module.COMMANDS:
         main.add_command(_command)
 

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.diagnostics import PipelineProblem
+from dagster_project.extracts import Archive
+from dagster_project.extracts.archive import sha256_of
 from dagster_project.publication import manifest as manifests
 from dagster_project.publication import tables
 from dagster_project.rules import describe, load_rules
@@ -88,7 +90,7 @@ def _next_name(folder: Path) -> str:
     return f"r{max(taken, default=0) + 1:04d}"
 
 
-def _fill_data(settings: Settings, round_id: str, building: Path) -> dict[str, int]:
+def fill_data(settings: Settings, round_id: str, building: Path) -> dict[str, int]:
     """Write every mart's rows of the round as Parquet and CSV; return row counts."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -102,6 +104,12 @@ def _fill_data(settings: Settings, round_id: str, building: Path) -> dict[str, i
         tables.write_parquet(stem.with_suffix(".parquet"), table)
         tables.write_csv(stem.with_suffix(".csv"), table)
     return rows
+
+
+def record_revision(settings: Settings, folder: Path, now: dt.datetime) -> None:
+    """Write the hash of the manifest into the ledger, so that a manifest that was changed later shows."""
+    event = {"event": "published", "time": now.isoformat(), "round": folder.parent.name, "revision": folder.name}
+    Archive(settings).append({**event, "manifest_sha256": sha256_of(folder / manifests.MANIFEST)})
 
 
 def _fill_rules(settings: Settings, rule_set: str, building: Path) -> None:
@@ -146,7 +154,7 @@ def publish(settings: Settings, round_id: str, *, now: dt.datetime) -> Revision 
     current = current_revision(settings, round_id)
     name = _next_name(folder)
     try:
-        rows = _fill_data(settings, round_id, building)
+        rows = fill_data(settings, round_id, building)
         _fill_rules(settings, rulebook.round(round_id).rule_set, building)
         replaces = current.name if current else None
         manifest = manifests.build(settings, rulebook, round_id, name, building, rows, replaces, now)
@@ -165,6 +173,7 @@ def publish(settings: Settings, round_id: str, *, now: dt.datetime) -> Revision 
                 path.chmod(0o444)
         target = folder / name
         building.rename(target)
+        record_revision(settings, target, now)
         write_atomic(folder / POINTER, json.dumps({"round": round_id, "revision": name}, indent=2) + "\n")
     except OSError as error:
         if error.errno != errno.ENOSPC:
