@@ -20,7 +20,7 @@ from dagster_project.diagnostics import PipelineProblem
 from dagster_project.extracts import Archive
 from dagster_project.extracts.archive import sha256_of
 from dagster_project.publication import manifest as manifests
-from dagster_project.publication import tables
+from dagster_project.publication import run_report, tables
 from dagster_project.rules import describe, load_rules
 from dagster_project.settings import Settings
 
@@ -63,11 +63,15 @@ def current_revision(settings: Settings, round_id: str) -> Path | None:
 
 
 def _same(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Whether two manifests publish the same tables from the same rules. XLSX is a view of them and not compared."""
+    """Whether two manifests publish the same tables from the same rules. Workbooks and the report are views."""
 
     def essence(m: dict[str, Any]) -> tuple[Any, ...]:
         # of rounds.yaml only the round's own entry counts, and the manifest holds that
-        files = {n: f["sha256"] for n, f in m["files"].items() if not n.endswith((".xlsx", f"{RULEBOOK}/rounds.yaml"))}
+        files = {
+            n: f["sha256"]
+            for n, f in m["files"].items()
+            if not (n.endswith((".xlsx", f"{RULEBOOK}/rounds.yaml")) or run_report.is_report(n))
+        }
         return files, m["rule_set"], m["round_entry"], m["registers"], m["inputs"]
 
     return essence(old) == essence(new)
@@ -163,6 +167,7 @@ def publish(settings: Settings, round_id: str, *, now: dt.datetime) -> Revision 
             if _same(old, manifest) and not manifests.verify_revision(current):
                 return Revision(round_id, current.name, current, False, rows)
         _fill_spreadsheets(settings, round_id, building)
+        run_report.fill_report(settings, rulebook, building, manifest)
         manifest["files"] = manifests.describe_files(building)
         text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
         (building / manifests.MANIFEST).write_text(text, encoding="utf-8")
