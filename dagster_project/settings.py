@@ -84,6 +84,10 @@ class Settings(BaseModel):
         return self._own_or_shipped("rounds.yaml")
 
     @property
+    def effects(self) -> Path:
+        return self._own_or_shipped("effects.yaml")
+
+    @property
     def registers(self) -> Path:
         return self._own_or_shipped("registers")
 

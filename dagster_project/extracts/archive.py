@@ -1,8 +1,8 @@
 """Originals are kept for good: each file once under its SHA-256, read-only, and a ledger that is only ever added to.
 
-Each line of the ledger is one JSON object with ``digest``, the SHA-256 of the line without it, and ``previous``, the
-SHA-256 of the line before. So a line that was changed shows by itself, the last one too, and one that was removed,
-added or moved shows by its neighbours. A run that is killed while it writes leaves a torn last line: the next writer
+Each line of the ledger is one JSON object with ``line_sha256``, the SHA-256 of the line without it, and ``previous``,
+that of the line before. So a line that was changed shows by itself, the last one too, and one that was removed, added
+or moved shows by its neighbours. A run that is killed while it writes leaves a torn last line: the next writer
 moves it aside (``ledger.torn``) before it goes on. Verification never repairs anything.
 
 Whoever rewrites the whole ledger can make new digests; only a seal with a key from outside (``audit/seals.py``) shows
@@ -26,7 +26,7 @@ from dagster_project.diagnostics import Finding, IntegrityProblem, Severity
 from dagster_project.settings import Settings
 
 FIRST = "0" * 64
-DIGEST = "digest"
+DIGEST = "line_sha256"
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Archive:
         return hashlib.sha256(lines[-1]).hexdigest() if lines else FIRST
 
     def append(self, event: dict[str, Any]) -> None:
-        """Add one event to the ledger. ``event`` holds plain JSON values; ``previous`` and ``digest`` are set here."""
+        """Add one event, of plain JSON values, to the ledger; ``previous`` and ``line_sha256`` are set here."""
         with self._locked():
             linked = {**event, "previous": self._last_hash()}
             with self.ledger.open("ab") as handle:
@@ -129,7 +129,7 @@ class Archive:
                 os.fsync(handle.fileno())
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """All events in order, or those of one kind. A torn last line is no event."""
+        """All events in order, or those of one kind, without their own hashes. A torn last line is no event."""
         if not self.ledger.exists():
             return []
         content = self.ledger.read_bytes()
@@ -138,6 +138,8 @@ class Archive:
             events = [json.loads(line) for line in whole.splitlines()]
         except ValueError as error:
             raise IntegrityProblem("The ledger holds a line that is not JSON.", self.verify()) from error
+        for event in events:
+            event.pop(DIGEST, None)
         return [e for e in events if kind is None or e["event"] == kind]
 
     def verify(self) -> list[Finding]:

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.publication.subjects import Subject
 from dagster_project.publication.tables import write_parquet
 from dagster_project.rules import RuleBook
 from dagster_project.rules.describe import value_in_words
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 REPORT = "report"
+RANKING = "municipality_ranking"
 CRATE = "ro-crate-metadata.json"
 PAGE = Path(__file__).with_name("page")
 DASH = "–"
@@ -38,18 +40,21 @@ LICENCES = {
 }
 
 
-def fill_report(settings: Settings, rulebook: RuleBook, building: Path, manifest: dict[str, Any]) -> None:
-    """Write page and crate into a folder that is about to become a revision.
+def fill_report(
+    settings: Settings, rulebook: RuleBook, subject: Subject, building: Path, manifest: dict[str, Any]
+) -> None:
+    """Write page and crate into a folder that is about to become a revision; the page is of rounds, not of cohorts.
 
     ``manifest`` is that of the revision, without the files written here. Everything follows from it, from the folder
     and from what was published before.
     """
-    folder = building / REPORT
-    folder.mkdir()
-    for name, table in _facts(settings, rulebook, manifest).items():
-        write_parquet(folder / f"{name}.parquet", table)
-    previous = previous_revision(settings, rulebook, manifest)
-    (folder / "index.html").write_text(_page(building, manifest, previous), encoding="utf-8")
+    if subject.decisive == RANKING:
+        folder = building / REPORT
+        folder.mkdir()
+        for name, table in _facts(settings, rulebook, manifest).items():
+            write_parquet(folder / f"{name}.parquet", table)
+        previous = previous_revision(settings, rulebook, manifest)
+        (folder / "index.html").write_text(_page(building, manifest, previous), encoding="utf-8")
     text = json.dumps(describe_crate(building, manifest), ensure_ascii=False, indent=2) + "\n"
     (building / CRATE).write_text(text, encoding="utf-8")
 
@@ -216,10 +221,10 @@ def describe_crate(building: Path, manifest: dict[str, Any]) -> dict[str, Any]:
         {"@id": CRATE, "@type": "CreativeWork", "about": {"@id": "./"},
          "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"}},
         {"@id": "./", "@type": "Dataset", "name": f"{manifest['title']}, {manifest['revision']}",
-         "description": f"Round {manifest['round']} of the follow-up scheme, revision {manifest['revision']}, "
+         "description": f"{manifest['subject']} of the follow-up scheme, revision {manifest['revision']}, "
                         f"status {manifest['status']}, from {manifest['data_origin']} data"
                         f"{', illustrative' if manifest['illustrative'] else ''}.",
-         "identifier": f"{manifest['round']}/{manifest['revision']}", "datePublished": manifest["created_at"],
+         "identifier": f"{manifest['subject']}/{manifest['revision']}", "datePublished": manifest["created_at"],
          "license": {"@id": "#licence"}, "hasPart": refer([*files, MANIFEST]), "mentions": refer(["#run"])},
         {"@id": "#licence", "@type": "CreativeWork", "name": LICENCES[manifest["data_origin"]]},
         {"@id": MANIFEST, "@type": "File", "name": "Hashes of every file, this description among them",
@@ -242,7 +247,7 @@ def describe_crate(building: Path, manifest: dict[str, Any]) -> dict[str, Any]:
          "softwareRequirements": refer(f"#{name}" for name in packages)},
         *({"@id": f"#{name}", "@type": "SoftwareApplication", "name": name, "version": number}
           for name, number in packages.items()),
-        {"@id": "#run", "@type": "CreateAction", "name": f"Publication of {manifest['round']} {manifest['revision']}",
+        {"@id": "#run", "@type": "CreateAction", "name": f"Publication of {manifest['subject']} {manifest['revision']}",
          "endTime": manifest["created_at"], "instrument": {"@id": "#oppfolging"},
          "object": refer([*inputs, *rules]), "result": refer(made),
          "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"}},

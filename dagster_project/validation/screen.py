@@ -17,7 +17,7 @@ from dagster_project.diagnostics import FileProblem, Finding, Severity, Unreadab
 from dagster_project.extracts import Archive, ExtractTable, Recognised, read_file, recognise
 from dagster_project.extracts.archive import sha256_of
 from dagster_project.settings import Settings
-from dagster_project.validation import frames, suites
+from dagster_project.validation import form_frames, frames, suites
 
 STAGES = ("recognised", "readable", "schema", "values", "against_last_year")
 RENAMED = {"Indikator": "Spoersmaalgruppe"}
@@ -120,7 +120,9 @@ def _run_suites(settings: Settings, table: ExtractTable, file: str, now: dt.date
     results: list[suites.CheckResult] = []
     for batch in dict.fromkeys(e.batch for e in entries):
         wanted = [e for e in entries if e.batch == batch]
-        if table.dataset not in schema.YEARLY_DATASETS:
+        if table.dataset in schema.FORM_DATASETS:
+            frame = form_frames.form(settings, table.dataset, rows, now)
+        elif table.dataset not in schema.YEARLY_DATASETS:
             frame = frames.reference(rows)
         elif batch == "cells":
             frame = frames.cells(settings, rows, now)

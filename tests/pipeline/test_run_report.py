@@ -14,6 +14,7 @@ import pytest
 
 from dagster_project.extracts.archive import sha256_of
 from dagster_project.publication import current_revision, run_report
+from dagster_project.publication.subjects import round_subject
 from dagster_project.rules import load_rules
 from dagster_project.settings import load_settings
 
@@ -82,7 +83,8 @@ def second(country_home: Path, revision: Path, tmp_path_factory: pytest.TempPath
     manifest = json.loads((revision / "manifest.json").read_text(encoding="utf-8"))
     manifest |= {"revision": "r0002", "replaces": revision.name}
     settings = load_settings(country_home)
-    run_report.fill_report(settings, load_rules(settings), again, manifest)
+    rulebook = load_rules(settings)
+    run_report.fill_report(settings, rulebook, round_subject(rulebook, ROUND), again, manifest)
     return again
 
 
@@ -139,7 +141,8 @@ def test_the_same_revision_gives_the_same_report(country_home: Path, revision: P
     (again / "manifest.json").unlink()
     settings = load_settings(country_home)
     manifest = json.loads((revision / "manifest.json").read_text(encoding="utf-8"))
-    run_report.fill_report(settings, load_rules(settings), again, manifest)
+    rulebook = load_rules(settings)
+    run_report.fill_report(settings, rulebook, round_subject(rulebook, ROUND), again, manifest)
     for path in again.rglob("*"):
         if path.is_file():
             assert path.read_bytes() == (revision / path.relative_to(again)).read_bytes(), path.name

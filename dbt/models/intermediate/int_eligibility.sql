@@ -34,4 +34,4 @@ left join (
     where kind = 'in_scheme' and unit_level = 'municipality'
     group by round, unit_code
 ) as in_scheme on m.round = in_scheme.round and m.municipality_code = in_scheme.unit_code
-where m.not_rated_reason is null
+where m.not_rated_reason is null and r.purpose = 'selection'
