@@ -29,7 +29,8 @@ from dagster_project.diagnostics import Finding, NotFound, OppfolgingError, Seve
 from dagster_project.extracts import Archive
 from dagster_project.extracts.archive import sha256_of, whole_line
 from dagster_project.publication import manifest as manifests
-from dagster_project.publication.edition import INTERNAL, POINTER, RULEBOOK
+from dagster_project.publication.edition import INTERNAL, POINTER, RULEBOOK, pointer_text
+from dagster_project.rounds.state import MOVED
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def verify(
     events = _check_archive(settings, result, key)
     ledger_is_whole = result.ok
     recorded = [e for e in events if e["event"] == "published" and e["round"] == round_id]
-    in_force = _check_pointer(folder, revisions, recorded if ledger_is_whole else [], result)
+    in_force = _check_pointer(folder, revisions, recorded if ledger_is_whole else [], events, result)
     result.revision = revision or in_force
     on_stage("revision")
     manifest = _check_manifest(folder / result.revision, recorded, ledger_is_whole, result)
@@ -151,24 +152,42 @@ def _check_archive(settings: Settings, result: Verification, key: Path | None) -
     return events
 
 
-def _check_pointer(folder: Path, revisions: list[str], recorded: list[dict[str, Any]], result: Verification) -> str:
-    """The pointer must name what was published last. Returns that revision."""
-    last = recorded[-1]["revision"] if recorded else revisions[-1]
+def _check_pointer(
+    folder: Path, revisions: list[str], recorded: list[dict[str, Any]], events: list[dict[str, Any]],
+    result: Verification,
+) -> str:  # fmt: skip
+    """The pointer must say what was published last, and how it stands. Returns that revision."""
+    last = str(recorded[-1]["revision"] if recorded else revisions[-1])
     path = folder / POINTER
     if not path.exists():
         result.add("pointer-missing", "nothing says which revision is in force", stage="pointer", file=POINTER,
                    expected=last, fix="oppfolging run")  # fmt: skip
-        return str(last)
+        return last
+    text = path.read_bytes().decode("utf-8", errors="replace")
+    if text not in {pointer_text(folder.name, last, life) for life in _lives(folder / last, text, recorded, events)}:
+        result.add("pointer-changed", "the pointer does not say what was published last", stage="pointer",
+                   file=POINTER, found=" ".join(text.split()), expected=f"{folder.name} {last}",
+                   fix="oppfolging run")  # fmt: skip
+    return last
+
+
+def _lives(
+    revision: Path, text: str, recorded: list[dict[str, Any]], events: list[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """How a revision may stand: as its manifest says, or as the ledger says since. Unknown when that is damaged."""
+    path = revision / manifests.MANIFEST
+    if recorded and path.exists() and sha256_of(path) == recorded[-1]["manifest_sha256"]:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        yield manifest
+        for event in events:
+            if event["event"] == MOVED and event["round"] == manifest["subject"]:
+                yield {"status": event["to"], "release": manifest["release"]}
+        return
     try:
-        pointer = json.loads(path.read_bytes())
-        named = (pointer["round"], pointer["revision"])
+        content = json.loads(text)
+        yield {"status": content["status"], "release": content["release"]}
     except (ValueError, KeyError, TypeError):
-        named = ("", "")
-    if named != (folder.name, last):
-        result.add("pointer-changed", "the pointer does not name what was published last", stage="pointer",
-                   file=POINTER, found=" ".join(map(str, named)).strip() or "nothing that can be read",
-                   expected=f"{folder.name} {last}", fix="oppfolging run")  # fmt: skip
-    return str(last)
+        return
 
 
 def _check_manifest(

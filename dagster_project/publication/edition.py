@@ -230,11 +230,16 @@ def has_rows(settings: Settings, subject: Subject) -> bool:
     return path.exists() and pq.read_table(path, filters=pc.field(subject.column) == subject.name).num_rows > 0
 
 
+def pointer_text(name: str, revision: str, life: dict[str, Any]) -> str:
+    """What the pointer of a round or cohort holds."""
+    content = {"round": name, "revision": revision, "status": life["status"], "release": life.get("release")}
+    return json.dumps(content, indent=2) + "\n"
+
+
 def point_to(settings: Settings, name: str, revision: str, life: dict[str, Any]) -> None:
     """Switch the pointer of a round or cohort."""
-    content = {"round": name, "revision": revision, "status": life["status"], "release": life.get("release")}
     path = settings.published / name / POINTER
-    text = json.dumps(content, indent=2) + "\n"
+    text = pointer_text(name, revision, life)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         write_atomic(path, text)
 

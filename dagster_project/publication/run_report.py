@@ -22,7 +22,6 @@ from dagster_project.rules import RuleBook
 from dagster_project.rules.describe import value_in_words
 from dagster_project.rules.model import Limit
 from dagster_project.settings import Settings
-from dagster_project.validation import history
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,6 +86,9 @@ def previous_revision(settings: Settings, rulebook: RuleBook, manifest: dict[str
 def _facts(settings: Settings, rulebook: RuleBook, manifest: dict[str, Any]) -> dict[str, pa.Table]:
     """What the report tells beside the published tables, as tables."""
     import pyarrow as pa
+
+    # validation itself reads published candidate lists, so it is not imported before it is needed
+    from dagster_project.validation import history
 
     text, flag, day = pa.string(), pa.bool_(), pa.date32()
 
