@@ -8,36 +8,39 @@ import dagster as dg
 
 from dagster_project.assets.inbox import taken_in_by
 from dagster_project.assets.models import UNIQUE_ID
+from dagster_project.diagnostics import PipelineProblem
 from dagster_project.extracts import Archive
 from dagster_project.lineage.openlineage import AssetOutcome, CheckOutcome, Column, RunRecord
 from dagster_project.publication.manifest import code_version
 from dagster_project.settings import Settings
 
-SOURCES = {
-    "inbox": "dagster_project/assets/inbox.py",
-    "extracts": "dagster_project/assets/extracts.py",
-    "reference": "dagster_project/assets/extracts.py",
-    "parameters": "dagster_project/assets/parameters.py",
-    "published": "dagster_project/assets/published.py",
-}
 INBOX = "inbox"
+READ = {
+    dg.DagsterEventType.STEP_START,
+    dg.DagsterEventType.STEP_FAILURE,
+    dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+    dg.DagsterEventType.ASSET_MATERIALIZATION,
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+}
 
 
 def record_of(instance: dg.DagsterInstance, run_id: str, defs: dg.Definitions, settings: Settings) -> RunRecord:
-    """The record of a finished run: every asset that a step materialised or failed to, with its checks."""
+    """The record of a finished run: every asset that a step materialised or failed to, with its checks.
+
+    Raises:
+        PipelineProblem: the run has not ended.
+    """
     graph = defs.resolve_asset_graph()
     started: dict[str, float] = {}
     failures: dict[str, tuple[float, str]] = {}
     made: dict[dg.AssetKey, tuple[str, float, Mapping[str, Any]]] = {}
     checks: dict[dg.AssetKey, list[CheckOutcome]] = {}
     planned: dict[dg.AssetKey, str] = {}
-    times: list[float] = []
-    for entry in instance.all_logs(run_id):
+    for entry in instance.all_logs(run_id, of_type=READ):
         event, at = entry.dagster_event, entry.timestamp
         if event is None:
             continue
         step = event.step_key or ""
-        times.append(at)
         if event.event_type_value == "STEP_START":
             started[step] = at
         elif event.event_type_value == "STEP_FAILURE":
@@ -82,14 +85,16 @@ def record_of(instance: dg.DagsterInstance, run_id: str, defs: dg.Definitions, s
                 rows=int(rows.value) if rows is not None else None,
             )
         )
-    run = instance.get_run_by_id(run_id)
+    run = instance.get_run_record_by_id(run_id)
+    if run is None or run.start_time is None or run.end_time is None:
+        raise PipelineProblem(f"Run {run_id} has not ended, so it has no lineage yet.")
     arrived = [e for e in Archive(settings).events("arrived") if e.get("by") == taken_in_by(run_id)]
     return RunRecord(
         run_id=run_id,
         job="everything",
-        started=moment(min(times)),
-        ended=moment(max(times)),
-        success=run is not None and run.status is dg.DagsterRunStatus.SUCCESS,
+        started=moment(run.start_time),
+        ended=moment(run.end_time),
+        success=run.dagster_run.status is dg.DagsterRunStatus.SUCCESS,
         code_version=code_version(),
         assets=tuple(outcomes),
         inbox=INBOX,
@@ -98,10 +103,12 @@ def record_of(instance: dg.DagsterInstance, run_id: str, defs: dg.Definitions, s
 
 
 def _source(node: Any) -> str:
+    """The file an asset is written in, from the root of the repository."""
     unique_id = node.metadata.get(UNIQUE_ID)
     if unique_id is not None:
         return f"dbt/models/{node.group_name}/{str(unique_id).rsplit('.', 1)[-1]}.sql"
-    return SOURCES.get(node.group_name, SOURCES["inbox"])
+    module: str = node.assets_def.op.compute_fn.decorated_fn.__module__
+    return f"{module.replace('.', '/')}.py"
 
 
 def _columns(metadata: Mapping[str, Any]) -> tuple[Column, ...]:

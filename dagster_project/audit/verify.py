@@ -45,11 +45,14 @@ RUN_AGAIN = "Ask who wrote there; ingest the originals from the archive into an 
 
 @dataclass
 class Verification:
-    """What was compared and what differs. ``checked`` maps what was compared to how many of it."""
+    """What was compared and what differs.
+
+    ``rebuilt`` is True when the tables were built again. ``checked`` maps what was compared to how many of it.
+    """
 
     round: str
     revision: str
-    quick: bool
+    rebuilt: bool = False
     findings: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
     checked: dict[str, int] = field(default_factory=dict)
@@ -70,7 +73,7 @@ class Verification:
     def as_text(self) -> str:
         """The answer for a terminal."""
         verdict = "OK" if self.ok else f"{len(self.findings)} differences"
-        lines = [f"{self.round} {self.revision}: {verdict} ({'hashes only' if self.quick else 'built again'})"]
+        lines = [f"{self.round} {self.revision}: {verdict} ({'built again' if self.rebuilt else 'hashes only'})"]
         lines += [f"  {what}: {count}" for what, count in self.checked.items()]
         lines += ["  " + f.as_text().replace("\n", "\n  ") for f in [*self.findings, *self.notes]]
         return "\n".join(lines)
@@ -78,7 +81,7 @@ class Verification:
     def as_json(self) -> str:
         """The answer as JSON."""
         content = {
-            "round": self.round, "revision": self.revision, "quick": self.quick, "ok": self.ok,
+            "round": self.round, "revision": self.revision, "rebuilt": self.rebuilt, "ok": self.ok,
             "checked": self.checked, "findings": [f.as_dict() for f in self.findings],
             "notes": [f.as_dict() for f in self.notes],
         }  # fmt: skip
@@ -109,7 +112,7 @@ def verify(
     if not revisions or (revision is not None and revision not in revisions):
         what = f"revision {revision} of round {round_id}" if revisions else f"round {round_id}"
         raise NotFound(f"{what[0].upper()}{what[1:]} is not published here.")
-    result = Verification(round_id, "", quick)
+    result = Verification(round_id, "")
     on_stage("archive")
     events = _check_archive(settings, result, key)
     ledger_is_whole = result.ok
@@ -295,6 +298,7 @@ def _check_by_doing(
     damaged = {f.file for f in result.findings if f.stage == "publication"}
     for name in sorted(set(made) | set(stated)):
         result.findings += list(_compare_table(name, made.get(name), stated.get(name), revision, damaged, result))
+    result.rebuilt = True
     result.checked["tables built again, byte for byte"] = len(stated)
 
 
