@@ -35,6 +35,11 @@ INTERNAL = "internal"
 RULEBOOK = "rulebook"
 FORMS = "forms"
 WITHDRAWN_COLUMN = "withdrawn_reason"
+# what a manifest says of how its tables were made
+MADE_FROM = {
+    "illustrative", "placeholders", "round_entry", "rule_set", "registers", "inputs", "code_version", "packages",
+    "python",
+}  # fmt: skip
 FOR_PROGRAMS = {"point_sources"}
 UNOFFICIAL = {"scenario", "watermark"}
 """Columns that mark a table as computed under another reading of the rule."""
@@ -260,13 +265,16 @@ def make_revision(
     life: dict[str, Any],
     forms: Callable[[Path], None] | None = None,
     unless_same: bool = True,
+    republished: Path | None = None,
     announce: Callable[[str, Path], None] | None = None,
 ) -> Revision:
     """Build a revision from tables and put it in force.
 
     ``life`` goes into the manifest. ``forms`` fills a folder with workbooks to hand out. With ``unless_same`` a
-    revision like the one in force is not made again. ``announce`` is called with name and folder when the revision
-    stands and before the pointer is switched to it: what it records is recorded before anybody can read the tables.
+    revision like the one in force is not made again. ``republished`` is the revision whose tables ``source`` gives once
+    more: its inputs, rules, code and libraries made them, whatever has come since. ``announce`` is called with name and
+    folder when the revision stands and before the pointer is switched to it: what it records is recorded before anybody
+    can read the tables.
 
     Raises:
         PipelineProblem: the disk is full; the revision in force stays.
@@ -276,9 +284,14 @@ def make_revision(
     with _building(settings, subject) as building:
         name = _next_name(folder)
         rows = fill_data(source, building)
-        _fill_rules(settings, subject.round.rule_set, building)
+        if republished is None:
+            _fill_rules(settings, subject.round.rule_set, building)
+        else:
+            shutil.copytree(republished / RULEBOOK, building / RULEBOOK, copy_function=shutil.copyfile)
         replaces = current.name if current else None
         manifest = manifests.build(settings, rulebook, subject, name, building, rows, replaces, now, life)
+        if republished is not None:
+            manifest |= {k: v for k, v in read_manifest(republished).items() if k in MADE_FROM}
         if unless_same and current is not None and same_tables(read_manifest(current), manifest):
             if not manifests.verify_revision(current):
                 return Revision(subject.name, current.name, current, False, rows)

@@ -152,9 +152,12 @@ def _person(by: str, reason: str) -> None:
 
 def _released(
     settings: Settings, stand: Standing, source: Iterator[tuple[str, pa.Table]], *, release: str, status: State,
-    now: dt.datetime, event: str, life: dict[str, Any], record: dict[str, Any],
+    now: dt.datetime, event: str, life: dict[str, Any], record: dict[str, Any], republished: Path | None = None,
 ) -> Revision:  # fmt: skip
-    """Make a revision that carries a release number and write its event before the pointer shows it."""
+    """Make a revision that carries a release number and write its event before the pointer shows it.
+
+    ``republished`` is the revision whose tables are released as they are.
+    """
     archive = Archive(settings)
 
     def announce(name: str, folder: Path) -> None:
@@ -165,7 +168,7 @@ def _released(
 
     return edition.make_revision(
         settings, stand.rulebook, stand.subject, source, now=now, unless_same=False, announce=announce,
-        life={"status": status.value, "release": release, **life},
+        republished=republished, life={"status": status.value, "release": release, **life},
     )  # fmt: skip
 
 
@@ -194,7 +197,7 @@ def finalise(
         )
     revision = _released(
         settings, stand, iter(stand.tables.items()), release=release, status=State.FINAL, now=now,
-        event=states.RELEASED, life=life, record=record,
+        event=states.RELEASED, life=life, record=record, republished=stand.folder,
     )  # fmt: skip
     states.record_move(
         settings, round_id, State.FINAL, now=now, by=by, revision=revision.revision, origin=stand.subject.round.origin
@@ -322,6 +325,7 @@ def withdraw(settings: Settings, round_id: str, *, by: str, reason: str, now: dt
     return _released(
         settings, stand, marked, release=stand.lock.release, status=stand.state, now=now,
         event=states.WITHDRAWN, life={"withdrawn": {**record, "at": now.isoformat()}}, record=record,
+        republished=stand.folder,
     )  # fmt: skip
 
 

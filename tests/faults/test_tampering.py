@@ -23,7 +23,7 @@ from dagster_project.cli import main
 from dagster_project.extracts import Archive
 from dagster_project.extracts.archive import sha256_of
 from dagster_project.publication import tables
-from dagster_project.publication.edition import make_revision, subject_tables
+from dagster_project.publication.edition import make_revision, marked_withdrawn, released_tables, subject_tables
 from dagster_project.publication.subjects import round_subject
 from dagster_project.rules import compile_parameters, load_rules
 from dagster_project.settings import REPOSITORY, Settings, load_settings
@@ -388,3 +388,16 @@ def test_a_difference_of_tables_names_its_first_cell() -> None:
     assert difference(table, changed) == ("changed", "2 cells differ, the first in row 3, code: 'd' instead of 'c'")
     assert difference(table, table.slice(1))[1] == "2 rows instead of 3"
     assert difference(table, table.drop_columns(["n"]))[1] == "columns differ: n"
+
+
+def test_a_release_withdrawn_after_new_files_came_is_built_from_its_own_inputs(home: Path, tmp_path: Path) -> None:
+    settings = load_settings(home)
+    later = samples.national_tests(tmp_path / "later.csv", samples.rows("40"), year="2024-25")
+    assert intake.take_in(later, settings, now=NOW).status == "accepted"
+    rulebook = load_rules(settings)
+    tables_of = marked_withdrawn(released_tables(revision(home)), "Feil i tallene")
+    life = {"status": "final", "release": "1.0", "withdrawn": {"reason": "Feil i tallene"}}
+    made = make_revision(settings, rulebook, round_subject(rulebook, ROUND), tables_of, now=NOW, life=life,
+                         unless_same=False, republished=revision(home))  # fmt: skip
+    result = verify(settings, ROUND)
+    assert (made.revision, result.revision) == ("r0002", "r0002") and result.ok and result.rebuilt, result.as_text()
