@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
+from dagster_project.extracts import Archive
+from dagster_project.extracts.archive import sha256_of
 from dagster_project.publication import manifest as manifests
-from dagster_project.publication import tables
+from dagster_project.publication import run_report, tables
 from dagster_project.publication.subjects import Subject
 from dagster_project.rules import RuleBook, describe
 from dagster_project.settings import Settings
@@ -32,6 +34,12 @@ POINTER = "current.json"
 INTERNAL = "internal"
 RULEBOOK = "rulebook"
 FORMS = "forms"
+WITHDRAWN_COLUMN = "withdrawn_reason"
+# what a manifest says of how its tables were made
+MADE_FROM = {
+    "illustrative", "placeholders", "round_entry", "rule_set", "registers", "inputs", "code_version", "packages",
+    "python",
+}  # fmt: skip
 FOR_PROGRAMS = {"point_sources"}
 UNOFFICIAL = {"scenario", "watermark"}
 """Columns that mark a table as computed under another reading of the rule."""
@@ -88,11 +96,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def same_tables(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Whether two manifests publish the same tables from the same rules. Workbooks are views and not compared."""
+    """Whether two manifests publish the same tables from the same rules. Workbooks and the report are views."""
 
     def essence(m: dict[str, Any]) -> tuple[Any, ...]:
         # of rounds.yaml only the round's own entry counts, and the manifest holds that
-        files = {n: f["sha256"] for n, f in m["files"].items() if not n.endswith((".xlsx", f"{RULEBOOK}/rounds.yaml"))}
+        files = {
+            n: f["sha256"]
+            for n, f in m["files"].items()
+            if not (n.endswith((".xlsx", f"{RULEBOOK}/rounds.yaml")) or run_report.is_report(n))
+        }
         return files, m["rule_set"], m["round_entry"], m["registers"], m["inputs"], m["status"]
 
     return essence(old) == essence(new)
@@ -147,6 +159,14 @@ def released_tables(folder: Path) -> Iterator[tuple[str, pa.Table]]:
         yield path.stem, pq.read_table(path)
 
 
+def marked_withdrawn(source: Iterator[tuple[str, pa.Table]], reason: str) -> Iterator[tuple[str, pa.Table]]:
+    """Tables with a column that says why their release is withdrawn."""
+    import pyarrow as pa
+
+    for name, table in source:
+        yield name, table.append_column(WITHDRAWN_COLUMN, pa.array([reason] * table.num_rows, pa.string()))
+
+
 def fill_data(source: Iterator[tuple[str, pa.Table]], building: Path) -> dict[str, int]:
     """Write tables as Parquet and CSV; return row counts."""
     rows: dict[str, int] = {}
@@ -158,6 +178,12 @@ def fill_data(source: Iterator[tuple[str, pa.Table]], building: Path) -> dict[st
         tables.write_parquet(stem.with_suffix(".parquet"), table)
         tables.write_csv(stem.with_suffix(".csv"), table)
     return rows
+
+
+def record_revision(settings: Settings, folder: Path, now: dt.datetime) -> None:
+    """Write the hash of the manifest into the ledger, so that a manifest that was changed later shows."""
+    event = {"event": "published", "time": now.isoformat(), "round": folder.parent.name, "revision": folder.name}
+    Archive(settings).append({**event, "manifest_sha256": sha256_of(folder / manifests.MANIFEST)})
 
 
 def _fill_rules(settings: Settings, rule_set: str, building: Path) -> None:
@@ -209,11 +235,16 @@ def has_rows(settings: Settings, subject: Subject) -> bool:
     return path.exists() and pq.read_table(path, filters=pc.field(subject.column) == subject.name).num_rows > 0
 
 
+def pointer_text(name: str, revision: str, life: dict[str, Any]) -> str:
+    """What the pointer of a round or cohort holds."""
+    content = {"round": name, "revision": revision, "status": life["status"], "release": life.get("release")}
+    return json.dumps(content, indent=2) + "\n"
+
+
 def point_to(settings: Settings, name: str, revision: str, life: dict[str, Any]) -> None:
     """Switch the pointer of a round or cohort."""
-    content = {"round": name, "revision": revision, "status": life["status"], "release": life.get("release")}
     path = settings.published / name / POINTER
-    text = json.dumps(content, indent=2) + "\n"
+    text = pointer_text(name, revision, life)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         write_atomic(path, text)
 
@@ -234,13 +265,16 @@ def make_revision(
     life: dict[str, Any],
     forms: Callable[[Path], None] | None = None,
     unless_same: bool = True,
+    republished: Path | None = None,
     announce: Callable[[str, Path], None] | None = None,
 ) -> Revision:
     """Build a revision from tables and put it in force.
 
     ``life`` goes into the manifest. ``forms`` fills a folder with workbooks to hand out. With ``unless_same`` a
-    revision like the one in force is not made again. ``announce`` is called with name and folder when the revision
-    stands and before the pointer is switched to it: what it records is recorded before anybody can read the tables.
+    revision like the one in force is not made again. ``republished`` is the revision whose tables ``source`` gives once
+    more: its inputs, rules, code and libraries made them, whatever has come since. ``announce`` is called with name and
+    folder when the revision stands and before the pointer is switched to it: what it records is recorded before anybody
+    can read the tables.
 
     Raises:
         PipelineProblem: the disk is full; the revision in force stays.
@@ -250,9 +284,14 @@ def make_revision(
     with _building(settings, subject) as building:
         name = _next_name(folder)
         rows = fill_data(source, building)
-        _fill_rules(settings, subject.round.rule_set, building)
+        if republished is None:
+            _fill_rules(settings, subject.round.rule_set, building)
+        else:
+            shutil.copytree(republished / RULEBOOK, building / RULEBOOK, copy_function=shutil.copyfile)
         replaces = current.name if current else None
         manifest = manifests.build(settings, rulebook, subject, name, building, rows, replaces, now, life)
+        if republished is not None:
+            manifest |= {k: v for k, v in read_manifest(republished).items() if k in MADE_FROM}
         if unless_same and current is not None and same_tables(read_manifest(current), manifest):
             if not manifests.verify_revision(current):
                 return Revision(subject.name, current.name, current, False, rows)
@@ -260,6 +299,7 @@ def make_revision(
         if forms is not None:
             (building / FORMS).mkdir()
             forms(building / FORMS)
+        run_report.fill_report(settings, rulebook, subject, building, manifest)
         manifest["files"] = manifests.describe_files(building)
         text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
         (building / manifests.MANIFEST).write_text(text, encoding="utf-8")
@@ -270,6 +310,7 @@ def make_revision(
                 path.chmod(0o444)
         target = folder / name
         building.rename(target)
+        record_revision(settings, target, now)
         if announce is not None:
             announce(name, target)
         point_to(settings, subject.name, name, life)

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FIRST_RELEASE = "1.0"
-WITHDRAWN_COLUMN = "withdrawn_reason"
 
 
 @dataclass(frozen=True)
@@ -153,9 +152,12 @@ def _person(by: str, reason: str) -> None:
 
 def _released(
     settings: Settings, stand: Standing, source: Iterator[tuple[str, pa.Table]], *, release: str, status: State,
-    now: dt.datetime, event: str, life: dict[str, Any], record: dict[str, Any],
+    now: dt.datetime, event: str, life: dict[str, Any], record: dict[str, Any], republished: Path | None = None,
 ) -> Revision:  # fmt: skip
-    """Make a revision that carries a release number and write its event before the pointer shows it."""
+    """Make a revision that carries a release number and write its event before the pointer shows it.
+
+    ``republished`` is the revision whose tables are released as they are.
+    """
     archive = Archive(settings)
 
     def announce(name: str, folder: Path) -> None:
@@ -166,7 +168,7 @@ def _released(
 
     return edition.make_revision(
         settings, stand.rulebook, stand.subject, source, now=now, unless_same=False, announce=announce,
-        life={"status": status.value, "release": release, **life},
+        republished=republished, life={"status": status.value, "release": release, **life},
     )  # fmt: skip
 
 
@@ -195,7 +197,7 @@ def finalise(
         )
     revision = _released(
         settings, stand, iter(stand.tables.items()), release=release, status=State.FINAL, now=now,
-        event=states.RELEASED, life=life, record=record,
+        event=states.RELEASED, life=life, record=record, republished=stand.folder,
     )  # fmt: skip
     states.record_move(
         settings, round_id, State.FINAL, now=now, by=by, revision=revision.revision, origin=stand.subject.round.origin
@@ -312,22 +314,18 @@ def withdraw(settings: Settings, round_id: str, *, by: str, reason: str, now: dt
     Raises:
         RoundProblem: not final.
     """
-    import pyarrow as pa
-
     _person(by, reason)
     stand = standing(settings, round_id)
     _allowed(stand, "withdraw")
     assert stand.lock is not None, "only rounds with a lock may be withdrawn"
-    if WITHDRAWN_COLUMN in stand.tables["selection"].column_names:
+    if edition.WITHDRAWN_COLUMN in stand.tables["selection"].column_names:
         raise RoundProblem(f"Release {stand.lock.release} of {round_id} is withdrawn already.")
-    marked = {
-        name: t.append_column(WITHDRAWN_COLUMN, pa.array([reason.strip()] * t.num_rows, pa.string()))
-        for name, t in stand.tables.items()
-    }
     record = {"by": by.strip(), "reason": reason.strip()}
+    marked = edition.marked_withdrawn(iter(stand.tables.items()), reason.strip())
     return _released(
-        settings, stand, iter(marked.items()), release=stand.lock.release, status=stand.state, now=now,
+        settings, stand, marked, release=stand.lock.release, status=stand.state, now=now,
         event=states.WITHDRAWN, life={"withdrawn": {**record, "at": now.isoformat()}}, record=record,
+        republished=stand.folder,
     )  # fmt: skip
 
 
