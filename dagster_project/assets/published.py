@@ -11,6 +11,7 @@ from dagster_project.publication import Revision, publish, verify_revision
 from dagster_project.resources import Home, exclusive
 
 MARTS = ("indicator_points", "limits", "municipality_ranking", "point_sources", "school_ranking", "selection")
+PUBLIC_MARTS = tuple(f"public_{name}" for name in MARTS if name != "limits")
 
 
 @dg.asset(
@@ -18,7 +19,7 @@ MARTS = ("indicator_points", "limits", "municipality_ranking", "point_sources", 
     group_name="published",
     owners=["team:statistics"],
     kinds={"parquet", "csv", "excel"},
-    deps=list(MARTS),
+    deps=[*MARTS, *PUBLIC_MARTS],
     partitions_def=ROUNDS,
     description=(
         "Published tables of a selection round (publiserte tabeller for et uttrekk) as Parquet, CSV and XLSX, with a "

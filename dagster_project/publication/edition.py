@@ -18,7 +18,7 @@ from typing import Any
 
 from dagster_project.diagnostics import PipelineProblem
 from dagster_project.publication import manifest as manifests
-from dagster_project.publication import tables
+from dagster_project.publication import public, tables
 from dagster_project.rules import describe, load_rules
 from dagster_project.settings import Settings
 
@@ -89,18 +89,20 @@ def _next_name(folder: Path) -> str:
 
 
 def _fill_data(settings: Settings, round_id: str, building: Path) -> dict[str, int]:
-    """Write every mart's rows of the round as Parquet and CSV; return row counts."""
+    """Write every mart's rows of the round as Parquet and CSV, whole and for everybody; return row counts."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
+    whole = {p.stem: p for p in sorted(settings.marts.glob("*.parquet")) if not public.is_public_model(p.stem)}
     rows: dict[str, int] = {}
-    (building / INTERNAL).mkdir(parents=True)
-    for path in sorted(settings.marts.glob("*.parquet")):
-        table = pq.read_table(path, filters=pc.field("round") == round_id).combine_chunks()
-        rows[path.stem] = table.num_rows
-        stem = building / INTERNAL / path.stem
-        tables.write_parquet(stem.with_suffix(".parquet"), table)
-        tables.write_csv(stem.with_suffix(".csv"), table)
+    for edition, marts in ((INTERNAL, whole), (public.PUBLIC, public.public_tables(settings))):
+        (building / edition).mkdir(parents=True)
+        for name, path in marts.items():
+            table = pq.read_table(path, filters=pc.field("round") == round_id).combine_chunks()
+            rows[name] = table.num_rows
+            stem = building / edition / name
+            tables.write_parquet(stem.with_suffix(".parquet"), table)
+            tables.write_csv(stem.with_suffix(".csv"), table)
     return rows
 
 
@@ -118,9 +120,15 @@ def _fill_spreadsheets(settings: Settings, round_id: str, building: Path) -> Non
     import pyarrow.parquet as pq
 
     notes = notes_of(settings, round_id)
-    for path in sorted((building / INTERNAL).glob("*.parquet")):
-        if path.stem not in FOR_PROGRAMS:
-            tables.write_xlsx(path.with_suffix(".xlsx"), path.stem, pq.read_table(path), notes, settings)
+    of_public = {name: mart.stem for name, mart in public.public_tables(settings).items()}
+    for edition, models in ((INTERNAL, {}), (public.PUBLIC, of_public)):
+        for path in sorted((building / edition).glob("*.parquet")):
+            if path.stem not in FOR_PROGRAMS:
+                lines = notes if edition == INTERNAL else [*public.notes_of_table(path), *notes]
+                tables.write_xlsx(
+                    path.with_suffix(".xlsx"), path.stem, pq.read_table(path), lines, settings,
+                    model=models.get(path.stem),
+                )  # fmt: skip
 
 
 def publish(settings: Settings, round_id: str, *, now: dt.datetime) -> Revision | None:

@@ -112,7 +112,7 @@ def random_rules(rng: Random, round_id: str) -> tuple[Row, list[Row], list[Row]]
         "spread_measure": pick(["standard_deviation", "max_minus_rest_mean", "range", "iqr"]),
         "spread_level": decimal(0, 0.05, 0.2), "spread_min_schools": pick([2, 3]),
         "spread_excludes_average": pick([True, False]), "spread_priority": pick(["required", "advisory"]),
-        "in_scheme": pick(["exclude", "mark"]), "rule_sha256": "0" * 64,
+        "in_scheme": pick(["exclude", "mark"]), "public_min_pupils": 10, "public_min_hidden": 2, "rule_sha256": "0" * 64,
     }  # fmt: skip
     lag = {d: pick([0, 0, 1]) for d in schema.YEARLY_DATASETS}
     indicators = []

@@ -25,7 +25,7 @@ def test_assets_jobs_schedules_and_sensors(defs: dg.Definitions) -> None:
         group = graph.get(key).group_name
         groups[group] = groups.get(group, 0) + 1
     assert groups == {
-        "intake": 1, "extracts": 3, "reference": 2, "parameters": 1, "staging": 9, "intermediate": 24, "marts": 6,
+        "intake": 1, "extracts": 3, "reference": 2, "parameters": 1, "staging": 9, "intermediate": 28, "marts": 11,
         "published": 1,
     }  # fmt: skip
     assert {j.name for j in defs.resolve_all_job_defs()} >= {"everything", "whole_year", "one_round"}

@@ -39,6 +39,8 @@ select
     spread_excludes_average,
     spread_priority,
     in_scheme,
+    public_min_pupils,
+    public_min_hidden,
     rule_sha256,
     cast(substr(last_school_year, 1, 4) as int) as last_start_year
 from {{ read_source('parameters', 'rounds') }}
