@@ -62,7 +62,14 @@ def in_rounds(old: str, new: str) -> Callable[[Settings], tuple[Path, int]]:
     return lambda s: (s.rounds, edit(s.rounds, old, new))
 
 
+def in_publication(old: str, new: str) -> Callable[[Settings], tuple[Path, int]]:
+    return lambda s: (s.registers / "publication.yaml", edit(s.registers / "publication.yaml", old, new))
+
+
 MISTAKES = {
+    "public_cell_alone": (in_publication("min_hidden: {value: 2", "min_hidden: {value: 1"), "invalid-value", "greater than or equal to 2"),
+    "public_threshold_without_source": (in_publication(", source: exports", ""), "missing-source", "source"),
+    "public_source_unknown": (in_publication("source: method", "source: hearsay"), "invalid-value", "hearsay"),
     "unknown_key": (in_rule("min_areas:", "min_aeras:"), "unknown-key", "min_areas"),
     "repeated_key": (in_rule("  years: {value: 3", "  years: {value: 2, basis: stated, source: udir}\n  years: {value: 3"), "repeated-key", "years"),
     "missing_source": (in_rule("ties: {value: strict_order, basis: inferred, source: method,", "ties: {value: strict_order, basis: inferred,"), "missing-source", "source"),
@@ -90,7 +97,7 @@ def test_a_mistake_is_named_with_file_and_line(name: str, rules_home: Settings) 
     finding = next(f for f in caught.value.findings if f.code == code)
     assert word in finding.as_text()
     assert finding.fix and finding.file is not None and finding.file.endswith(path.name)
-    if code not in ("invalid-yaml",) and name not in ("unknown_source", "repeated_key"):
+    if code not in ("invalid-yaml",) and name not in ("unknown_source", "public_source_unknown", "repeated_key"):
         assert finding.row is not None and abs(finding.row - line) <= 4, finding
 
 

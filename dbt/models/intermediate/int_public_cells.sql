@@ -45,7 +45,7 @@ municipalities as (
     select
         *,
         publication in ('hidden_small', 'hidden_at_source') or hides_itself as is_hidden,
-        hidden > 0 or gives_away as has_hidden_school
+        hidden > 0 or (gives_away and not hides_itself) as has_hidden_school
     from {{ ref('int_public_remainders') }}
     where publication <> 'no_figure'
 ),
@@ -83,7 +83,10 @@ select
     case
         when s.hides then 'hidden_complementary'
         when
-            c.hides_for_the_nation and not c.has_hidden_school
+            (
+                (c.hides_for_the_nation and not c.has_hidden_school)
+                or ((c.hides_for_the_nation or c.hides_itself) and c.shown_pupils = c.n_pupils)
+            )
             and s.is_part and s.publication = 'shown' and s.place = 1 then 'hidden_complementary'
         else s.publication
     end as publication

@@ -11,11 +11,16 @@ with compared as (
         max(m.n_pupils) as n_pupils,
         max(m.public_min_pupils) as public_min_pupils,
         max(m.public_min_hidden) as public_min_hidden,
-        sum(case when s.may_be_part and s.publication in ('hidden_small', 'hidden_at_source') then 1 else 0 end)
-            as may_be_hidden,
+        sum(case
+            when s.may_be_part and s.publication = 'hidden_small' then 1
+            when s.may_be_part and s.publication = 'hidden_at_source' and not m.worked_out_from_schools then 1
+            else 0
+        end) as may_be_hidden,
         sum(case
             when s.is_part and s.publication = 'hidden_small' then 1
-            when s.is_part and s.publication = 'hidden_at_source' and not m.worked_out_from_schools then 1
+            when
+                s.is_part and s.publication = 'hidden_at_source'
+                and not m.worked_out_from_schools and not m.partly_worked_out then 1
             else 0
         end) as hidden,
         sum(case when s.is_part and s.publication = 'shown' then 1 else 0 end) as shown,
@@ -42,7 +47,9 @@ exposed as (
         and case
             when may_be_hidden > 0 then hidden < public_min_hidden or left_pupils < public_min_pupils
             -- pupils of a school that has no row at all
-            else left_pupils > 0 and left_pupils < public_min_pupils
+            else
+                (left_pupils > 0 and left_pupils < public_min_pupils)
+                or (n_pupils > shown_pupils and n_pupils - shown_pupils < public_min_pupils)
         end as gives_away
     from compared
 )

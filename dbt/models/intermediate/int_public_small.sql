@@ -20,10 +20,11 @@ select
     coalesce(r.municipality_ownership = 'all' or s.ownership = r.municipality_ownership, false) as is_part,
     coalesce(r.municipality_ownership = 'all' or s.ownership in (r.municipality_ownership, 'unknown'), false)
         as may_be_part,
-    -- a figure worked out from the visible schools holds no pupil of a school that is hidden at its source
-    p.unit_level = 'municipality'
-    and (p.value_basis = 'recomputed' or (p.value_basis = 'combined' and h.municipality_code is not null))
-        as worked_out_from_schools,
+    -- a figure worked out from the visible schools holds no pupil of a school that is hidden at its source; a
+    -- combined one holds them in some of its years
+    p.unit_level = 'municipality' and p.value_basis = 'recomputed' as worked_out_from_schools,
+    p.unit_level = 'municipality' and p.value_basis = 'combined' and h.municipality_code is not null
+        as partly_worked_out,
     r.public_min_pupils,
     r.public_min_hidden
 from {{ ref('int_indicator_points') }} as p
