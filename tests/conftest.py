@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,15 @@ def country_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings(tmp_path: Path) -> Settings:
     """An empty home."""
     return load_settings(tmp_path / "home")
+
+
+@pytest.fixture
+def rules_home(tmp_path: Path) -> Settings:
+    """A home with its own copy of rules, rounds and registers."""
+    for name in ("rules", "registers"):
+        shutil.copytree(REPOSITORY / "data" / name, tmp_path / name)
+    shutil.copyfile(REPOSITORY / "data" / "rounds.yaml", tmp_path / "rounds.yaml")
+    return load_settings(tmp_path)
 
 
 def real_data() -> Path:

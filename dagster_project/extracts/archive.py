@@ -21,6 +21,7 @@ from typing import Any
 from dagster_project.diagnostics import Finding, IntegrityProblem, Severity
 from dagster_project.settings import Settings
 
+RESTORE = "Bring archive/ back from the last backup, and find out who wrote there."
 FIRST = "0" * 64
 
 
@@ -132,7 +133,15 @@ class Archive:
                 event = json.loads(line)
                 link, sha256 = event["previous"], event.get("sha256")
             except (ValueError, KeyError, TypeError):
-                add("ledger-line-damaged", "a line of the ledger is not as it was written", "ledger.jsonl", number)
+                add(
+                    "ledger-line-damaged",
+                    "a line of the ledger is not as it was written",
+                    "ledger.jsonl",
+                    number,
+                    found=line[:60].decode("utf-8", "replace"),
+                    expected="an event in JSON with its link",
+                    fix=RESTORE,
+                )
                 link, sha256 = None, None
             if link is not None and link != previous:
                 add(
@@ -142,6 +151,7 @@ class Archive:
                     number,
                     found=str(link),
                     expected=previous,
+                    fix=RESTORE,
                 )
             if sha256:
                 named.add(sha256)
@@ -149,7 +159,21 @@ class Archive:
         stored = {p.name: p for p in (self.root / "objects").glob("??/*") if not p.name.startswith(".")}
         for sha256, path in sorted(stored.items()):
             if (found := sha256_of(path)) != sha256:
-                add("object-changed", "an archived file is not what it was", sha256, found=found, expected=sha256)
+                add(
+                    "object-changed",
+                    "an archived file is not what it was",
+                    sha256,
+                    found=found,
+                    expected=sha256,
+                    fix=RESTORE,
+                )
         for sha256 in sorted(named - set(stored)):
-            add("object-missing", "the ledger names a file that is not in the archive", sha256)
+            add(
+                "object-missing",
+                "the ledger names a file that is not in the archive",
+                sha256,
+                found="no file",
+                expected=sha256,
+                fix=RESTORE,
+            )
         return findings
