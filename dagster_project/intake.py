@@ -19,7 +19,7 @@ from dagster_project.diagnostics import NotFound, OppfolgingError, Severity
 from dagster_project.extracts import Archive, ExtractTable, MergeReport, merge_partition, merge_reference
 from dagster_project.settings import Settings
 from dagster_project.validation import history, quarantine
-from dagster_project.validation.screen import Screening, screen
+from dagster_project.validation.screen import Screening, screen, too_large
 
 Status = Literal["accepted", "held", "rejected", "duplicate"]
 DECIDED = ("accepted", "held", "rejected")
@@ -102,9 +102,13 @@ def take_in(path: Path, settings: Settings, *, now: dt.datetime | None = None, b
     """Take one file through the door. The file itself is left where it is.
 
     The original is archived first, whatever it is. A run that is killed after that is finished by
-    ``resume_pending``. The same bytes a second time change nothing.
+    ``resume_pending``. The same bytes a second time change nothing. A file larger than any real one is refused
+    unread: it gets no hash and no place in the archive, and stays where it is.
     """
     now = now or _now()
+    if (refused := too_large(path)) is not None:
+        history.record_screening(settings, {"time": now.isoformat(), **refused.summary()})
+        return IntakeResult(path.name, "", "rejected", refused)
     archive = Archive(settings)
     arrival = archive.store(path)
     before = _status_of(archive, arrival.sha256)
@@ -185,7 +189,7 @@ def take_in_inbox(
     by: str = "inbox",
     on_file: Callable[[str], None] | None = None,
 ) -> list[IntakeResult]:
-    """Finish what is pending, take in everything in the inbox, and empty it: the archive has the bytes."""
+    """Finish what is pending, take in everything in the inbox, and empty it of what the archive has."""
     results = resume_pending(settings, now=now)
     settings.inbox.mkdir(parents=True, exist_ok=True)
     files = [p for p in settings.inbox.iterdir() if p.is_file() and not p.name.startswith(".")]
@@ -193,7 +197,8 @@ def take_in_inbox(
         if on_file is not None:
             on_file(path.name)
         results.append(take_in(path, settings, now=now, by=by))
-        path.unlink()
+        if results[-1].sha256:
+            path.unlink()
     return results
 
 

@@ -83,6 +83,15 @@ def tree_hash(folder: Path) -> str:
     return digest.hexdigest()
 
 
+@pytest.fixture
+def rules_home(tmp_path: Path) -> Settings:
+    """A home with its own copy of rules, rounds and registers."""
+    for name in ("rules", "registers"):
+        shutil.copytree(REPOSITORY / "data" / name, tmp_path / name)
+    shutil.copyfile(REPOSITORY / "data" / "rounds.yaml", tmp_path / "rounds.yaml")
+    return load_settings(tmp_path)
+
+
 def real_data() -> Path:
     """Where the real extracts lie, when they do."""
     return Path(os.environ.get("OPPFOLGING_REAL_DATA", REPOSITORY.parent / "shared" / "data"))

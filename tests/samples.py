@@ -41,3 +41,11 @@ def write(path: Path, content: str, encoding: str = "utf-16-le") -> Path:
 def national_tests(path: Path, lines: list[list[str]] | None = None, *, year: str = "2024-25") -> Path:
     """A file as the statistics bank writes it."""
     return write(path, text(rows() if lines is None else lines, year=year))
+
+
+def edit(path: Path, old: str, new: str) -> int:
+    """Replace the first occurrence; return its line."""
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return text[: text.index(old)].count("\n") + 1

@@ -17,8 +17,13 @@ from dagster_project.rounds.state import lock_of, round_events
 from dagster_project.settings import Settings
 
 MARTS = (
-    "area_shares", "indicator_points", "limits", "municipality_ranking", "point_sources", "school_ranking", "selection"
+    "area_shares", "exceptions_in_force", "indicator_points", "limits", "municipality_ranking", "point_sources",
+    "school_ranking", "selection",
 )  # fmt: skip
+PUBLIC_MARTS = tuple(
+    f"public_{name}"
+    for name in ("indicator_points", "municipality_ranking", "point_sources", "school_ranking", "selection")
+)
 COHORT_MARTS = ("cohort_progress", "cohort_effect", "followup_report_status", "support_measures_summary")
 OWNER = "team:statistics"
 ROUTINE = "dagster/sensor_name"
@@ -55,7 +60,7 @@ def _waiting(settings: Settings, round_id: str) -> list[str]:
     group_name="published",
     owners=[OWNER],
     kinds={"parquet", "csv", "excel"},
-    deps=list(MARTS),
+    deps=[*MARTS, *PUBLIC_MARTS],
     partitions_def=ROUNDS,
     description=(
         "Published tables of a selection round (publiserte tabeller for et uttrekk) as Parquet, CSV and XLSX, with a "

@@ -61,7 +61,8 @@ def _read_zip(path: Path, sha256: str, name: str) -> list[ExtractTable]:
     with zipfile.ZipFile(path) as package, tempfile.TemporaryDirectory() as folder:
         members = [m for m in package.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX")]
         if not members:
-            raise unreadable("empty-zip", "the zip holds no files", name, fix="Pack the files again.")
+            raise unreadable("empty-zip", "the zip holds no files", name, found="no file", expected="one file or more",
+                             fix="Pack the files again.")  # fmt: skip
         size = sum(m.file_size for m in members)
         packed = max(sum(m.compress_size for m in members), 1)
         if len(members) > MAX_MEMBERS or size > MAX_UNPACKED_BYTES or size / packed > MAX_RATIO:
@@ -83,11 +84,18 @@ def _read_zip(path: Path, sha256: str, name: str) -> list[ExtractTable]:
                             raise zipfile.BadZipFile("a file is larger than the zip says")
                         out.write(chunk)
             except (zipfile.BadZipFile, RuntimeError, OSError, NotImplementedError) as error:
-                raise unreadable("damaged-zip", f"a file cannot be unpacked ({error})", inner,
-                                 fix="Pack it again, without a password.") from error  # fmt: skip
+                raise unreadable(
+                    "damaged-zip",
+                    "a file cannot be unpacked",
+                    inner,
+                    found=str(error)[:160],
+                    expected="a whole file without a password",
+                    fix="Pack it again, without a password.",
+                ) from error
             known = recognise(target, inner)
             if known.format == "zip":
-                raise unreadable("nested-zip", "the zip holds another zip", inner, fix="Unpack the inner one.")
+                raise unreadable("nested-zip", "the zip holds another zip", inner, found="a zip",
+                                 expected="CSV, JSON or a workbook", fix="Unpack the inner one.")  # fmt: skip
             prefix = PurePosixPath(member.filename).name
             tables += [_within(table, prefix) for table in read_file(target, sha256, inner, known)]
     return tables

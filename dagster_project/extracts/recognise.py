@@ -109,12 +109,21 @@ def _in_package(path: Path, name: str) -> Recognised:
         with zipfile.ZipFile(path) as package:
             members = package.namelist()
     except (zipfile.BadZipFile, OSError) as error:
-        raise unreadable("damaged-zip", f"the zip cannot be opened ({error})", name, fix="Pack it again.") from error
+        raise unreadable(
+            "damaged-zip",
+            "the zip cannot be opened",
+            name,
+            found=str(error)[:160],
+            expected="a whole zip",
+            fix="Pack it again.",
+        ) from error
     if "[Content_Types].xml" not in members:
         return Recognised("zip", "zip")
     if forms.find(path, name) is not None:
         return Recognised("form_workbook", "xlsx")
-    found = _by_header(read_xlsx(path, name).header)
+    header = read_xlsx(path, name).header
+    found = _by_header(header)
     if found is None:
-        raise _unrecognised("unknown-header", "the first sheet has the header of no known format", name)
+        raise _unrecognised("unknown-header", "the first sheet has the header of no known format", name,
+                            found=", ".join(header)[:160])  # fmt: skip
     return Recognised(found, "xlsx")

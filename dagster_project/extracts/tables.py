@@ -71,11 +71,14 @@ def read_csv(path: Path, name: str) -> TextTable:
             name,
             row=header_line,
             column=twice[0],
+            found=f"{header.count(twice[0])} times",
+            expected="each column once",
             fix="Send the original download.",
         )
     body = text.split("\n", header_line)[-1] if text.count("\n") >= header_line else ""
     if not body.strip():
-        raise unreadable("no-rows", "the file has a header but no rows", name, fix="Download the file again.")
+        raise unreadable("no-rows", "the file has a header but no rows", name, row=header_line,
+                         expected="a row for each unit", fix="Download the file again.")  # fmt: skip
     ragged: list[Finding] = []
 
     def refuse(row: csv.InvalidRow) -> str:
@@ -108,7 +111,9 @@ def read_csv(path: Path, name: str) -> TextTable:
             ),
         )
     except pa.ArrowInvalid as error:
-        raise unreadable("not-a-table", str(error), name, fix="Send the original download.") from error
+        raise unreadable("not-a-table", "the rows cannot be told apart, as when a quotation mark is never closed", name,
+                         found=str(error).partition(".")[0][:160], expected=f"cells between {delimiter!r}",
+                         fix="Send the original download.") from error  # fmt: skip
     if ragged:
         shown = ragged[:SHOWN_PLACES]
         raise UnreadableFile(f"{name} cannot be read: {len(ragged)} rows are damaged", shown)
@@ -139,13 +144,15 @@ def read_xlsx(path: Path, name: str) -> TextTable:
             book.close()
     except Exception as error:
         raise unreadable(
-            "damaged-workbook", f"the workbook cannot be opened ({error})", name, fix="Save it again as .xlsx."
-        ) from error
+            "damaged-workbook", "the workbook cannot be opened", name, found=str(error).splitlines()[0][:160] or None,
+            expected="a whole workbook with the table on its first sheet", fix="Save it again as .xlsx.",
+        ) from error  # fmt: skip
     cells = [(number, row) for number, row in cells if any(row)]
     if cells and cells[0][1][0].lower().startswith("sep="):
         cells = cells[1:]
     if len(cells) < 2:
-        raise unreadable("no-rows", "the first sheet has no rows", name, fix="Put the table on the first sheet.")
+        raise unreadable("no-rows", "the first sheet has no rows", name, expected="a header and a row for each unit",
+                         fix="Put the table on the first sheet.")  # fmt: skip
     header = tuple(value.strip() for value in cells[0][1] if value.strip())
     for number, row in cells:
         for position, value in enumerate(row):
@@ -157,6 +164,7 @@ def read_xlsx(path: Path, name: str) -> TextTable:
                     row=number,
                     column=header[position] if position < len(header) else None,
                     found=value[:60],
+                    expected="a figure or text",
                     fix="Paste the values, or send the original download.",
                 )
     width = len(header)

@@ -81,6 +81,7 @@ def refuse_oversize(path: Path, name: str, *, lines: bool) -> None:
                     "one line is longer than any real export has",
                     name,
                     row=line,
+                    found=f"more than {since + (len(chunk) if first < 0 else first):,} bytes",
                     expected=f"at most {MAX_LINE_BYTES:,} bytes a line",
                     fix="Send the original download, one row a line.",
                 )
@@ -98,7 +99,9 @@ def decode(path: Path, name: str) -> str:
     content = path.read_bytes()
     encoding = encoding_of(content[:SNIFF_BYTES])
     if encoding is None:
-        raise unreadable("not-text", "the file is binary, not text", name, fix="Send the CSV or JSON download.")
+        raise unreadable(
+            "not-text", "the file is binary, not text", name, expected="text", fix="Send the CSV or JSON download."
+        )
     if encoding.startswith("utf-16") and len(content) % 2:
         raise unreadable(
             "truncated",

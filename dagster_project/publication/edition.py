@@ -22,7 +22,7 @@ from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.extracts import Archive
 from dagster_project.extracts.archive import sha256_of
 from dagster_project.publication import manifest as manifests
-from dagster_project.publication import run_report, tables
+from dagster_project.publication import public, run_report, tables
 from dagster_project.publication.subjects import Subject
 from dagster_project.rules import RuleBook, describe
 from dagster_project.settings import Settings
@@ -142,21 +142,24 @@ def _refuse_scenario(name: str, columns: Iterable[str]) -> None:
 
 
 def subject_tables(settings: Settings, subject: Subject) -> Iterator[tuple[str, pa.Table]]:
-    """Every mart's rows of the subject, by name."""
+    """Every mart's rows of the subject, by name; those of the public edition as ``public/<name>``."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    for path in sorted(settings.marts.glob("*.parquet")):
+    whole = {p.stem: p for p in sorted(settings.marts.glob("*.parquet")) if not public.is_public_model(p.stem)}
+    shown = {f"{public.PUBLIC}/{name}": path for name, path in public.public_tables(settings).items()}
+    for name, path in (whole | shown).items():
         if subject.owns(pq.read_schema(path).names):
-            yield path.stem, pq.read_table(path, filters=pc.field(subject.column) == subject.name).combine_chunks()
+            yield name, pq.read_table(path, filters=pc.field(subject.column) == subject.name).combine_chunks()
 
 
 def released_tables(folder: Path) -> Iterator[tuple[str, pa.Table]]:
-    """The tables of a revision, by name."""
+    """The tables of a revision, by name; those of the public edition as ``public/<name>``."""
     import pyarrow.parquet as pq
 
-    for path in sorted((folder / INTERNAL).glob("*.parquet")):
-        yield path.stem, pq.read_table(path)
+    for edition, prefix in ((INTERNAL, ""), (public.PUBLIC, f"{public.PUBLIC}/")):
+        for path in sorted((folder / edition).glob("*.parquet")):
+            yield prefix + path.stem, pq.read_table(path)
 
 
 def marked_withdrawn(source: Iterator[tuple[str, pa.Table]], reason: str) -> Iterator[tuple[str, pa.Table]]:
@@ -168,13 +171,14 @@ def marked_withdrawn(source: Iterator[tuple[str, pa.Table]], reason: str) -> Ite
 
 
 def fill_data(source: Iterator[tuple[str, pa.Table]], building: Path) -> dict[str, int]:
-    """Write tables as Parquet and CSV; return row counts."""
+    """Write tables as Parquet and CSV, whole and for everybody; return row counts."""
     rows: dict[str, int] = {}
     (building / INTERNAL).mkdir(parents=True)
     for name, table in source:
         _refuse_scenario(name, table.column_names)
         rows[name] = table.num_rows
-        stem = building / INTERNAL / name
+        stem = building / (name if "/" in name else f"{INTERNAL}/{name}")
+        stem.parent.mkdir(exist_ok=True)
         tables.write_parquet(stem.with_suffix(".parquet"), table)
         tables.write_csv(stem.with_suffix(".csv"), table)
     return rows
@@ -199,9 +203,16 @@ def _fill_spreadsheets(settings: Settings, notes: list[str], building: Path) -> 
     """Write a workbook beside every table people read; the list of source cells is for programs."""
     import pyarrow.parquet as pq
 
-    for path in sorted((building / INTERNAL).glob("*.parquet")):
-        if path.stem not in FOR_PROGRAMS:
-            tables.write_xlsx(path.with_suffix(".xlsx"), path.stem, pq.read_table(path), notes, settings)
+    for edition in (INTERNAL, public.PUBLIC):
+        for path in sorted((building / edition).glob("*.parquet")):
+            if path.stem in FOR_PROGRAMS:
+                continue
+            shown = edition == public.PUBLIC
+            tables.write_xlsx(
+                path.with_suffix(".xlsx"), path.stem, pq.read_table(path),
+                [*public.notes_of_table(path), *notes] if shown else notes, settings,
+                model=public.model_of(settings, path.stem) if shown else None,
+            )  # fmt: skip
 
 
 @contextmanager

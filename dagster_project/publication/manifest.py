@@ -91,7 +91,8 @@ def verify_revision(folder: Path) -> list[Finding]:
     def finding(code: str, message: str, name: str) -> Finding:
         return Finding(
             code, Severity.FAIL, message, stage="publication", file=name,
-            found=found.get(name, {}).get("sha256"), expected=stated.get(name, {}).get("sha256"),
+            found=found.get(name, {}).get("sha256", "no file"), expected=stated.get(name, {}).get("sha256", "no file"),
+            fix="Bring the revision back from a backup; a new run publishes a new revision beside it.",
         )  # fmt: skip
 
     findings = [

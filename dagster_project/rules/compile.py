@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.rules.loader import RuleBook
-from dagster_project.rules.model import Indicator, Limit, Round, RuleSet
+from dagster_project.rules.model import Indicator, Limit, PublicEdition, Round, RuleSet
 from dagster_project.schema import school_year_label
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ def parameter_schemas() -> dict[str, pa.Schema]:
                 ("spread_priority", text),
                 ("in_scheme", text),
                 ("spread_order", text),
+                ("public_min_pupils", whole),
+                ("public_min_hidden", whole),
                 ("rule_sha256", text),
                 ("purpose", text),
                 ("cohort", text),
@@ -132,7 +134,7 @@ def parameter_schemas() -> dict[str, pa.Schema]:
     }
 
 
-def _round_row(round_: Round, rules: RuleSet, illustrative: bool, sha256: str) -> dict[str, Any]:
+def _round_row(round_: Round, rules: RuleSet, public: PublicEdition, illustrative: bool, sha256: str) -> dict[str, Any]:
     scope, spread, average = rules.scope, rules.groups.spread, rules.groups.average
     return {
         "round": round_.id,
@@ -161,6 +163,7 @@ def _round_row(round_: Round, rules: RuleSet, illustrative: bool, sha256: str) -
         "tie_break_2": rules.tie_breaks.value[1],
         **{f"average_{name}": getattr(average, name).value for name in type(average).model_fields},
         **{f"spread_{name}": getattr(spread, name).value for name in type(spread).model_fields},
+        **{f"public_{name}": getattr(public, name).value for name in type(public).model_fields},
         "rule_sha256": sha256,
         "purpose": "selection",
         "cohort": round_.cohort_id,
@@ -265,7 +268,7 @@ def parameter_rows(
     for round_ in rulebook.rounds:
         rules = rulebook.rule_sets[round_.rule_set]
         sha256 = rulebook.rule_sha256[round_.rule_set]
-        rounds.append(_round_row(round_, rules, rulebook.is_illustrative(round_), sha256))
+        rounds.append(_round_row(round_, rules, rulebook.public_edition, rulebook.is_illustrative(round_), sha256))
         for indicator in rules.indicators:
             indicators += _indicator_rows(round_, rules, indicator)
         duties += _duty_rows(round_, rules)

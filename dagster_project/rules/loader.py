@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from dagster_project.diagnostics import Finding, RuleProblem, Severity
-from dagster_project.rules.model import Exceptions, Governors, Round, Rounds, RuleSet
+from dagster_project.rules.model import Exceptions, Governors, Publication, PublicEdition, Round, Rounds, RuleSet
 from dagster_project.settings import Settings
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -31,6 +31,7 @@ class RuleBook:
     rounds: tuple[Round, ...]
     exceptions: Exceptions
     governors: Governors
+    public_edition: PublicEdition
 
     def round(self, round_id: str) -> Round:
         """The round with this id. Raises RuleProblem with the nearest known id."""
@@ -210,6 +211,7 @@ def load_rules(settings: Settings, *, only: str | None = None) -> RuleBook:
     rounds, lines = _read(settings.rounds, Rounds, settings, findings)
     exceptions, exception_lines = _read(settings.registers / "exceptions.yaml", Exceptions, settings, findings)
     governors, _ = _read(settings.registers / "county_governors.yaml", Governors, settings, findings)
+    publication, _ = _read(settings.registers / "publication.yaml", Publication, settings, findings)
     known_files = {path.stem for path in settings.rules.glob("*.yaml")}
     seen: set[str] = set()
     cohorts: dict[str, str] = {}
@@ -254,10 +256,10 @@ def load_rules(settings: Settings, *, only: str | None = None) -> RuleBook:
                         fix=_nearest(name, seen),
                     )
                 )
-    if findings or rounds is None or exceptions is None or governors is None:
+    if findings or rounds is None or exceptions is None or governors is None or publication is None:
         raise RuleProblem("The rules cannot be used as they stand.", findings)
     kept = tuple(r for r in rounds.rounds if only in (None, r.id))
-    return RuleBook(rule_sets, hashes, kept, exceptions, governors)
+    return RuleBook(rule_sets, hashes, kept, exceptions, governors, publication.publication)
 
 
 def _nearest(name: str, known: Sequence[str] | set[str]) -> str:

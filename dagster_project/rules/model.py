@@ -338,6 +338,26 @@ class Rounds(Strict):
     rounds: tuple[Round, ...]
 
 
+class PublicEdition(Strict):
+    """What everybody may be shown: on how few pupils no figure may rest, and how many parts of a sum hide together."""
+
+    min_pupils: Choice[Annotated[int, Field(ge=1)]]
+    min_hidden: Choice[Annotated[int, Field(ge=2)]]
+
+
+class Publication(Strict):
+    publication: PublicEdition
+    sources: dict[str, SourceEntry]
+
+    @model_validator(mode="after")
+    def _sources_are_known(self) -> Publication:
+        for name in PublicEdition.model_fields:
+            entry: Sourced = getattr(self.publication, name)
+            if entry.source not in self.sources:
+                raise ValueError(f"publication.{name}: source {entry.source} is not among the sources of the file")
+        return self
+
+
 class ExceptionRow(Strict):
     """A unit kept out or marked, with its ground."""
 

@@ -16,6 +16,7 @@ from dagster_project import schema
 from dagster_project.diagnostics import FileProblem, Finding, Severity, UnreadableFile, UnrecognisedFile
 from dagster_project.extracts import Archive, ExtractTable, Recognised, read_file, recognise
 from dagster_project.extracts.archive import sha256_of
+from dagster_project.extracts.text import refuse_oversize
 from dagster_project.settings import Settings
 from dagster_project.validation import form_frames, frames, suites
 
@@ -134,12 +135,24 @@ def _run_suites(settings: Settings, table: ExtractTable, file: str, now: dt.date
     return results
 
 
+def too_large(path: Path, name: str | None = None) -> Screening | None:
+    """The refusal of a file that is larger than any real one, told without reading it; None for all others."""
+    file = name or path.name
+    try:
+        refuse_oversize(path, file, lines=False)
+    except UnreadableFile as problem:
+        return Screening(file, "", None, {"readable": Severity.FAIL}, problem.findings)
+    return None
+
+
 def screen(path: Path, settings: Settings, *, now: dt.datetime, name: str | None = None) -> Screening:
     """Screen one file. Nothing is written.
 
     ``now`` is the time of arrival; a school year that begins after it is a wrong year.
     """
     file = name or path.name
+    if (refused := too_large(path, file)) is not None:
+        return refused
     sha256 = sha256_of(path)
     stages: dict[str, Severity] = {}
     known: Recognised | None = None

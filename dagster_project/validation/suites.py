@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN_PLACES = 20
-PLACE = ("source_row", "source_column", "raw_value", "unit_code", "indicator", "grade", "school_year")
+PLACE = (
+    "source_row",
+    "source_column",
+    "raw_value",
+    "unit_code",
+    "municipality_code",
+    "indicator",
+    "grade",
+    "school_year",
+)
 SEVERITY = {"critical": Severity.FAIL, "warning": Severity.WARN}
 
 
@@ -34,6 +43,8 @@ class Expectation:
     stage: str
     why: str
     fix: str
+    shows: str | None = None
+    expects: str | None = None
 
 
 @dataclass(frozen=True)
@@ -131,14 +142,23 @@ def _result(expectation: Expectation, outcome: Any, file: str) -> CheckResult:
     return CheckResult(expectation.code, expectation.stage, expectation.severity, False, count, findings, rows)
 
 
+def _bounds(limits: dict[str, Any]) -> str | None:
+    """Limits in words, where the expectation has any."""
+    low, high = limits.get("min_value"), limits.get("max_value")
+    if low is not None and high is not None:
+        return f"between {low} and {high}"
+    if low is not None:
+        return f"at least {low}"
+    return None if high is None else f"at most {high}"
+
+
 def _finding(expectation: Expectation, row: dict[str, Any], file: str, count: int) -> Finding:
     looked_at = expectation.kwargs.get("column")
     where = " ".join(str(row[n]) for n in ("indicator", "grade", "school_year", "unit_code") if row.get(n) is not None)
-    value = row.get(looked_at) if looked_at else None
+    shown = expectation.shows or looked_at
+    value = row.get(shown) if shown else None
     if isinstance(value, bool) or value is None:
         value = row.get("raw_value") or row.get("unit_code")
-    bounds = [expectation.kwargs.get(n) for n in ("min_value", "max_value")]
-    expected = f"between {bounds[0]} and {bounds[1]}" if any(b is not None for b in bounds) else expectation.why
     return Finding(
         expectation.code,
         expectation.severity,
@@ -148,7 +168,7 @@ def _finding(expectation: Expectation, row: dict[str, Any], file: str, count: in
         row=row.get("source_row"),
         column=row.get("source_column") or looked_at,
         found=None if value is None else (f"{value:.3f}" if isinstance(value, float) else str(value)),
-        expected=expected,
+        expected=expectation.expects or _bounds(expectation.kwargs) or expectation.why,
         fix=expectation.fix,
         count=count,
     )

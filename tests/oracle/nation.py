@@ -113,7 +113,7 @@ def random_rules(rng: Random, round_id: str) -> tuple[Row, list[Row], list[Row]]
         "spread_measure": pick(["standard_deviation", "max_minus_rest_mean", "range", "iqr"]),
         "spread_level": decimal(0, 0.05, 0.2), "spread_min_schools": pick([2, 3]),
         "spread_excludes_average": pick([True, False]), "spread_priority": pick(["required", "advisory"]),
-        "in_scheme": pick(["exclude", "mark"]), "rule_sha256": "0" * 64,
+        "in_scheme": pick(["exclude", "mark"]), "public_min_pupils": 10, "public_min_hidden": 2, "rule_sha256": "0" * 64,
         "spread_order": pick(["priority_then_spread", "spread"]), "purpose": "selection", "cohort": f"cohort-{round_id}",
         "followup_starts_on": dt.date(2024, 8, 1), "followup_ends_on": pick([dt.date(2025, 7, 31), dt.date(2027, 7, 31)]),
     }  # fmt: skip

@@ -73,7 +73,8 @@ def read_nsr(content: Mapping[str, Any], name: str, sha256: str) -> list[Extract
         municipality = str(_nested(unit, "Kommune", "Kommunenummer"))
         return {
             "school_code": str(unit["Organisasjonsnummer"]),
-            "school_name": str(unit["Navn"]).strip(),
+            # a name that is null stays null, so that the suite sees it
+            "school_name": None if unit["Navn"] is None else str(unit["Navn"]).strip() or None,
             "municipality_code": municipality,
             "county_code": str(_nested(unit, "Fylke", "Fylkesnummer")),
             "active": bool(unit["ErAktiv"]),

@@ -40,6 +40,8 @@ select
     spread_priority,
     in_scheme,
     spread_order,
+    public_min_pupils,
+    public_min_hidden,
     rule_sha256,
     purpose,
     cohort,

@@ -1,0 +1,64 @@
+"""The public edition of a revision: which tables it holds, and what it says about the figures it hides.
+
+What may be shown is decided by the dbt models ``public_<mart>``; here they only get the plain name of their mart. A
+mart without such a model is left out, unless the file that documents it says that it is public as it is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dagster_project.publication.tables import model_note
+from dagster_project.settings import Settings
+
+PUBLIC = "public"
+PREFIX = f"{PUBLIC}_"
+AS_IT_IS = "as_it_is"
+# what a status column says of a figure that is hidden here and not at its source
+HIDDEN_HERE = ("hidden_small", "hidden_complementary", "hidden_component")
+STATUS_COLUMNS = {
+    "publication": "figures or sums / tall eller summer",
+    "rank_publication": "ranks / plasseringer",
+    "spread_publication": "spreads / spredninger",
+}
+
+
+def is_public_model(name: str) -> bool:
+    """Whether the mart is the public edition of another."""
+    return name.startswith(PREFIX)
+
+
+def public_tables(settings: Settings) -> dict[str, Path]:
+    """The marts of the public edition, by the name they are published under."""
+    found = {}
+    for path in sorted(settings.marts.glob("*.parquet")):
+        if is_public_model(path.stem):
+            found[path.stem.removeprefix(PREFIX)] = path
+        elif model_note(settings, path.stem).get("config", {}).get("meta", {}).get(PUBLIC) == AS_IT_IS:
+            found[path.stem] = path
+    return dict(sorted(found.items()))
+
+
+def model_of(settings: Settings, name: str) -> str:
+    """The model that documents a table of the public edition."""
+    return f"{PREFIX}{name}" if model_note(settings, f"{PREFIX}{name}") else name
+
+
+def notes_of_table(path: Path) -> list[str]:
+    """Lines on top of the notes of a public workbook: that it is the public edition, and how much it hides."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    lines = [
+        "OFFENTLIG UTGAVE / PUBLIC EDITION: figures on few pupils, and figures that would give one away, are hidden. "
+        "An empty cell is not zero; the status columns say why it is empty."
+    ]
+    names = [n for n in STATUS_COLUMNS if n in pq.read_schema(path).names]
+    for name, column in zip(names, pq.read_table(path, columns=names).columns, strict=True):
+        counts = {c["values"]: c["counts"] for c in pc.value_counts(column).to_pylist()}
+        hidden = {status: counts[status] for status in HIDDEN_HERE if status in counts}
+        detail = ", ".join(f"{status} {number}" for status, number in hidden.items())
+        lines.append(
+            f"Hidden {STATUS_COLUMNS[name]}: {sum(hidden.values())} of {len(column)}" + (f" ({detail})" * bool(detail))
+        )
+    return lines

@@ -1,0 +1,21 @@
+-- The public edition of indicator_points: every row stays, so that nobody takes a hidden figure for a missing one.
+select
+    {% for column in [
+        'round', 'unit_level', 'unit_code', 'school_year', 'indicator', 'grade', 'value', 'n_pupils', 'state',
+        'value_basis', 'national_limit', 'absolute_limit', 'points', 'weight', 'weighted_points', 'possible_points',
+        'applicable_points', 'source_sha256', 'source_row', 'source_column'
+    ] -%}
+    {{ shown_if("c.publication = 'shown'", 'p.' ~ column, column in ('value', 'n_pupils', 'points', 'weighted_points')) }}
+        as {{ column }},
+    {% endfor -%}
+    c.publication,
+    p.data_origin
+from {{ ref('indicator_points') }} as p
+inner join {{ ref('int_public_cells') }} as c
+    on
+        p.round = c.round
+        and p.unit_level = c.unit_level
+        and p.unit_code = c.unit_code
+        and p.indicator = c.indicator
+        and coalesce(p.grade, 0) = c.grade_key
+        and coalesce(p.school_year, 'window') = c.year_key

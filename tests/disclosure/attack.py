@@ -1,0 +1,175 @@
+"""An attacker who has the public tables and a pocket calculator. He knows how the tables hang together, nothing more.
+
+Each attack returns what it pins down: the key of a cell, or of a group of cells on few pupils, with how it was done.
+Written apart from the models that hide, so that both would have to be wrong in the same way.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import product
+from typing import Any
+
+Row = dict[str, Any]
+Tables = dict[str, list[Row]]
+FEW = 10
+HIDDEN = ("hidden_small", "hidden_complementary", "hidden_at_source")
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return row["indicator"], row["grade"], row["school_year"]
+
+
+def visible_small(public: Tables, truth: Tables) -> list[str]:
+    """Read a figure on few pupils straight off a table."""
+    few = {(r["unit_level"], r["unit_code"], *_key(r)) for r in truth["indicator_points"]
+           if r["state"] == "observed" and (r["n_pupils"] or 0) < FEW}  # fmt: skip
+    found = [
+        f"{key} stands in indicator_points"
+        for r in public["indicator_points"]
+        if (key := (r["unit_level"], r["unit_code"], *_key(r))) in few
+        and any(r[c] is not None for c in ("value", "n_pupils", "points", "weighted_points"))
+    ]
+    for row, true in zip(public["point_sources"], truth["point_sources"], strict=True):
+        if true["cell_state"] == "observed" and (true["cell_n_pupils"] or 0) < FEW:
+            found += [
+                f"{row['cell_unit_code']} {c}"
+                for c in ("cell_value", "cell_n_pupils", "cell_raw_value")
+                if row[c] is not None
+            ]
+    return found
+
+
+def subtraction(public: Tables, ownership: str) -> list[str]:
+    """Take the visible schools from their municipality. One school left, or few pupils, is a hit."""
+    place = {r["school_code"]: (r["municipality_code"], r["ownership"]) for r in public["school_ranking"]}
+    schools = defaultdict(list)
+    for row in public["indicator_points"]:
+        if row["unit_level"] == "school":
+            schools[place[row["unit_code"]][0], *_key(row)].append(row)
+    found = []
+    for whole in public["indicator_points"]:
+        if whole["unit_level"] != "municipality" or whole["value"] is None:
+            continue
+        of = schools[whole["unit_code"], *_key(whole)]
+        for guess in ({ownership}, {ownership, "unknown"}):
+            parts = [r for r in of if ownership == "all" or place[r["unit_code"]][1] in guess]
+            left = whole["n_pupils"] - sum(r["n_pupils"] for r in parts if r["value"] is not None)
+            hidden = [r for r in parts if r["value"] is None and r["publication"] in HIDDEN]
+            if whole["value_basis"] == "recomputed":
+                hidden = [r for r in hidden if r["publication"] != "hidden_at_source"]
+            if len(hidden) == 1 or 0 < left < FEW:
+                found.append(f"{whole['unit_code']} {_key(whole)}: {len(hidden)} hidden schools with {left} pupils")
+    return found
+
+
+def nation(public: Tables, truth: Tables, ownership: str) -> list[str]:
+    """Take the municipalities from the nation, after adding up schools to municipalities where none of them is hidden."""
+    place = {r["school_code"]: (r["municipality_code"], r["ownership"]) for r in public["school_ranking"]}
+    pupils = {(r["unit_code"], *_key(r)): r["n_pupils"] for r in truth["indicator_points"]}
+    visible: dict[Any, int] = defaultdict(int)
+    for row in public["indicator_points"]:
+        if row["unit_level"] == "school" and row["value"] is not None:
+            municipality, owner = place[row["unit_code"]]
+            if ownership in ("all", owner):
+                visible[municipality, *_key(row)] += row["n_pupils"]
+    left, figures = defaultdict(list), defaultdict(int)
+    for row in public["indicator_points"]:
+        if row["unit_level"] == "municipality" and row["publication"] != "no_figure":
+            key = (row["unit_code"], *_key(row))
+            figures[_key(row)] += 1
+            if row["value"] is None and not (visible[key] and visible[key] == pupils[key]):
+                left[_key(row)].append(row["unit_code"])
+    return [f"nation {k}: only {u[0]} is hidden" for k, u in left.items() if len(u) == 1 and figures[k] > 1]
+
+
+def totals(public: Tables, points: tuple[int, ...], adds_schools: bool) -> list[str]:
+    """Try every assignment of points to a unit's hidden cells that gives its published sums and share."""
+    units = {("school", r["school_code"]): r for r in public["school_ranking"]}
+    units |= {("municipality", r["municipality_code"]): r for r in public["municipality_ranking"]}
+    cells = defaultdict(list)
+    for row in public["indicator_points"]:
+        cells[row["unit_level"], row["unit_code"]].append(row)
+    found = []
+    if adds_schools:
+        hiding = {r["municipality_code"] for r in public["school_ranking"] if r["rated"] and r["points"] is None}
+        found += [f"{r['municipality_code']} is the sum of its schools" for r in public["municipality_ranking"]
+                  if r["municipality_code"] in hiding and (r["points"] is not None or r["risk_share"] is not None)]  # fmt: skip
+        units = {unit: r for unit, r in units.items() if unit[0] == "school"}
+    for unit, rows in cells.items():
+        hidden = [r for r in rows if r["points"] is None and r["possible_points"]]
+        if not hidden or unit not in units:
+            continue
+        stated = units[unit]
+        sums = [float(stated[c]) * float(d) for c, d in (("points", 1), ("risk_share", stated["possible_points"]),
+                ("share_if_hidden_best", stated["applicable_points"])) if stated[c] is not None and d]  # fmt: skip
+        if not sums:
+            found += [
+                f"{unit} {c}"
+                for c in ("share_if_hidden_worst", "absolute_hit_share", "pupils")
+                if stated[c] is not None
+            ]
+            continue
+        if len(hidden) > 6:
+            found.append(f"{unit} shows its sums beside {len(hidden)} hidden cells")
+            continue
+        seen = float(sum(r["weighted_points"] for r in rows if r["weighted_points"] is not None))
+        fits = [a for a in product(points, repeat=len(hidden))
+                if abs(seen + sum(p * float(r["weight"]) for p, r in zip(a, hidden, strict=True)) - sums[0]) < 1e-6]  # fmt: skip
+        found += [f"{unit} {_key(r)}" for i, r in enumerate(hidden) if len({a[i] for a in fits}) == 1]
+    return found
+
+
+def ranks(public: Tables) -> list[str]:
+    """Read the sum of a unit off the ranks of its neighbours, the order of rows, or a spread with one unknown."""
+    found = []
+    for name, code in (("school_ranking", "school_code"), ("municipality_ranking", "municipality_code")):
+        rated = [r for r in public[name] if r["rated"]]
+        if any(r["risk_share"] is None for r in rated):
+            for column in ("rank", "worst_quartile", "tied"):
+                found += [f"{name} {r[code]} {column}" for r in rated if r.get(column) is not None]
+        unknown = [r[code] for r in public[name] if r["rank_among_shown"] is None]
+        if unknown != sorted(unknown):
+            found.append(f"{name}: the order of rows tells ranks")
+    of = defaultdict(list)
+    for row in public["school_ranking"]:
+        if row["rated"]:
+            of[row["municipality_code"]].append(row["risk_share"])
+    for row in public["municipality_ranking"]:
+        if None in of[row["municipality_code"]]:
+            found += [
+                f"{row['municipality_code']} {c}"
+                for c in row
+                if c.startswith(("spread_", "school_spread", "schools_in"))
+                and c != "spread_publication"
+                and row[c] is not None
+            ]
+    shares = {r["municipality_code"]: r["risk_share"] for r in public["municipality_ranking"]}
+    for group in ("average", "spread"):
+        listed = [r for r in public["selection"] if r["selection_group"] == group]
+        if any(r["rank_in_group"] is not None for r in listed) and any(
+            shares[r["municipality_code"]] is None for r in listed if r["status"] != "excluded"
+        ):
+            found.append(f"selection {group}: places tell a hidden share")
+        found += [
+            f"selection {r['municipality_code']} tells its place in words"
+            for r in listed
+            if r["rank_in_group"] is None and "rank" in (r["reason"] or "")
+        ]
+        codes = [(r["status"], r["municipality_code"]) for r in listed if r["rank_in_group"] is None]
+        if codes != sorted(codes):
+            found.append(f"selection {group}: the order of rows tells places")
+    return found
+
+
+def all_attacks(
+    public: Tables, truth: Tables, *, ownership: str, points: tuple[int, ...], adds_schools: bool = False
+) -> dict[str, list[str]]:
+    """Every attack by name, with what it pins down. ``truth`` only says what was hidden and how many pupils it had."""
+    return {
+        "visible": visible_small(public, truth),
+        "subtraction": subtraction(public, ownership),
+        "nation": nation(public, truth, ownership),
+        "totals": totals(public, points, adds_schools),
+        "ranks": ranks(public),
+    }

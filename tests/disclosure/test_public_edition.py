@@ -1,0 +1,124 @@
+"""What everybody may read gives no small figure away: an attacker tries, on the whole fictional country."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from dagster_project.publication import current_revision, public
+from dagster_project.settings import load_settings
+from tests.disclosure.attack import FEW, Tables, all_attacks
+from tests.oracle.compare import read
+
+ROUND = "fictional-2026"
+NAMES = ("indicator_points", "point_sources", "school_ranking", "municipality_ranking", "selection")
+RULE = {"ownership": "public", "points": (0, 1, 3)}
+pytestmark = pytest.mark.pipeline
+
+
+def tables(folder: Path) -> Tables:
+    return {name: read(folder / f"{name}.parquet") for name in NAMES}
+
+
+@pytest.fixture(scope="module")
+def revision(country_home: Path) -> Path:
+    folder = current_revision(load_settings(country_home), ROUND)
+    assert folder is not None
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(revision: Path) -> Tables:
+    return tables(revision / "internal")
+
+
+def test_no_attack_on_the_public_tables_pins_a_small_figure_down(revision: Path, whole: Tables) -> None:
+    found = tables(revision / "public")
+    assert {name: hits[:5] for name, hits in all_attacks(found, whole, **RULE).items() if hits} == {}
+    shown = Counter(r["publication"] for r in found["indicator_points"])
+    assert shown["hidden_small"] > 1_000 and shown["shown"] > 0.8 * len(found["indicator_points"])
+
+
+def test_the_attacker_succeeds_where_only_small_cells_are_hidden(whole: Tables) -> None:
+    """Every attack must be able to win, or the test above proves nothing."""
+
+    def naive(row: dict[str, object]) -> dict[str, object]:
+        small = row["state"] == "observed" and (row["n_pupils"] or 0) < FEW  # type: ignore[operator]
+        status = "hidden_small" if small else "hidden_at_source" if row["state"] == "suppressed" else "shown"
+        blank = dict.fromkeys(("value", "n_pupils", "points", "weighted_points")) if small else {}
+        return {**row, **blank, "publication": status}
+
+    half = {
+        **whole,
+        "indicator_points": [naive(r) for r in whole["indicator_points"]],
+        **{
+            n: [{**r, "rank_among_shown": r["rank"]} for r in whole[n]]
+            for n in ("school_ranking", "municipality_ranking")
+        },
+    }
+    half["school_ranking"][0]["risk_share"] = half["municipality_ranking"][0]["risk_share"] = None
+    hits = all_attacks(half, whole, **RULE)
+    assert len(hits["subtraction"]) > 100 and len(hits["totals"]) > 50 and hits["ranks"] and hits["visible"]
+    # one hidden municipality in the whole nation
+    key = ("reading_level_1", 5, "2024-25")
+    alone = [r for r in half["indicator_points"] if (r["indicator"], r["grade"], r["school_year"]) == key]
+    first = next(r["unit_code"] for r in alone if r["unit_level"] == "municipality" and r["value"] is not None)
+    half["indicator_points"] = [
+        {**r, "value": None, "publication": "hidden_small"} if r["unit_code"] == first
+        else r for r in alone if r["unit_level"] == "municipality" and r["value"] is not None
+    ]  # fmt: skip
+    assert all_attacks(half, whole, **RULE)["nation"]
+
+
+def test_what_is_shown_is_the_very_figure_and_what_is_not_is_empty(revision: Path, whole: Tables) -> None:
+    for name in NAMES:
+        found = read(revision / "public" / f"{name}.parquet")
+        keys = [c for c in ("unit_level", "unit_code", "school_year", "indicator", "grade", "school_code",
+                            "municipality_code", "selection_group", "cell_unit_code", "cell_grade", "cell_school_year")
+                if c in found[0] and not (name == "school_ranking" and c == "municipality_code")]  # fmt: skip
+        true = {tuple(r[k] for k in keys): r for r in whole[name]}
+        assert len(found) == len(whole[name])
+        for row in found:
+            internal = true[tuple(row[k] for k in keys)]
+            assert all(row[c] is None or row[c] == internal[c] for c in internal), (name, row)
+            if row.get("publication") == "shown":
+                assert all(
+                    row[c] == internal[c] for c in ("value", "points", "risk_share", "cell_value") if c in internal
+                )
+
+
+def test_every_mart_is_public_or_was_decided_about_and_stands_in_three_formats(
+    country_home: Path, revision: Path
+) -> None:
+    settings = load_settings(country_home)
+    found = public.public_tables(settings)
+    assert set(found) == {p.stem for p in settings.marts.glob("*.parquet") if not public.is_public_model(p.stem)}
+    files = set(json.loads((revision / "manifest.json").read_text(encoding="utf-8"))["files"])
+    for name in found:
+        formats = ("parquet", "csv") if name == "point_sources" else ("parquet", "csv", "xlsx")
+        assert {f"public/{name}.{suffix}" for suffix in formats} <= files
+    assert not any(f.startswith("internal/public_") for f in files)
+
+
+def test_a_mart_nobody_decided_about_is_not_public(country_home: Path, tmp_path: Path) -> None:
+    shutil.copytree(country_home / "marts", tmp_path / "marts")
+    shutil.copyfile(tmp_path / "marts" / "limits.parquet", tmp_path / "marts" / "cohort_secrets.parquet")
+    assert "cohort_secrets" not in public.public_tables(load_settings(tmp_path))
+
+
+def test_the_public_workbook_says_what_it_is_and_how_much_it_hides(revision: Path) -> None:
+    from openpyxl import load_workbook
+
+    book = load_workbook(revision / "public" / "indicator_points.xlsx", read_only=True)
+    notes = [str(c.value) for (c,) in book["Om - About"].iter_rows()]
+    rows = read(revision / "public" / "indicator_points.parquet")
+    hidden = sum(r["publication"] in public.HIDDEN_HERE for r in rows)
+    assert notes[0].startswith("OFFENTLIG UTGAVE / PUBLIC EDITION")
+    assert f": {hidden} of {len(rows)} (" in notes[1] and hidden > 1_000
+    assert any("OPPDIKTEDE DATA" in n for n in notes)
+    columns = {r[0].value: r[2].value for r in book["Kolonner - Columns"].iter_rows(min_row=2)}
+    assert columns["publication"].startswith("Whether everybody may see")
