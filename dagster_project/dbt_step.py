@@ -155,9 +155,10 @@ def build(
     settings: Settings,
     *,
     select: Sequence[str] = (),
+    tests: bool = True,
     on_node: Callable[[str, str], None] | None = None,
 ) -> DbtOutcome:
-    """Build and test the models (all, or those ``select`` names) for ``settings.home``.
+    """Build and test the models (all, or those ``select`` names) for ``settings.home``; without ``tests`` only build.
 
     ``on_node`` is called with the name and status of each node as it finishes. The outcome may hold failures: the
     caller decides what they stop. Raises ``PipelineProblem`` only when dbt could not run at all.
@@ -165,6 +166,8 @@ def build(
     require_prepared(settings)
     prepare_home(settings)
     arguments = ["build", "--exclude-resource-type", "unit_test"]
+    if not tests:
+        arguments += ["--exclude-resource-type", "test"]
     if select:
         arguments += ["--select", *select]
     with dbt_environment(settings):

@@ -11,15 +11,26 @@ BASIS = {
 }
 
 
-def _value(entry: Sourced) -> str:
+def choice_text(entry: Sourced, lang: str) -> str:
+    """The value of one choice in words, ``no`` or ``en``, without its note."""
+
+    def limit(entry: Limit) -> tuple[str, str]:
+        fixed = entry.value if entry.values is None else entry.values
+        return {
+            "published": ("publisert nasjonal verdi samme år", "the published national value of the same year"),
+            "fixed": (f"fastsatt til {fixed}", f"fixed at {fixed}"),
+            "percentile": (
+                f"de dårligste {entry.percentile} % av skolene i {entry.base_year}",
+                f"the worst {entry.percentile} % of schools in {entry.base_year}",
+            ),
+            "mean_sd": (
+                f"skolenes gjennomsnitt og {entry.k} standardavvik i {entry.base_year}",
+                f"the mean of schools and {entry.k} standard deviations in {entry.base_year}",
+            ),
+        }[entry.method]
+
     if isinstance(entry, Limit):
-        detail = {
-            "published": "the published national value of the same year / publisert nasjonal verdi samme år",
-            "fixed": f"fixed at {entry.value if entry.values is None else entry.values}",
-            "percentile": f"the worst {entry.percentile} % of schools in {entry.base_year}",
-            "mean_sd": f"the mean of schools and {entry.k} standard deviations in {entry.base_year}",
-        }
-        return detail[entry.method]
+        return limit(entry)[lang == "en"]
     if isinstance(entry, Choice):
         return ", ".join(str(v) for v in entry.value) if isinstance(entry.value, tuple) else str(entry.value)
     return ""
@@ -38,5 +49,7 @@ def describe(rules: RuleSet) -> list[str]:
         source = rules.sources[entry.source]
         note = f" ({entry.note})" if entry.note else ""
         where = f"{source.text}, {source.url}" if source.url else source.text
-        lines.append(f"{path}: {_value(entry)}{note}; {BASIS[entry.basis]}; {where}")
+        english, norwegian = choice_text(entry, "en"), choice_text(entry, "no")
+        value = english if english == norwegian else f"{english} / {norwegian}"
+        lines.append(f"{path}: {value}{note}; {BASIS[entry.basis]}; {where}")
     return lines
