@@ -58,9 +58,9 @@ def document_of(e: Explanation, lang: str) -> Document:
     warnings = []
     if m["data_origin"] == "fictional":
         warnings.append(
-            "OPPDIKTEDE DATA: denne kommunen finnes ikke."
+            "OPPDIKTEDE DATA: ingen skole eller kommune her finnes."
             if no
-            else "FICTIONAL DATA: this municipality does not exist."
+            else "FICTIONAL DATA: no school or municipality here exists."
         )
     if m["illustrative"]:
         names = ", ".join(m["placeholders"])
@@ -135,7 +135,10 @@ def _share(e: Explanation, lang: str) -> Section:
     ]  # fmt: skip
     if margin := e.margin:
         rival = f"{margin.rival} {margin.rival_name} ({percent(margin.rival_share, lang, 4)})"
-        distance = f"{percent(margin.share, lang, 4)}, {number(round(margin.points, 2), lang)}"
+        distance = (
+            f"{number(round(100 * margin.share, 4), lang)} {'prosentpoeng, eller' if no else 'percentage points, or'} "
+            f"{number(round(margin.points, 2), lang)}"
+        )
         if no:
             side = "den første utenfor" if margin.taken else "den siste innenfor"
             lines.append(f"Plass {margin.place} blant dem som kan trekkes ut; {margin.quota} tas. Avstand til {side}, "

@@ -154,7 +154,9 @@ def explain_in(published: Published, archive: Archive, wanted: str, *, level: st
     cells = judged_cells(published, archive, level, code)
     municipality = unit["municipality_code"]
     decisions = published.rows("selection", municipality_code=municipality)
-    margin, differences, schools = None, (), []
+    margin: Margin | None = None
+    differences: tuple[Difference, ...] = ()
+    schools: list[Row] = []
     if level == "municipality":
         margin = margin_of(published, ranking, code)
         differences = what_would_differ(published, ranking, code, cells) if margin else ()
@@ -165,7 +167,8 @@ def explain_in(published: Published, archive: Archive, wanted: str, *, level: st
 def judged_cells(published: Published, archive: Archive, level: str, code: str) -> list[Row]:
     """The indicator points of a unit, each with the cells it is made of and where its limits stand."""
 
-    def citation(sha256: str | None, line: int | None, column: str | None, raw: str | None, **more: Any) -> Row | None:
+    def citation(place: tuple[Any, ...], raw: str | None, **more: Any) -> Row | None:
+        sha256, line, column = place
         if sha256 is None:
             return None
         name = published.file_names.get(sha256)
@@ -177,7 +180,7 @@ def judged_cells(published: Published, archive: Archive, level: str, code: str) 
     sources: dict[tuple[Any, ...], list[Row]] = {}
     for row in published.rows("point_sources", unit_level=level, unit_code=code):
         where = row["source_sha256"], row["source_row"], row["source_column"]
-        found = citation(*where, row["cell_raw_value"], unit=row["cell_unit_code"], state=row["cell_state"],
+        found = citation(where, row["cell_raw_value"], unit=row["cell_unit_code"], state=row["cell_state"],
                          value=row["cell_value"], n_pupils=row["cell_n_pupils"])  # fmt: skip
         sources.setdefault(key(row), []).append(found or {})
     limits = {key(r): r for r in published.rows("limits")}
@@ -201,7 +204,7 @@ def judged_cells(published: Published, archive: Archive, level: str, code: str) 
             cell[f"{side}_method"] = limit.get(f"{side}_method")
             cell[f"{side}_base_year"] = limit.get(f"{side}_base_year")
             cell[f"{side}_schools"] = limit.get(f"{side}_schools")
-            cell[f"{side}_source"] = citation(*place, raw)
+            cell[f"{side}_source"] = citation(place, raw)
         cells.append({**cell, "sources": sources.get(key(row), [])})
     return cells
 

@@ -45,22 +45,22 @@ def as_pdf(document: Document) -> bytes:
     sheet.add_font(FAMILY, "B", FONTS / f"{FAMILY}-Bold.ttf")
     sheet.add_page()
     sheet.set_font(FAMILY, "B", 18)
-    sheet.multi_cell(0, 8, document.title, new_x="LMARGIN", new_y="NEXT")
+    sheet.multi_cell(0, 8, document.title, align="L", new_x="LMARGIN", new_y="NEXT")
     sheet.set_font(FAMILY, "", 10)
-    sheet.multi_cell(0, 5, document.subtitle, new_x="LMARGIN", new_y="NEXT")
+    sheet.multi_cell(0, 5, document.subtitle, align="L", new_x="LMARGIN", new_y="NEXT")
     sheet.set_font(FAMILY, "B", 9)
     for warning in document.warnings:
-        sheet.multi_cell(0, 4.6, warning, new_x="LMARGIN", new_y="NEXT")
+        sheet.multi_cell(0, 4.6, warning, align="L", new_x="LMARGIN", new_y="NEXT")
     for section in document.sections:
         if sheet.will_page_break(25):
             sheet.add_page()
         sheet.ln(3)
         sheet.start_section(section.title)
         sheet.set_font(FAMILY, "B", 12)
-        sheet.multi_cell(0, 7, section.title, new_x="LMARGIN", new_y="NEXT")
+        sheet.multi_cell(0, 7, section.title, align="L", new_x="LMARGIN", new_y="NEXT")
         sheet.set_font(FAMILY, "", 9)
         for paragraph in section.paragraphs:
-            sheet.multi_cell(0, 4.6, paragraph, new_x="LMARGIN", new_y="NEXT")
+            sheet.multi_cell(0, 4.6, paragraph, align="L", new_x="LMARGIN", new_y="NEXT")
         if section.table is not None and section.table.rows:
             _table(sheet, section.table)
     return bytes(sheet.output())
@@ -68,11 +68,11 @@ def as_pdf(document: Document) -> bytes:
 
 def _table(sheet: FPDF, table: Table) -> None:
     rows = [table.titles, *table.rows, *([table.total] if table.total else [])]
-    widths = [min(max(SMALLEST, *(len(row[i]) for row in rows)), WIDEST) for i in range(len(table.titles))]
+    widths = [min(max(SMALLEST, *(len(row[i]) + 2 for row in rows)), WIDEST) for i in range(len(table.titles))]
     sheet.set_font(FAMILY, "", 6.6)
     sheet.set_draw_color(200)
     with sheet.table(
-        col_widths=tuple(widths), line_height=3.2, padding=0.4, borders_layout="HORIZONTAL_LINES",
+        col_widths=tuple(widths), line_height=3, padding=(0.4, 1), borders_layout="HORIZONTAL_LINES",
         text_align=tuple("RIGHT" if i in table.numeric else "LEFT" for i in range(len(widths))),
     ) as grid:  # fmt: skip
         for number, cells in enumerate(rows):

@@ -59,9 +59,7 @@ class Published:
         condition = None
         for column, value in equal.items():
             field = pc.field(column)
-            part = (
-                field.isin(value) if isinstance(value, list) else field.is_null() if value is None else field == value
-            )
+            part = field.isin(value) if isinstance(value, list) else field == value
             condition = part if condition is None else condition & part
         return pq.read_table(self.path(name), columns=columns, filters=condition)
 

@@ -85,7 +85,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "unit": ("enhet", "unit"),
     "use": ("brukt til", "used for"),
     "needed": ("måtte vært", "would have had to be"),
-    "steps": ("trinn av siste desimal", "steps of the last decimal"),
+    "steps": ("steg på siste desimal", "steps of the last decimal"),
     "in_pupils": ("i elever", "in pupils"),
     "share_after": ("andel da", "share then"),
     "verified": ("prøvd med regelen", "tried with the rule"),

@@ -67,4 +67,65 @@ def explain(
         _deliver(explanation.as_text(lang), out)
 
 
-COMMANDS = (explain,)
+@click.command()
+@click.option("--round", "round_id", help="Id of the round, with --cell.")
+@click.option("--cell", help="Downwards: indicator_points:6101:bullying:7:2023-24, or municipality_ranking:6101.")
+@click.option("--file", "file", help="Upwards: a file by its name or the beginning of its hash.")
+@click.option("--line", type=int, help="Only this line of the file (or place of the object in JSON, from 0).")
+@click.option("--column", help="Only this column of the file.")
+@REVISION
+@JSON
+@click.pass_obj
+def trace(
+    settings: Settings, round_id: str | None, cell: str | None, file: str | None, line: int | None,
+    column: str | None, revision: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """From a published cell down to its source cells, or from a file up to all it touches.
+
+    Upwards answers: what must be redone, in which rounds and revisions, if this file is withdrawn?
+    """
+    import json
+
+    from dagster_project.audit import trace as tracing
+    from dagster_project.audit.explain import plain
+
+    if cell is not None and round_id is not None and file is None:
+        cells = tracing.down(settings, round_id, cell, revision=revision)
+        click.echo(json.dumps(cells, ensure_ascii=False, indent=2, default=plain) if as_json
+                   else tracing.cells_as_text(cells))  # fmt: skip
+    elif file is not None and cell is None:
+        sha256, event = tracing.find_file(settings, file)
+        touched = tracing.up(settings, sha256, line=line, column=column)
+        if as_json:
+            content = {"file": event["file"], "sha256": sha256, "touched": [t.as_dict() for t in touched]}
+            click.echo(json.dumps(content, ensure_ascii=False, indent=2, default=plain))
+        else:
+            click.echo(tracing.touched_as_text(event["file"], sha256, touched))
+    else:
+        raise click.UsageError("name a cell (--round and --cell) or a file (--file)")
+
+
+@click.command()
+@click.argument("first")
+@click.argument("second")
+@click.argument("third", required=False)
+@JSON
+@click.pass_obj
+def diff(settings: Settings, first: str, second: str, third: str | None, as_json: bool) -> None:
+    """What differs: ROUND r0001 r0002, or two rounds, or two folders of published tables.
+
+    Who moved in or out, who moved in rank, which cells made them move, and whether data, rule, decisions or code
+    changed beneath.
+    """
+    from dagster_project.audit.diff import compare
+    from dagster_project.audit.revisions import open_revision
+
+    if third is not None:
+        folders = [open_revision(settings, first, name).folder for name in (second, third)]
+    else:
+        folders = [Path(n) if Path(n).is_dir() else open_revision(settings, n).folder for n in (first, second)]
+    difference = compare(*folders)
+    click.echo(difference.as_json() if as_json else difference.as_text())
+
+
+COMMANDS = (explain, trace, diff)
