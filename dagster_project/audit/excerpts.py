@@ -45,6 +45,20 @@ def place_of(sha256: str, line: int, column: str) -> tuple[Place, str]:
     return (Place(sha256, member, line), inner) if mark else (Place(sha256, "", line), column)
 
 
+class PlaceReader:
+    """Reads places of an archive and keeps what it has read, so that many explanations open each file once."""
+
+    def __init__(self, archive: Archive) -> None:
+        self.archive = archive
+        self._kept: dict[Place, Excerpt] = {}
+
+    def read(self, wanted: Iterable[Place]) -> dict[Place, Excerpt]:
+        """The wanted places of those files that the archive holds."""
+        missing = {p for p in wanted if p not in self._kept and self.archive.path(p.sha256).exists()}
+        self._kept |= read_places(self.archive, missing)
+        return self._kept
+
+
 def read_places(archive: Archive, wanted: Iterable[Place]) -> dict[Place, Excerpt]:
     """Read the wanted places; every file is opened once.
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.audit.counterfactual import Difference, Margin, margin_of, what_would_differ
-from dagster_project.audit.excerpts import place_of, read_places
+from dagster_project.audit.excerpts import PlaceReader, place_of
 from dagster_project.audit.revisions import Published, Row, open_revision
 from dagster_project.diagnostics import NotFound
 from dagster_project.extracts import Archive
@@ -138,10 +138,10 @@ def explain(
     Raises:
         NotFound: the round was never published, has no such revision, or no such unit.
     """
-    return explain_in(open_revision(settings, round_id, revision), Archive(settings), wanted, level=level)
+    return explain_in(open_revision(settings, round_id, revision), PlaceReader(Archive(settings)), wanted, level=level)
 
 
-def explain_in(published: Published, archive: Archive, wanted: str, *, level: str = "municipality") -> Explanation:
+def explain_in(published: Published, reader: PlaceReader, wanted: str, *, level: str = "municipality") -> Explanation:
     """The same in a revision that is already open."""
     ranking = published.rows(f"{level}_ranking")
     unit = find_unit(ranking, level, wanted, published.round)
@@ -151,7 +151,7 @@ def explain_in(published: Published, archive: Archive, wanted: str, *, level: st
         for m in ranking
         if unit["rank"] is not None and m["rank"] is not None and abs(m["rank"] - unit["rank"]) <= NEIGHBOURS
     ]
-    cells = judged_cells(published, archive, level, code)
+    cells = judged_cells(published, reader, level, code)
     municipality = unit["municipality_code"]
     decisions = published.rows("selection", municipality_code=municipality)
     margin: Margin | None = None
@@ -164,7 +164,7 @@ def explain_in(published: Published, archive: Archive, wanted: str, *, level: st
     return Explanation(published, level, unit, decisions, near, cells, schools, margin, differences)
 
 
-def judged_cells(published: Published, archive: Archive, level: str, code: str) -> list[Row]:
+def judged_cells(published: Published, reader: PlaceReader, level: str, code: str) -> list[Row]:
     """The indicator points of a unit, each with the cells it is made of and where its limits stand."""
 
     def citation(place: tuple[Any, ...], raw: str | None, **more: Any) -> Row | None:
@@ -192,15 +192,15 @@ def judged_cells(published: Published, archive: Archive, level: str, code: str) 
             if limit.get(f"{side}_source_sha256"):
                 place = tuple(limit[f"{side}_source_{part}"] for part in ("sha256", "row", "column"))
                 wanted[place] = place_of(*place)
-    stored = {p: (where, inner) for p, (where, inner) in wanted.items() if archive.path(where.sha256).exists()}
-    read = read_places(archive, {where for where, _ in stored.values()})
+    read = reader.read({where for where, _ in wanted.values()})
     cells = []
     for row in points:
         limit = limits.get(key(row), {})
         cell = {k: v for k, v in row.items() if k not in NOT_SHOWN}
         for side in SIDES:
             place = tuple(limit.get(f"{side}_source_{part}") for part in ("sha256", "row", "column"))
-            raw = read[stored[place][0]].cells.get(stored[place][1]) if place in stored else None
+            at = wanted.get(place)
+            raw = read[at[0]].cells.get(at[1]) if at and at[0] in read else None
             cell[f"{side}_method"] = limit.get(f"{side}_method")
             cell[f"{side}_base_year"] = limit.get(f"{side}_base_year")
             cell[f"{side}_schools"] = limit.get(f"{side}_schools")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from dagster_project.audit.excerpts import PlaceReader
 from dagster_project.audit.explain import judged_cells
 from dagster_project.audit.revisions import Published, Row, accepted_files, all_revisions, open_revision
 from dagster_project.diagnostics import NotFound
@@ -68,10 +69,11 @@ def down(settings: Settings, round_id: str, cell: str, *, revision: str | None =
         raise NotFound(f"{cell} names no published cell. Expected: {CELL}, municipality_ranking:CODE or "
                        "school_ranking:CODE.")  # fmt: skip
     unit, wanted = parts[0], parts[1:]
+    reader = PlaceReader(Archive(settings))
     levels = {"municipality_ranking": ("municipality",), "school_ranking": ("school",)}
     found = []
     for level in levels.get(table, ("municipality", "school")):
-        rows = judged_cells(published, Archive(settings), level, unit)
+        rows = judged_cells(published, reader, level, unit)
         found += [
             {"unit_level": level, "unit_code": unit, **row}
             for row in rows

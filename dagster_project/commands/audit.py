@@ -128,4 +128,32 @@ def diff(settings: Settings, first: str, second: str, third: str | None, as_json
     click.echo(difference.as_json() if as_json else difference.as_text())
 
 
-COMMANDS = (explain, trace, diff)
+@click.command()
+@click.argument("municipalities", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="The whole round instead of the municipalities named.")
+@ROUND
+@REVISION
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The zip file to write.")
+@click.pass_obj
+def evidence(
+    settings: Settings,
+    municipalities: tuple[str, ...],
+    everything: bool,
+    round_id: str,
+    revision: str | None,
+    out: Path,
+) -> None:
+    """Write a zip with which anybody can check MUNICIPALITIES, or the round, without this software.
+
+    It holds the page, the tables, the very lines of the source files, the rule, and a check that needs only Python.
+    """
+    from dagster_project.audit.evidence import write_pack
+
+    if bool(municipalities) == everything:
+        raise click.UsageError("name municipalities, or --all")
+    count = write_pack(settings, round_id, out, municipalities, revision=revision)
+    click.echo(f"{out}: {count} {'municipality' if count == 1 else 'municipalities'}. Unpack it and run "
+               "`python3 check.py`.")  # fmt: skip
+
+
+COMMANDS = (explain, trace, diff, evidence)
