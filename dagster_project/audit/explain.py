@@ -1,152 +1,224 @@
-"""Why this municipality? From the decision down to the very cells of the very files."""
+"""Why this municipality, or this school? From the decision down to the very cells of the very files."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from dagster_project.audit.counterfactual import Difference, Margin, margin_of, what_would_differ
+from dagster_project.audit.excerpts import PlaceReader, place_of
+from dagster_project.audit.revisions import Published, Row, open_revision
 from dagster_project.diagnostics import NotFound
 from dagster_project.extracts import Archive
-from dagster_project.publication.edition import INTERNAL, current_revision
-from dagster_project.publication.manifest import MANIFEST
 from dagster_project.settings import Settings
 
+if TYPE_CHECKING:
+    from dagster_project.audit.document import Document
+
 NEIGHBOURS = 3
-UNRATED = {
-    "pseudo_unit": "it stands in the files but is no municipality",
-    "no_visible_cells": "every figure of it is hidden",
-    "low_coverage": "too many of its figures are hidden",
-    "too_few_areas": "too few indicator areas are visible",
-}
+SIDES = ("national", "absolute")
+NOT_SHOWN = ("round", "unit_level", "unit_code", "data_origin", "source_sha256", "source_row", "source_column")
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Everything published about one municipality in one round, with the source of each number.
+    """Everything published about one unit in one round, with the source of each number.
 
-    ``municipality`` is its row of the ranking, ``decisions`` its rows of the selection, ``cells`` its indicator points
-    with their ``sources``, ``neighbours`` the rows around it in rank.
+    ``unit`` is its row of the ranking, ``decisions`` the municipality's rows of the selection as they stand, ``cells``
+    its indicator points with ``sources`` and, for each side, where the limit comes from; ``neighbours`` the rows
+    around it in rank, ``schools`` the rows of a municipality's schools. ``margin`` is the distance to the cut and
+    ``differences`` the smallest changes of one cell that would have changed the outcome; both are for municipalities.
     """
 
-    manifest: dict[str, Any]
-    municipality: dict[str, Any]
-    decisions: list[dict[str, Any]]
-    neighbours: list[dict[str, Any]]
-    cells: list[dict[str, Any]]
+    published: Published
+    level: str
+    unit: Row
+    decisions: list[Row]
+    neighbours: list[Row]
+    cells: list[Row]
+    schools: list[Row]
+    margin: Margin | None
+    differences: tuple[Difference, ...]
 
-    def as_json(self) -> str:
-        """The explanation as JSON."""
-        content = {
+    @property
+    def manifest(self) -> Row:
+        return self.published.manifest
+
+    @property
+    def code(self) -> str:
+        return str(self.unit[f"{self.level}_code"])
+
+    @property
+    def municipality(self) -> Row:
+        """The row of the ranking, under the name it had when only municipalities could be explained."""
+        return self.unit
+
+    def as_dict(self) -> Row:
+        """Plain content for JSON; decimals are still decimals."""
+        return {
             "round": self.manifest["round"],
             "revision": self.manifest["revision"],
             "data_origin": self.manifest["data_origin"],
             "illustrative": self.manifest["illustrative"],
             "rule_set": self.manifest["rule_set"],
-            "municipality": self.municipality,
+            "rule": [
+                {"path": path, **entry.model_dump(mode="json", exclude_none=True)}
+                for path, entry in self.published.rules.sourced()
+            ],
+            self.level: self.unit,
             "decisions": self.decisions,
+            "margin": self.margin.as_dict() if self.margin else None,
+            "what_would_have_had_to_differ": [d.as_dict() for d in self.differences],
             "neighbours": self.neighbours,
+            "schools": self.schools,
             "cells": self.cells,
         }
-        return json.dumps(content, ensure_ascii=False, indent=2, default=_plain)
 
-    def as_text(self) -> str:
+    def as_json(self) -> str:
+        """The explanation as JSON."""
+        return json.dumps(self.as_dict(), ensure_ascii=False, indent=2, default=plain)
+
+    def document(self, lang: str = "en") -> Document:
+        """The explanation in words and tables, for any renderer. ``lang`` is ``no`` or ``en``."""
+        from dagster_project.audit.document import document_of
+
+        return document_of(self, lang)
+
+    def as_text(self, lang: str = "en") -> str:
         """The explanation for a terminal."""
         from dagster_project.audit.render import as_text
 
-        return as_text(self)
+        return as_text(self.document(lang))
+
+    def as_html(self, lang: str = "en") -> str:
+        """The explanation as one page that needs nothing beside itself."""
+        from dagster_project.audit.page import as_html
+
+        return as_html(self.document(lang))
+
+    def as_pdf(self, lang: str = "en") -> bytes:
+        """The explanation as a PDF; its bytes depend on the revision alone."""
+        from dagster_project.audit.pdf import as_pdf
+
+        return as_pdf(self.document(lang))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A date as text, a decimal as a number."""
     return value.isoformat() if hasattr(value, "isoformat") else float(value)
 
 
-def _read(folder: Path, table: str, **equal: str) -> list[dict[str, Any]]:
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
+def find_unit(ranking: list[Row], level: str, wanted: str, round_id: str) -> Row:
+    """The row of a ranking whose code or name is ``wanted``.
 
-    condition = None
-    for column, value in equal.items():
-        part = pc.field(column) == value
-        condition = part if condition is None else condition & part
-    rows: list[dict[str, Any]] = pq.read_table(folder / INTERNAL / f"{table}.parquet", filters=condition).to_pylist()
-    return rows
-
-
-def _find(ranking: list[dict[str, Any]], wanted: str, round_id: str) -> dict[str, Any]:
-    found = [m for m in ranking if wanted in (m["municipality_code"], m["municipality_name"])]
+    Raises:
+        NotFound: there is none, or several of that name; near names and the codes are given.
+    """
+    code, name = f"{level}_code", f"{level}_name"
+    found = [m for m in ranking if wanted in (m[code], m[name])]
+    plural = "municipalities" if level == "municipality" else "schools"
     if len(found) == 1:
         return found[0]
     if found:
-        codes = ", ".join(m["municipality_code"] for m in found)
-        raise NotFound(f"{len(found)} municipalities are called {wanted}: use one of the numbers {codes}.")
-    names = {m["municipality_name"]: m for m in ranking} | {m["municipality_code"]: m for m in ranking}
+        codes = ", ".join(m[code] for m in found)
+        raise NotFound(f"{len(found)} {plural} are called {wanted}: use one of the numbers {codes}.")
+    names = {m[name]: m for m in ranking if m[name]} | {m[code]: m for m in ranking}
     close = get_close_matches(wanted, names, n=3, cutoff=0.5)
-    hint = (
-        " Did you mean "
-        + ", ".join(f"{names[c]['municipality_code']} {names[c]['municipality_name']}" for c in close)
-        + "?"
-        if close
-        else ""
-    )
-    raise NotFound(f"Round {round_id} has no municipality {wanted}.{hint}")
+    hint = " Did you mean " + ", ".join(f"{names[c][code]} {names[c][name]}" for c in close) + "?" if close else ""
+    raise NotFound(f"Round {round_id} has no {level} {wanted}.{hint}")
 
 
-def explain(settings: Settings, round_id: str, municipality: str, *, revision: str | None = None) -> Explanation:
-    """Explain one municipality, named by number or name, in a published round.
+def explain(
+    settings: Settings, round_id: str, wanted: str, *, revision: str | None = None, level: str = "municipality"
+) -> Explanation:
+    """Explain one municipality (number or name), or with ``level='school'`` one school, of a published round.
 
     Raises:
-        NotFound: the round was never published, has no such revision, or no such municipality.
+        NotFound: the round was never published, has no such revision, or no such unit.
     """
-    folder = settings.published / round_id / revision if revision else current_revision(settings, round_id)
-    if folder is None or not (folder / MANIFEST).exists():
-        known = sorted(p.parent.name for p in settings.published.glob("*/current.json"))
-        raise NotFound(f"Round {round_id} is not published here. Published: {', '.join(known) or 'none'}.")
-    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    ranking = _read(folder, "municipality_ranking")
-    unit = _find(ranking, municipality, round_id)
-    code = unit["municipality_code"]
+    return explain_in(open_revision(settings, round_id, revision), PlaceReader(Archive(settings)), wanted, level=level)
+
+
+def explain_in(published: Published, reader: PlaceReader, wanted: str, *, level: str = "municipality") -> Explanation:
+    """The same in a revision that is already open."""
+    ranking = published.rows(f"{level}_ranking")
+    unit = find_unit(ranking, level, wanted, published.round)
+    code = unit[f"{level}_code"]
     near = [
         m
         for m in ranking
         if unit["rank"] is not None and m["rank"] is not None and abs(m["rank"] - unit["rank"]) <= NEIGHBOURS
     ]
-    names = {e["sha256"]: e["file"] for e in Archive(settings).events("accepted")}
-    sources: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in _read(folder, "point_sources", unit_level="municipality", unit_code=code):
-        key = (row["indicator"], row["grade"], row["school_year"])
-        sources.setdefault(key, []).append(
-            {
-                "file": names.get(row["source_sha256"]),
-                "sha256": row["source_sha256"],
-                "line": row["source_row"],
-                "column": row["source_column"],
-                "raw": row["cell_raw_value"],
-                "unit": row["cell_unit_code"],
-                "state": row["cell_state"],
-            }
-        )
-    limits = {(r["indicator"], r["grade"], r["school_year"]): r for r in _read(folder, "limits")}
+    cells = judged_cells(published, reader, level, code)
+    municipality = unit["municipality_code"]
+    decisions = published.rows("selection", municipality_code=municipality)
+    margin: Margin | None = None
+    differences: tuple[Difference, ...] = ()
+    schools: list[Row] = []
+    if level == "municipality":
+        margin = margin_of(published, ranking, code)
+        differences = what_would_differ(published, ranking, code, cells) if margin else ()
+        schools = published.rows("school_ranking", municipality_code=code)
+    return Explanation(published, level, unit, decisions, near, cells, schools, margin, differences)
+
+
+def judged_cells(published: Published, reader: PlaceReader, level: str, code: str) -> list[Row]:
+    """The indicator points of a unit, each with the cells it is made of and where its limits stand."""
+
+    def citation(place: tuple[Any, ...], raw: str | None, **more: Any) -> Row | None:
+        sha256, line, column = place
+        if sha256 is None:
+            return None
+        name = published.file_names.get(sha256)
+        return {"file": name, "sha256": sha256, "line": line, "column": column, "raw": raw, **more}
+
+    def key(row: Row) -> tuple[Any, ...]:
+        return row["indicator"], row["grade"], row["school_year"]
+
+    sources: dict[tuple[Any, ...], list[Row]] = {}
+    for row in published.rows("point_sources", unit_level=level, unit_code=code):
+        where = row["source_sha256"], row["source_row"], row["source_column"]
+        found = citation(where, row["cell_raw_value"], unit=row["cell_unit_code"], state=row["cell_state"],
+                         value=row["cell_value"], n_pupils=row["cell_n_pupils"])  # fmt: skip
+        sources.setdefault(key(row), []).append(found or {})
+    limits = {key(r): r for r in published.rows("limits")}
+    points = published.rows("indicator_points", unit_level=level, unit_code=code)
+    wanted = {}
+    for row in points:
+        for side in SIDES:
+            limit = limits.get(key(row), {})
+            if limit.get(f"{side}_source_sha256"):
+                place = tuple(limit[f"{side}_source_{part}"] for part in ("sha256", "row", "column"))
+                wanted[place] = place_of(*place)
+    read = reader.read({where for where, _ in wanted.values()})
     cells = []
-    for row in _read(folder, "indicator_points", unit_level="municipality", unit_code=code):
-        key = (row["indicator"], row["grade"], row["school_year"])
-        limit = limits.get(key, {})
-        cells.append(
-            {
-                **{k: v for k, v in row.items() if k not in ("round", "unit_level", "unit_code", "data_origin")},
-                "national_method": limit.get("national_method"),
-                "national_source": {
-                    "file": names.get(limit.get("national_source_sha256")),
-                    "sha256": limit.get("national_source_sha256"),
-                    "line": limit.get("national_source_row"),
-                    "column": limit.get("national_source_column"),
-                },
-                "absolute_method": limit.get("absolute_method"),
-                "absolute_base_year": limit.get("absolute_base_year"),
-                "sources": sources.get(key, []),
-            }
-        )
-    decisions = _read(folder, "selection", municipality_code=code)
-    return Explanation(manifest, unit, decisions, near, cells)
+    for row in points:
+        limit = limits.get(key(row), {})
+        cell = {k: v for k, v in row.items() if k not in NOT_SHOWN}
+        for side in SIDES:
+            place = tuple(limit.get(f"{side}_source_{part}") for part in ("sha256", "row", "column"))
+            at = wanted.get(place)
+            raw = read[at[0]].cells.get(at[1]) if at and at[0] in read else None
+            cell[f"{side}_method"] = limit.get(f"{side}_method")
+            cell[f"{side}_base_year"] = limit.get(f"{side}_base_year")
+            cell[f"{side}_schools"] = limit.get(f"{side}_schools")
+            cell[f"{side}_source"] = citation(place, raw)
+        cells.append({**cell, "sources": sources.get(key(row), [])})
+    return cells
+
+
+def verified(settings: Settings, explanation: Explanation) -> Explanation:
+    """The explanation after its smallest change was tried with the rule itself. One change is tried: the first.
+
+    Raises:
+        PipelineProblem: the data or the rules of this revision are no longer at hand.
+    """
+    from dagster_project.audit.counterfactual import verify
+
+    if not explanation.differences:
+        return explanation
+    first, *rest = explanation.differences
+    tried = replace(first, verified=verify(settings, explanation.published, explanation.code, first))
+    return replace(explanation, differences=(tried, *rest))

@@ -2,23 +2,158 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from dagster_project.settings import Settings
 
+ROUND = click.option("--round", "round_id", required=True, help="Id of the round, as `status` shows it.")
+REVISION = click.option("--revision", help="An earlier revision, such as r0001.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+
+
+def _deliver(content: str | bytes, out: Path | None) -> None:
+    """Write to a file, or to the terminal."""
+    if out is None:
+        click.echo(content, nl=isinstance(content, str))
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+    click.echo(str(out))
+
 
 @click.command()
-@click.argument("municipality")
-@click.option("--round", "round_id", required=True, help="Id of the round, as `status` shows it.")
-@click.option("--revision", help="An earlier revision, such as r0001.")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@click.argument("municipality", required=False)
+@click.option("--school", help="Explain a school instead, by organisation number or name.")
+@ROUND
+@REVISION
+@click.option("--format", "form", type=click.Choice(["text", "json", "html", "pdf"]), default="text", show_default=True,
+              help="What comes out.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+@click.option("--lang", type=click.Choice(["no", "en"]), default="en", show_default=True, help="Language of the words.")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write instead of the terminal.")
+@click.option("--verify", is_flag=True, help="Try the smallest change with the rule itself (some seconds).")
 @click.pass_obj
-def explain(settings: Settings, municipality: str, round_id: str, revision: str | None, as_json: bool) -> None:
-    """Why this MUNICIPALITY (number or name)? Each number down to its file, line and column."""
-    from dagster_project.audit import explain as explain_municipality
+def explain(
+    settings: Settings, municipality: str | None, school: str | None, round_id: str, revision: str | None,
+    form: str, as_json: bool, lang: str, out: Path | None, verify: bool,
+) -> None:  # fmt: skip
+    """Why this MUNICIPALITY (number or name)? Each number down to its file, line and column.
 
-    explanation = explain_municipality(settings, round_id, municipality, revision=revision)
-    click.echo(explanation.as_json() if as_json else explanation.as_text())
+    Also says which change of one figure would have changed the outcome. That is found by arithmetic; --verify
+    runs the models with the changed figure, and with one step less.
+    """
+    from dagster_project.audit import explain as explain_unit
+    from dagster_project.audit import verified
+
+    if (municipality is None) == (school is None):
+        raise click.UsageError("name one municipality, or one school with --school")
+    if form == "pdf" and out is None:
+        raise click.UsageError("a PDF needs --out FILE")
+    explanation = explain_unit(
+        settings, round_id, municipality or school or "", revision=revision,
+        level="municipality" if municipality else "school",
+    )  # fmt: skip
+    if verify:
+        explanation = verified(settings, explanation)
+    if as_json or form == "json":
+        _deliver(explanation.as_json(), out)
+    elif form == "html":
+        _deliver(explanation.as_html(lang), out)
+    elif form == "pdf":
+        _deliver(explanation.as_pdf(lang), out)
+    else:
+        _deliver(explanation.as_text(lang), out)
 
 
-COMMANDS = (explain,)
+@click.command()
+@click.option("--round", "round_id", help="Id of the round, with --cell.")
+@click.option("--cell", help="Downwards: indicator_points:6101:bullying:7:2023-24, or municipality_ranking:6101.")
+@click.option("--file", "file", help="Upwards: a file by its name or the beginning of its hash.")
+@click.option("--line", type=int, help="Only this line of the file (or place of the object in JSON, from 0).")
+@click.option("--column", help="Only this column of the file.")
+@REVISION
+@JSON
+@click.pass_obj
+def trace(
+    settings: Settings, round_id: str | None, cell: str | None, file: str | None, line: int | None,
+    column: str | None, revision: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """From a published cell down to its source cells, or from a file up to all it touches.
+
+    Upwards answers: what must be redone, in which rounds and revisions, if this file is withdrawn?
+    """
+    import json
+
+    from dagster_project.audit import trace as tracing
+    from dagster_project.audit.explain import plain
+
+    if cell is not None and round_id is not None and file is None:
+        cells = tracing.down(settings, round_id, cell, revision=revision)
+        click.echo(json.dumps(cells, ensure_ascii=False, indent=2, default=plain) if as_json
+                   else tracing.cells_as_text(cells))  # fmt: skip
+    elif file is not None and cell is None:
+        sha256, event = tracing.find_file(settings, file)
+        touched = tracing.up(settings, sha256, line=line, column=column)
+        if as_json:
+            content = {"file": event["file"], "sha256": sha256, "touched": [t.as_dict() for t in touched]}
+            click.echo(json.dumps(content, ensure_ascii=False, indent=2, default=plain))
+        else:
+            click.echo(tracing.touched_as_text(event["file"], sha256, touched))
+    else:
+        raise click.UsageError("name a cell (--round and --cell) or a file (--file)")
+
+
+@click.command()
+@click.argument("first")
+@click.argument("second")
+@click.argument("third", required=False)
+@JSON
+@click.pass_obj
+def diff(settings: Settings, first: str, second: str, third: str | None, as_json: bool) -> None:
+    """What differs: ROUND r0001 r0002, or two rounds, or two folders of published tables.
+
+    Who moved in or out, who moved in rank, which cells made them move, and whether data, rule, decisions or code
+    changed beneath.
+    """
+    from dagster_project.audit.diff import compare
+    from dagster_project.audit.revisions import open_revision
+
+    if third is not None:
+        folders = [open_revision(settings, first, name).folder for name in (second, third)]
+    else:
+        folders = [Path(n) if Path(n).is_dir() else open_revision(settings, n).folder for n in (first, second)]
+    difference = compare(*folders)
+    click.echo(difference.as_json() if as_json else difference.as_text())
+
+
+@click.command()
+@click.argument("municipalities", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="The whole round instead of the municipalities named.")
+@ROUND
+@REVISION
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The zip file to write.")
+@click.pass_obj
+def evidence(
+    settings: Settings,
+    municipalities: tuple[str, ...],
+    everything: bool,
+    round_id: str,
+    revision: str | None,
+    out: Path,
+) -> None:
+    """Write a zip with which anybody can check MUNICIPALITIES, or the round, without this software.
+
+    It holds the page, the tables, the very lines of the source files, the rule, and a check that needs only Python.
+    """
+    from dagster_project.audit.evidence import write_pack
+
+    if bool(municipalities) == everything:
+        raise click.UsageError("name municipalities, or --all")
+    count = write_pack(settings, round_id, out, municipalities, revision=revision)
+    click.echo(f"{out}: {count} {'municipality' if count == 1 else 'municipalities'}. Unpack it and run "
+               "`python3 check.py`.")  # fmt: skip
+
+
+COMMANDS = (explain, trace, diff, evidence)

@@ -11,19 +11,35 @@ BASIS = {
 }
 
 
-def value_in_words(entry: Sourced) -> str:
-    """The value of a choice, or how a limit is found."""
+def choice_text(entry: Sourced, lang: str) -> str:
+    """The value of one choice in words, ``no`` or ``en``, without its note."""
+
+    def limit(entry: Limit) -> tuple[str, str]:
+        fixed = entry.value if entry.values is None else entry.values
+        return {
+            "published": ("publisert nasjonal verdi samme år", "the published national value of the same year"),
+            "fixed": (f"fastsatt til {fixed}", f"fixed at {fixed}"),
+            "percentile": (
+                f"de dårligste {entry.percentile} % av skolene i {entry.base_year}",
+                f"the worst {entry.percentile} % of schools in {entry.base_year}",
+            ),
+            "mean_sd": (
+                f"skolenes gjennomsnitt og {entry.k} standardavvik i {entry.base_year}",
+                f"the mean of schools and {entry.k} standard deviations in {entry.base_year}",
+            ),
+        }[entry.method]
+
     if isinstance(entry, Limit):
-        detail = {
-            "published": "the published national value of the same year / publisert nasjonal verdi samme år",
-            "fixed": f"fixed at {entry.value if entry.values is None else entry.values}",
-            "percentile": f"the worst {entry.percentile} % of schools in {entry.base_year}",
-            "mean_sd": f"the mean of schools and {entry.k} standard deviations in {entry.base_year}",
-        }
-        return detail[entry.method]
+        return limit(entry)[lang == "en"]
     if isinstance(entry, Choice):
         return ", ".join(str(v) for v in entry.value) if isinstance(entry.value, tuple) else str(entry.value)
     return ""
+
+
+def value_in_words(entry: Sourced) -> str:
+    """The value of a choice, or how a limit is found, in both languages where they differ."""
+    english, norwegian = choice_text(entry, "en"), choice_text(entry, "no")
+    return english if english == norwegian else f"{english} / {norwegian}"
 
 
 def describe(rules: RuleSet) -> list[str]:

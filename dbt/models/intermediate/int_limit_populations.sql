@@ -19,6 +19,9 @@ select
     w.base_year,
     o.year_key as population,
     o.value,
+    o.source_sha256,
+    o.source_row,
+    o.source_column,
     {{ in_last_decimals('o.value', 'w.decimals') }} as scaled_value,
     row_number() over (
         partition by w.round, w.indicator, w.grade_key, w.base_year, o.year_key

@@ -1,4 +1,5 @@
--- The national and the absolute limit of each indicator, grade and year that is judged, by the method its rule names.
+-- The national and the absolute limit of each indicator, grade and year that is judged, by the method its rule names,
+-- with the cell it stands in: a published national value, or the school that closes the worst percent.
 with judged_keys as (
     select distinct
         round,
@@ -17,7 +18,11 @@ percentiles as (
         p.base_year,
         p.population,
         l.side,
-        p.value as limit_value
+        p.value as limit_value,
+        p.schools,
+        p.source_sha256,
+        p.source_row,
+        p.source_column
     from {{ ref('int_limit_populations') }} as p
     inner join {{ ref('int_limit_rules') }} as l
         on
@@ -50,6 +55,7 @@ deviations as (
         s.grade_key,
         s.base_year,
         s.population,
+        s.n as schools,
         l.side,
         l.limit_decimals,
         (
@@ -72,7 +78,11 @@ derived as (
         base_year,
         population,
         side,
-        limit_value
+        limit_value,
+        schools,
+        source_sha256,
+        source_row,
+        source_column
     from percentiles
     union all
     select
@@ -82,7 +92,11 @@ derived as (
         base_year,
         population,
         side,
-        cast({{ round_half_up('limit_value', 'limit_decimals') }} as decimal(18, 4)) as limit_value
+        cast({{ round_half_up('limit_value', 'limit_decimals') }} as decimal(18, 4)) as limit_value,
+        schools,
+        cast(null as varchar) as source_sha256,
+        cast(null as bigint) as source_row,
+        cast(null as varchar) as source_column
     from deviations
     where limit_value is not null
 ),
@@ -99,9 +113,10 @@ found as (
             when 'published' then n.value
             else d.limit_value
         end as limit_value,
-        case when l.method = 'published' then n.source_sha256 end as source_sha256,
-        case when l.method = 'published' then n.source_row end as source_row,
-        case when l.method = 'published' then n.source_column end as source_column
+        d.schools,
+        case when l.method = 'published' then n.source_sha256 else d.source_sha256 end as source_sha256,
+        case when l.method = 'published' then n.source_row else d.source_row end as source_row,
+        case when l.method = 'published' then n.source_column else d.source_column end as source_column
     from judged_keys as k
     inner join {{ ref('int_limit_rules') }} as l
         on k.round = l.round and k.indicator = l.indicator and k.grade_key = l.grade_key
@@ -130,10 +145,12 @@ select
     indicator,
     grade_key,
     year_key,
-    max(case when side = 'national' then limit_value end) as national_limit,
-    max(case when side = 'absolute' then limit_value end) as absolute_limit,
-    max(case when side = 'national' then source_sha256 end) as national_source_sha256,
-    max(case when side = 'national' then source_row end) as national_source_row,
-    max(case when side = 'national' then source_column end) as national_source_column
+    {% for side in ['national', 'absolute'] %}
+    max(case when side = '{{ side }}' then limit_value end) as {{ side }}_limit,
+    max(case when side = '{{ side }}' then schools end) as {{ side }}_schools,
+    max(case when side = '{{ side }}' then source_sha256 end) as {{ side }}_source_sha256,
+    max(case when side = '{{ side }}' then source_row end) as {{ side }}_source_row,
+    max(case when side = '{{ side }}' then source_column end) as {{ side }}_source_column{{ ',' if not loop.last }}
+    {% endfor %}
 from found
 group by round, indicator, grade_key, year_key

@@ -5,12 +5,18 @@ select
     case when l.year_key <> 'window' then l.year_key end as school_year,
     l.national_limit,
     n.method as national_method,
+    nullif(n.base_year, 'same_year') as national_base_year,
+    l.national_schools,
     l.absolute_limit,
     a.method as absolute_method,
     nullif(a.base_year, 'same_year') as absolute_base_year,
+    l.absolute_schools,
     l.national_source_sha256,
     l.national_source_row,
     l.national_source_column,
+    l.absolute_source_sha256,
+    l.absolute_source_row,
+    l.absolute_source_column,
     r.origin as data_origin
 from {{ ref('int_limits') }} as l
 inner join {{ ref('stg_rounds') }} as r on l.round = r.round and r.purpose = 'selection'

@@ -1,0 +1,22 @@
+"""A document as one HTML page: everything inline, no script, nothing fetched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dagster_project.audit.document import Document
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def as_html(document: Document) -> str:
+    """The page. Text is escaped; the bytes depend on the document alone."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    return environment.get_template("page.html.j2").render(document=document)

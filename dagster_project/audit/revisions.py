@@ -1,0 +1,141 @@
+"""A published revision as this room reads it: its manifest, its tables, the rule files that lie in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagster_project.diagnostics import NotFound
+from dagster_project.extracts import Archive
+from dagster_project.publication.edition import INTERNAL, RULEBOOK, current_revision
+from dagster_project.publication.manifest import MANIFEST
+from dagster_project.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from dagster_project.rules import RuleBook, RuleSet
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Published:
+    """One revision folder. Nothing outside the folder is read."""
+
+    folder: Path
+
+    @cached_property
+    def manifest(self) -> Row:
+        """The manifest as it stands."""
+        content: Row = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
+        return content
+
+    @property
+    def round(self) -> str:
+        return str(self.manifest["round"])
+
+    @property
+    def revision(self) -> str:
+        return str(self.manifest["revision"])
+
+    @cached_property
+    def file_names(self) -> dict[str, str]:
+        """SHA-256 of every input -> the name it arrived under."""
+        return {entry["sha256"]: entry["file"] for entry in self.manifest["inputs"]}
+
+    def path(self, table: str, suffix: str = ".parquet") -> Path:
+        """Where a table of the internal edition lies."""
+        return self.folder / INTERNAL / f"{table}{suffix}"
+
+    def table(self, name: str, columns: list[str] | None = None, **equal: Any) -> pa.Table:
+        """A table, or those of its rows whose columns equal the values given (a list: any of them)."""
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        condition = None
+        for column, value in equal.items():
+            field = pc.field(column)
+            part = field.isin(value) if isinstance(value, list) else field == value
+            condition = part if condition is None else condition & part
+        return pq.read_table(self.path(name), columns=columns, filters=condition)
+
+    def rows(self, name: str, columns: list[str] | None = None, **equal: Any) -> list[Row]:
+        """The same as plain rows."""
+        rows: list[Row] = self.table(name, columns, **equal).to_pylist()
+        return rows
+
+    @cached_property
+    def rulebook(self) -> RuleBook:
+        """The rules this revision was made from: only its own round and rule set."""
+        import yaml
+
+        from dagster_project.rules import RuleBook
+        from dagster_project.rules.model import Exceptions, Governors, Round, RuleSet
+
+        def read(*parts: str) -> Any:
+            return yaml.safe_load((self.folder / RULEBOOK).joinpath(*parts).read_text(encoding="utf-8"))
+
+        round_ = Round.model_validate(self.manifest["round_entry"])
+        name = self.manifest["rule_set"]["name"]
+        return RuleBook(
+            {name: RuleSet.model_validate(read("rules", f"{name}.yaml"))},
+            {name: self.manifest["rule_set"]["sha256"]},
+            (round_,),
+            Exceptions.model_validate(read("registers", "exceptions.yaml")),
+            Governors.model_validate(read("registers", "county_governors.yaml")),
+        )
+
+    @property
+    def rules(self) -> RuleSet:
+        return self.rulebook.rule_sets[self.manifest["rule_set"]["name"]]
+
+
+def open_folder(folder: Path) -> Published:
+    """The revision in a folder.
+
+    Raises:
+        NotFound: the folder holds no manifest.
+    """
+    if not (folder / MANIFEST).exists():
+        raise NotFound(f"{folder} is no published revision: it holds no {MANIFEST}.")
+    return Published(folder)
+
+
+def open_revision(settings: Settings, round_id: str, revision: str | None = None) -> Published:
+    """The revision in force of a round, or the one named.
+
+    Raises:
+        NotFound: the round was never published here, or has no such revision.
+    """
+    current = current_revision(settings, round_id)
+    if current is None:
+        known = sorted(p.parent.name for p in settings.published.glob("*/current.json"))
+        raise NotFound(f"Round {round_id} is not published here. Published: {', '.join(known) or 'none'}.")
+    folder = current.parent / revision if revision else current
+    if not (folder / MANIFEST).exists():
+        raise NotFound(f"Round {round_id} has no revision {revision}. Known: {', '.join(_names(current.parent))}.")
+    return Published(folder)
+
+
+def all_revisions(settings: Settings) -> list[tuple[Published, bool]]:
+    """Every revision of every round in order, and whether it is the one in force."""
+    found = []
+    for pointer in sorted(settings.published.glob("*/current.json")):
+        current = current_revision(settings, pointer.parent.name)
+        for name in _names(pointer.parent):
+            folder = pointer.parent / name
+            found.append((Published(folder), folder == current))
+    return found
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(p.parent.name for p in folder.glob(f"r*/{MANIFEST}"))
+
+
+def accepted_files(settings: Settings) -> dict[str, Row]:
+    """SHA-256 of every accepted file -> what the ledger says of it."""
+    return {event["sha256"]: event for event in Archive(settings).events("accepted")}

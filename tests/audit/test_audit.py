@@ -1,0 +1,295 @@
+"""An auditor's work over the fictional country: pages that add up, traces, differences, and packs checked elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from dagster_project.audit import explain, trace
+from dagster_project.audit.counterfactual import verify
+from dagster_project.audit.diff import compare
+from dagster_project.audit.evidence import write_pack
+from dagster_project.audit.revisions import Published, open_revision
+from dagster_project.settings import Settings, load_settings
+from tests.conftest import oppfolging
+
+ROUND = "fictional-2026"
+SEED = 20260215
+pytestmark = pytest.mark.pipeline
+
+
+@pytest.fixture(scope="module")
+def home(country_home: Path) -> Settings:
+    return load_settings(country_home)
+
+
+@pytest.fixture(scope="module")
+def published(home: Settings) -> Published:
+    return open_revision(home, ROUND)
+
+
+def some(published: Published, count: int, seed: int = SEED) -> list[str]:
+    """Municipalities at random, always the same."""
+    codes = [m["municipality_code"] for m in published.rows("municipality_ranking") if m["rated"]]
+    return random.Random(seed).sample(codes, count)
+
+
+class Page(HTMLParser):
+    """Tables of a page by the id of their section, and every address the page would fetch."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self.fetched: list[str] = []
+        self.scripts = 0
+        self._section, self._cell = "", False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.scripts += tag == "script"
+        self.fetched += [str(given[k]) for k in ("src", "href") if k in given]
+        if tag == "section":
+            self._section = str(given["id"])
+        if tag == "tr":
+            self.tables.setdefault(self._section, []).append([])
+        if tag in ("td", "th"):
+            self._cell = True
+            self.tables[self._section][-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("td", "th"):
+            self._cell = False
+
+    def handle_data(self, data: str) -> None:
+        if self._cell:
+            self.tables[self._section][-1][-1] += data
+
+
+@pytest.mark.parametrize("lang", ["no", "en"])
+def test_the_arithmetic_on_the_page_adds_up(home: Settings, published: Published, lang: str) -> None:
+    def number(text: str) -> Fraction:
+        return Fraction(text.replace(",", ".") or 0)
+
+    for code in some(published, 6):
+        e = explain(home, ROUND, code)
+        text = e.as_html(lang)
+        page = Page(text)
+        _, *rows, total = page.tables["points"]
+        for row in rows:
+            points, weight, weighted = row[8:11]
+            assert number(points) * number(weight) == number(weighted)
+        assert sum(number(r[10]) for r in rows) == number(total[10])
+        assert sum(number(r[11]) for r in rows) == number(total[11])
+        assert float(number(total[10]) / number(total[11])) == e.unit["risk_share"]
+        share = f"{100 * e.unit['risk_share']:.4f} %"
+        assert (share.replace(".", ",") if lang == "no" else share) in text
+        assert "OPPDIKTEDE DATA<br>FICTIONAL DATA" in text and page.scripts == 0 and page.fetched == []
+        assert len(page.tables["limits"]) == 1 + 2 * len(rows)
+
+
+def test_the_pdf_carries_its_own_letters_and_is_the_same_twice(home: Settings) -> None:
+    e = explain(home, ROUND, "6101")
+    named = replace(e, unit={**e.unit, "municipality_name": "Áltá Čáhcesuolu, Ŋ đ ŧ ž æøå"})
+    first = named.as_pdf("no")
+    assert first == named.as_pdf("no") and first.startswith(b"%PDF-")
+    assert b"DejaVuSansCondensed" in first
+
+
+def test_whatever_stands_in_the_row_of_the_selection_is_shown(home: Settings, published: Published) -> None:
+    chosen = published.rows("selection", selection_group="spread")[0]["municipality_code"]
+    e = explain(home, ROUND, chosen)
+    decided = replace(e, decisions=[{**e.decisions[0], "status": "declined", "governor_priority": 3, "vote": "7 of 9"}])
+    text = decided.as_text()
+    assert "declined" in text and "county governor's priority: 3" in text and "vote: 7 of 9" in text
+
+
+def test_a_school_is_explained_and_a_hidden_cell_stays_hidden(home: Settings, published: Published) -> None:
+    school = next(s for s in published.rows("school_ranking") if s["rated"] and s["coverage"] < 1)
+    e = explain(home, ROUND, school["school_code"], level="school")
+    assert json.loads(e.as_json())["school"]["school_code"] == school["school_code"]
+    hidden = [c for c in e.cells if c["state"] == "suppressed"]
+    assert hidden and all(c["value"] is None and c["points"] is None for c in hidden)
+    assert str(school["municipality_code"]) in e.as_text("no")
+
+
+def test_the_smallest_change_turns_the_outcome_and_one_step_less_does_not(home: Settings, published: Published) -> None:
+    """Through the models themselves. Municipalities around the cut, on both sides of it."""
+    near = [
+        m["municipality_code"] for m in published.rows("municipality_ranking") if m["rated"] and 24 <= m["rank"] <= 38
+    ]
+    found = [(code, e.differences) for code in near if (e := explain(home, ROUND, code)).differences]
+    assert len(found) >= 8
+    sample = random.Random(SEED).sample(found, 3)
+    for code, differences in sample:
+        assert verify(home, published, code, random.Random(code).choice(differences)), code
+    code, (first, *_) = sample[0]
+    too_much = first.needed + first.one_step
+    assert not verify(home, published, code, replace(first, needed=too_much)), "one step less turns it already"
+
+
+def test_a_changed_extract_is_not_passed_off_as_the_revision(
+    home: Settings, published: Published, tmp_path: Path
+) -> None:
+    from dagster_project.diagnostics import PipelineProblem
+
+    scratch = Settings(home=tmp_path)
+    shutil.copytree(home.extracts, scratch.extracts)
+    shutil.rmtree(scratch.extracts / "grade_points")
+    code = next(m["municipality_code"] for m in published.rows("municipality_ranking") if m["rank"] == 31)
+    difference = explain(home, ROUND, code).differences[0]
+    with pytest.raises(PipelineProblem, match="cannot be verified"):
+        verify(scratch, published, code, difference)
+
+
+def test_a_cell_is_traced_down_and_its_file_up_again(home: Settings, published: Published) -> None:
+    (cell,) = trace.down(home, ROUND, "indicator_points:6101:bullying:7:2023-24")
+    (source,) = cell["sources"]
+    start = time.process_time()
+    (touched,) = trace.up(home, source["sha256"], line=source["line"], column=source["column"])
+    assert time.process_time() - start < 2
+    assert touched.in_force and touched.municipalities == ["6101"] and len(touched.cells) == 1
+    base = cell["absolute_source"]
+    start = time.process_time()
+    (whole,) = trace.up(home, base["sha256"])
+    assert time.process_time() - start < 2
+    assert {(r["indicator"], r["side"]) for r in whole.limits} == {("bullying", "absolute")} and len(whole.limits) == 6
+    assert len(whole.decisions) == len(published.rows("selection")) and whole.must_be_redone
+    sha256, _ = trace.find_file(home, "fabelland_klass131_endringer.json")
+    assert trace.up(home, sha256)[0].register == "municipality_changes"
+    all_cells = trace.down(home, ROUND, "municipality_ranking:6101")
+    assert sum(c["weighted_points"] or 0 for c in all_cells) == explain(home, ROUND, "6101").unit["points"]
+    refused = oppfolging(home.home, "trace", "--file", "fabelland_klass131_endringar.json")
+    assert refused.returncode == 5 and "Did you mean fabelland_klass131_endringer.json" in refused.stderr
+
+
+def test_a_difference_names_who_moved_the_cells_and_the_cause(published: Published, tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    same = compare(published.folder, published.folder)
+    assert same.is_empty and same.causes == () and "No published figure" in same.as_text()
+    other = tmp_path / "r0002"
+    shutil.copytree(published.folder, other, copy_function=shutil.copy)
+    for path in other.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    selection = published.rows("selection")
+    out = next(r for r in selection if r["status"] == "selected")["municipality_code"]
+    inn = next(r for r in selection if r["status"] == "reserve" and r["selection_group"] == "average")[
+        "municipality_code"
+    ]
+
+    def edit(table: str, change: dict[str, object], **where: object) -> None:
+        whole = pq.read_table(other / "internal" / f"{table}.parquet")
+        rows = whole.to_pylist()
+        hit = [r for r in rows if all(r[k] == v for k, v in where.items())]
+        assert len(hit) == 1
+        hit[0].update(change)
+        pq.write_table(pa.Table.from_pylist(rows, schema=whole.schema), other / "internal" / f"{table}.parquet")
+
+    edit("selection", {"status": "reserve"}, municipality_code=out, selection_group="average")
+    edit("selection", {"status": "selected"}, municipality_code=inn, selection_group="average")
+    edit("indicator_points", {"value": Decimal("44.0"), "points": 0, "weighted_points": Decimal(0)},
+         unit_code=out, indicator="grade_points", school_year="2024-25")  # fmt: skip
+    edit("municipality_ranking", {"rank": 99}, municipality_code=out)
+    manifest = json.loads((other / "manifest.json").read_text(encoding="utf-8"))
+    manifest["revision"] = "r0002"
+    manifest["inputs"][0] = {**manifest["inputs"][0], "sha256": "0" * 64, "file": "later.csv"}
+    (other / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    found = compare(published.folder, other)
+    assert found.causes == ("data",) and found.inputs_added == ("later.csv",)
+    assert [u.code for u in found.moved_out("average")] == [out] and [u.code for u in found.moved_in("average")] == [
+        inn
+    ]
+    assert [u.code for u in found.moved_in_rank] == [out] and found.points_changed == 1
+    (cell,) = next(u for u in found.units if u.code == out).cells
+    assert cell.indicator == "grade_points" and cell.columns["value"][1] == Decimal("44.0")
+    assert json.loads(found.as_json())["moved_in"] == {"average": [inn]}
+    manifest["inputs"] = published.manifest["inputs"]
+    manifest["rule_set"]["sha256"] = "1" * 64
+    manifest["code_version"] = "other"
+    (other / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert compare(published.folder, other).causes == ("rule", "code")
+
+
+def check(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the pack's own check as a third party would: another Python, nothing of ours importable."""
+    return subprocess.run([sys.executable, "-I", "check.py"], cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+def unpack(pack: Path, folder: Path) -> Path:
+    with zipfile.ZipFile(pack) as package:
+        package.extractall(folder)
+    return folder
+
+
+def test_twenty_municipalities_are_checked_by_a_third_party(
+    home: Settings, published: Published, tmp_path: Path
+) -> None:
+    codes = some(published, 20)
+    assert write_pack(home, ROUND, tmp_path / "pack.zip", codes) == 20
+    folder = unpack(tmp_path / "pack.zip", tmp_path / "pack")
+    result = check(folder)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert all(code in result.stdout for code in codes) and "EVERYTHING AGREES" in result.stdout
+    assert len(list((folder / "pages").iterdir())) == 20
+
+
+def test_a_pack_is_the_same_twice_and_one_changed_digit_shows(
+    home: Settings, published: Published, tmp_path: Path
+) -> None:
+    (code,) = some(published, 1, seed=7)
+    for name in ("one.zip", "two.zip"):
+        write_pack(home, ROUND, tmp_path / name, [code])
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    folder = unpack(tmp_path / "one.zip", tmp_path / "whole")
+    assert check(folder).returncode == 0
+    names = {p.name for p in (folder / "pages").iterdir()}
+    assert names == {f"{code}.{lang}.{kind}" for lang in ("no", "en") for kind in ("html", "pdf")}
+    source = next(s for s in published.rows("point_sources", unit_code=code) if s["cell_state"] == "observed")
+    excerpt = f"excerpts/{source['source_sha256']}.jsonl"
+    raw = source["cell_raw_value"]
+    other = raw[:-1] + str((int(raw[-1]) + 1) % 10)
+
+    def tampered(name: str, change: object, *, hide: bool) -> str:
+        copy = tmp_path / f"changed-{name.replace('/', '-')}-{hide}"
+        shutil.copytree(folder, copy)
+        text = (copy / name).read_text(encoding="utf-8")
+        (copy / name).write_text(change(text), encoding="utf-8")  # type: ignore[operator]
+        if hide:
+            lines = (copy / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+            lines = [
+                f"{hashlib.sha256((copy / n).read_bytes()).hexdigest()}  {n}"
+                for n in (row.split("  ", 1)[1] for row in lines)
+            ]
+            (copy / "SHA256SUMS").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        result = check(copy)
+        assert result.returncode == 1, name
+        return result.stdout
+
+    def in_excerpt(text: str) -> str:
+        lines = text.splitlines(keepends=True)
+        at = next(i for i, row in enumerate(lines[1:], 1) if json.loads(row)["line"] == source["source_row"])
+        lines[at] = lines[at].replace(raw, other)
+        return "".join(lines)
+
+    def in_share(text: str) -> str:
+        share = repr(next(m["risk_share"] for m in published.rows("municipality_ranking", municipality_code=code)))
+        return text.replace(share, share[:-1] + str((int(share[-1]) + 1) % 10))
+
+    assert "source cell" in tampered(excerpt, in_excerpt, hide=True)
+    assert "share" in tampered("tables/municipality_ranking.csv", in_share, hide=True)
+    assert "DISAGREES file: README.md" in tampered("README.md", lambda text: text.replace("53p", "54p"), hide=False)
