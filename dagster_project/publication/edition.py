@@ -117,10 +117,12 @@ def _fill_spreadsheets(settings: Settings, round_id: str, building: Path) -> Non
     """Write a workbook beside every table people read; the list of source cells is for programs."""
     import pyarrow.parquet as pq
 
+    from dagster_project.publication.workbook import write_xlsx
+
     notes = notes_of(settings, round_id)
     for path in sorted((building / INTERNAL).glob("*.parquet")):
         if path.stem not in FOR_PROGRAMS:
-            tables.write_xlsx(path.with_suffix(".xlsx"), path.stem, pq.read_table(path), notes, settings)
+            write_xlsx(path.with_suffix(".xlsx"), path.stem, pq.read_table(path), notes, settings)
 
 
 def publish(settings: Settings, round_id: str, *, now: dt.datetime) -> Revision | None:
