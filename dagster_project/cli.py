@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from dagster_project.commands import audit, files, running
+from dagster_project.commands import audit, files, rounds, running, simulation, verify
 from dagster_project.diagnostics import OppfolgingError
 from dagster_project.settings import load_settings
 
@@ -20,6 +20,7 @@ Exit codes:
   5  there is no such round, municipality or file
   6  stored bytes differ from what was recorded
   7  the run stopped
+  8  a round may not be put through that, as it stands
 """
 
 
@@ -49,7 +50,7 @@ def main(ctx: click.Context, home: Path | None, debug: bool) -> None:
     ctx.obj = load_settings(home)
 
 
-for _module in (files, running, audit):
+for _module in (files, running, rounds, audit, verify, simulation):
     for _command in _module.COMMANDS:
         main.add_command(_command)
 

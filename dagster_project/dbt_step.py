@@ -80,7 +80,7 @@ def source_digest(settings: Settings) -> str:
     for package in ("dbt-core", "dbt-duckdb"):
         digest.update(f"{package}={version(package)}\n".encode())
     # The placeholder is an absolute path inside the manifest, so a moved checkout must be prepared again.
-    digest.update(f"{_placeholder(settings)}\n".encode())
+    digest.update(f"{placeholder_home(settings)}\n".encode())
     for path in source_files(settings):
         digest.update(str(path.relative_to(settings.dbt_project)).encode())
         digest.update(b"\0")
@@ -108,7 +108,7 @@ def prepare(settings: Settings, *, force: bool = False) -> bool:
     if not force and is_prepared(settings):
         return False
     target = _target(settings)
-    home = _placeholder(settings)
+    home = placeholder_home(settings)
     (home / "warehouse").mkdir(parents=True, exist_ok=True)
     (target / PREPARED).unlink(missing_ok=True)
     digest = source_digest(settings)
@@ -155,9 +155,10 @@ def build(
     settings: Settings,
     *,
     select: Sequence[str] = (),
+    tests: bool = True,
     on_node: Callable[[str, str], None] | None = None,
 ) -> DbtOutcome:
-    """Build and test the models (all, or those ``select`` names) for ``settings.home``.
+    """Build and test the models (all, or those ``select`` names) for ``settings.home``; without ``tests`` only build.
 
     ``on_node`` is called with the name and status of each node as it finishes. The outcome may hold failures: the
     caller decides what they stop. Raises ``PipelineProblem`` only when dbt could not run at all.
@@ -167,6 +168,8 @@ def build(
     record_path(settings).unlink(missing_ok=True)
     # The manifest and the results come back as objects; nobody reads them as files.
     arguments = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
+    if not tests:
+        arguments += ["--exclude-resource-type", "test"]
     if select:
         arguments += ["--select", *select]
     with dbt_environment(settings):
@@ -189,7 +192,8 @@ def _target(settings: Settings) -> Path:
     return settings.dbt_project / "target"
 
 
-def _placeholder(settings: Settings) -> Path:
+def placeholder_home(settings: Settings) -> Path:
+    """The home that compiled SQL names; who runs that SQL elsewhere puts another in its place."""
     return _target(settings) / PLACEHOLDER
 
 
@@ -204,7 +208,7 @@ def _parsed_manifest(settings: Settings) -> Any:
 
     packed = (_target(settings) / "partial_parse.msgpack").read_bytes()
     manifest = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder)
-    placeholder, home = str(_placeholder(settings)), str(settings.home)
+    placeholder, home = str(placeholder_home(settings)), str(settings.home)
     for source in manifest.sources.values():
         extra = source.config._extra
         for key, value in extra.items():

@@ -121,3 +121,9 @@ class PipelineProblem(OppfolgingError):
     """A run stopped: a blocking check failed or a step broke."""
 
     exit_code = 7
+
+
+class RoundProblem(OppfolgingError):
+    """A round may not be put through what somebody asked for. Nothing has changed."""
+
+    exit_code = 8

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from dagster_project import schema
 from dagster_project.diagnostics import NotFound, OppfolgingError, Severity
-from dagster_project.extracts import Archive, MergeReport, merge_partition, merge_reference
+from dagster_project.extracts import Archive, ExtractTable, MergeReport, merge_partition, merge_reference
 from dagster_project.settings import Settings
 from dagster_project.validation import history, quarantine
 from dagster_project.validation.screen import Screening, screen
@@ -50,11 +50,12 @@ def _status_of(archive: Archive, sha256: str) -> dict[str, Any] | None:
     return events[-1] if events else None
 
 
-def _merge(settings: Settings, screening: Screening) -> tuple[MergeReport, ...]:
+def merge_tables(settings: Settings, tables: Iterable[ExtractTable]) -> tuple[MergeReport, ...]:
+    """Let the tables of one file replace what they replace in the extracts; tell what changed."""
     import pyarrow.compute as pc
 
     reports = []
-    for table in screening.tables:
+    for table in tables:
         if table.dataset not in schema.YEARLY_DATASETS:
             reports.append(merge_reference(settings, table.dataset, table.table))
             continue
@@ -84,7 +85,7 @@ def _settle(settings: Settings, archive: Archive, screening: Screening, now: dt.
         quarantine.keep(settings, screening)
         archive.append({**event, "event": "held", "codes": waiting})
         return IntakeResult(file, screening.sha256, "held", screening)
-    merges = _merge(settings, screening)
+    merges = merge_tables(settings, screening.tables)
     fictional = [
         bool(v) for t in screening.tables if t.table.num_rows for v in t.table["fictional"].unique().to_pylist()
     ]

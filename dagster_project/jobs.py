@@ -5,10 +5,11 @@ from __future__ import annotations
 import dagster as dg
 
 PUBLISHED = dg.AssetSelection.groups("published")
+SIMULATION = dg.AssetSelection.groups("simulation")
 
 whole_year = dg.define_asset_job(
     "whole_year",
-    selection=dg.AssetSelection.all() - PUBLISHED,
+    selection=dg.AssetSelection.all() - PUBLISHED - SIMULATION,
     executor_def=dg.in_process_executor,
     description=(
         "One school year: take in the inbox, check the year's extracts, compute every round anew. "
@@ -21,6 +22,13 @@ one_round = dg.define_asset_job(
     selection=dg.AssetSelection.groups("parameters", "staging", "intermediate", "marts") | PUBLISHED,
     executor_def=dg.in_process_executor,
     description="One selection round (uttrekk): compile its rules, compute, publish a revision if anything changed.",
+)
+
+simulate = dg.define_asset_job(
+    "simulate",
+    selection=SIMULATION,
+    executor_def=dg.in_process_executor,
+    description="How sure a round is and what hangs on its open choices. Apart from a run: it takes as long again.",
 )
 
 
@@ -45,4 +53,4 @@ def everything(definitions: dg.Definitions) -> dg.JobDefinition:
     )
 
 
-JOBS = [whole_year, one_round]
+JOBS = [whole_year, one_round, simulate]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dagster_project import dbt_step, progress
-from dagster_project.diagnostics import PipelineProblem
+from dagster_project.diagnostics import Finding, PipelineProblem
 from dagster_project.settings import HOME_VARIABLE, REPOSITORY, Settings
 
 DAGSTER_FOLDER = ".dagster"
@@ -27,6 +27,7 @@ class RunOutcome:
     success: bool
     timings: dict[str, float]
     message: str = ""
+    warnings: tuple[Finding, ...] = ()
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -99,6 +100,11 @@ def run_everything(settings: Settings) -> RunOutcome:
             and (failure := event.step_failure_data)
             and failure.error is not None
         ]
+        with progress.stage("lineage"):
+            from dagster_project.assets.outcomes import record_of
+            from dagster_project.lineage import openlineage
+
+            warnings = openlineage.deliver(settings, record_of(instance, result.run_id, defs, settings))
     timings = progress.timings()
     timings["total"] = time.perf_counter() - start
-    return RunOutcome(result.run_id, result.success, timings, "\n".join(messages))
+    return RunOutcome(result.run_id, result.success, timings, "\n".join(messages), tuple(warnings))

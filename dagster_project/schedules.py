@@ -61,13 +61,18 @@ grade_points_published = _year_schedule(
     description="The selection round (uttrekk): every round of rounds.yaml whose last school year began last autumn.",
 )
 def round_run(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    from dagster_project.rounds.state import lock_of, round_events
     from dagster_project.rules import load_rules
 
     day = context.scheduled_execution_time
     year = school_year_label(day.year - 1)
-    rounds = [r.id for r in load_rules(load_settings()).rounds if r.last_school_year == year]
+    settings = load_settings()
+    due = [r.id for r in load_rules(settings).rounds if r.last_school_year == year]
+    locks = {round_id: lock_of(round_events(settings, round_id)) for round_id in due}
+    rounds = [round_id for round_id, lock in locks.items() if lock is None]
     if not rounds:
-        yield dg.SkipReason(f"no round ends with {year}; add one to rounds.yaml")
+        final = ", ".join(f"{round_id} is final: {lock.as_text()}" for round_id, lock in locks.items() if lock)
+        yield dg.SkipReason(final or f"no round ends with {year}; add one to rounds.yaml")
     for round_id in rounds:
         yield dg.RunRequest(run_key=f"round_run-{round_id}-{day:%Y-%m-%d}", partition_key=round_id)
 

@@ -15,6 +15,12 @@ YEARLY_DATASETS = (NATIONAL_TESTS, PUPIL_SURVEY, GRADE_POINTS)
 SCHOOL_REGISTER = "school_register"
 MUNICIPALITY_CHANGES = "municipality_changes"
 MUNICIPALITY_VERSIONS = "municipality_versions"
+GOVERNOR_PRIORITIES = "governor_priorities"
+DECISIONS = "decisions"
+FOLLOWUP_REPORTS = "followup_reports"
+SUPPORT_MEASURES = "support_measures"
+ROUND_QUERIES = "round_queries"
+FORM_DATASETS = (GOVERNOR_PRIORITIES, DECISIONS, FOLLOWUP_REPORTS, SUPPORT_MEASURES, ROUND_QUERIES)
 
 UNIT_LEVELS = ("national", "county", "municipality", "school")
 OWNERSHIPS = ("all", "public", "private")
@@ -142,6 +148,19 @@ def versions_schema() -> pa.Schema:
             ("source_column", pa.string()),
         ]
     )
+
+
+def form_schema(dataset: str) -> pa.Schema:
+    """Columns of a dataset people fill in. One row is one line of a form; the form itself is in forms/spec.py."""
+    import pyarrow as pa
+
+    from dagster_project.forms.spec import FORMS
+
+    kinds = {"whole": pa.int32(), "date": pa.date32(), "money": pa.decimal128(18, 2)}
+    form = FORMS[dataset]
+    named = [(c.name, kinds.get(c.kind, pa.string())) for c in (*form.fields, *form.columns)]
+    place = [("source_sha256", pa.string()), ("source_row", pa.int64()), ("source_column", pa.string())]
+    return pa.schema([*named, ("fictional", pa.bool_()), *place])
 
 
 def start_year(school_year: str) -> int:

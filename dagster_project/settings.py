@@ -13,14 +13,19 @@ from pydantic import BaseModel, ConfigDict
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 HOME_VARIABLE = "OPPFOLGING_HOME"
+OPENLINEAGE_VARIABLE = "OPPFOLGING_OPENLINEAGE_URL"
 
 
 class Settings(BaseModel):
-    """Where things are. ``home`` is the data folder; every other path follows from it."""
+    """Where things are. ``home`` is the data folder; every other path follows from it.
+
+    ``openlineage_url`` is the one server that lineage events are sent to; None, the default, sends nothing.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     home: Path
+    openlineage_url: str | None = None
 
     def _own_or_shipped(self, name: str) -> Path:
         own = self.home / name
@@ -67,12 +72,20 @@ class Settings(BaseModel):
         return self.home / "published"
 
     @property
+    def lineage(self) -> Path:
+        return self.home / "lineage"
+
+    @property
     def rules(self) -> Path:
         return self._own_or_shipped("rules")
 
     @property
     def rounds(self) -> Path:
         return self._own_or_shipped("rounds.yaml")
+
+    @property
+    def effects(self) -> Path:
+        return self._own_or_shipped("effects.yaml")
 
     @property
     def registers(self) -> Path:
@@ -94,4 +107,5 @@ class Settings(BaseModel):
 def load_settings(home: str | Path | None = None) -> Settings:
     """Return the settings for ``home``, else for ``OPPFOLGING_HOME``, else for the repository's ``data/``."""
     chosen = home or os.environ.get(HOME_VARIABLE) or REPOSITORY / "data"
-    return Settings(home=Path(chosen).expanduser().resolve())
+    url = os.environ.get(OPENLINEAGE_VARIABLE) or None
+    return Settings(home=Path(chosen).expanduser().resolve(), openlineage_url=url)

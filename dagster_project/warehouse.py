@@ -29,6 +29,7 @@ def prepare_home(settings: Settings) -> None:
         **yearly,
         schema.SCHOOL_REGISTER: schema.register_schema(),
         schema.MUNICIPALITY_CHANGES: schema.changes_schema(),
+        **{dataset: schema.form_schema(dataset) for dataset in schema.FORM_DATASETS},
     }
     for dataset, shape in shapes.items():
         path = settings.home / EMPTY_FOLDER / dataset / "part-0.parquet"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import fcntl
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +23,7 @@ def oppfolging(home: Path, *arguments: str, **environment: str) -> subprocess.Co
     """Run the command line as a person would."""
     return subprocess.run(
         [sys.executable, "-m", "dagster_project.cli", "--home", str(home), *arguments],
-        capture_output=True, text=True, cwd=REPOSITORY, env={**os.environ, **environment}, timeout=300,
+        capture_output=True, text=True, cwd=REPOSITORY, env={**os.environ, **environment}, timeout=1200,
     )  # fmt: skip
 
 
@@ -35,7 +37,12 @@ def manifest() -> None:
 
 @pytest.fixture(scope="session")
 def country_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which `demo` and `run` have been called. Treat it as read-only."""
+    """A home in which the country's story was told and `run` was called once more. Treat it as read-only.
+
+    OPPFOLGING_TEST_COUNTRY names one made before, for whoever runs a few tests again and again.
+    """
+    if made := os.environ.get("OPPFOLGING_TEST_COUNTRY"):
+        return Path(made)
     shared = (
         tmp_path_factory.getbasetemp().parent
         if os.environ.get("PYTEST_XDIST_WORKER")
@@ -45,8 +52,8 @@ def country_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (shared / "country.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (home / "run.txt").exists():
-            written = oppfolging(home, "demo")
-            assert written.returncode == 0, written.stderr
+            written = oppfolging(home, "demo", "--story")
+            assert written.returncode == 0, written.stdout + written.stderr
             result = oppfolging(home, "run", "--timings")
             assert result.returncode == 0, result.stdout + result.stderr
             (home / "run.txt").write_text(result.stdout, encoding="utf-8")
@@ -57,6 +64,23 @@ def country_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings(tmp_path: Path) -> Settings:
     """An empty home."""
     return load_settings(tmp_path / "home")
+
+
+def part_of(home: Path, target: Path, *names: str) -> Settings:
+    """A copy of some folders of a home, with its ledger, for a test that changes them."""
+    for name in names:
+        shutil.copytree(home / name, target / name)
+    (target / "archive").mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(home / "archive" / "ledger.jsonl", target / "archive" / "ledger.jsonl")
+    return load_settings(target)
+
+
+def tree_hash(folder: Path) -> str:
+    """One hash over every file of a folder, to show that nothing changed."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in (".lock", ".write-lock")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
 
 
 def real_data() -> Path:

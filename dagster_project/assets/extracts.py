@@ -1,6 +1,7 @@
 """The tidy extracts: partitions by school year with their checks, and the reference data."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -20,11 +21,17 @@ TITLES = {
     schema.GRADE_POINTS: "Lower secondary grade points (grunnskolepoeng), one row per cell of the files.",
     schema.SCHOOL_REGISTER: "The National School Register (Nasjonalt skoleregister), newest record of each school.",
     schema.MUNICIPALITY_CHANGES: "Changes of municipality codes (kommuneendringer, SSB Klass 131).",
+    schema.GOVERNOR_PRIORITIES: "County governors' priorities (statsforvalternes prioriteringer), a row per candidate.",
+    schema.DECISIONS: "Udir's decisions (beslutninger) on municipalities, every one of them.",
+    schema.FOLLOWUP_REPORTS: "Reports received in the follow-up (mottatte rapporter).",
+    schema.SUPPORT_MEASURES: "Support measures (støttetiltak) with the money applied for, granted and spent.",
+    schema.ROUND_QUERIES: "Municipalities' queries in the preview window (spørsmål i innsynsperioden).",
 }
-SHAPES = {
+SHAPES: Mapping[str, Callable[[], Any]] = {
     **dict.fromkeys(schema.YEARLY_DATASETS, schema.extract_schema),
     schema.SCHOOL_REGISTER: schema.register_schema,
     schema.MUNICIPALITY_CHANGES: schema.changes_schema,
+    **{dataset: partial(schema.form_schema, dataset) for dataset in schema.FORM_DATASETS},
 }
 
 
@@ -120,7 +127,8 @@ def _yearly(dataset: str) -> dg.AssetsDefinition:
                 "by_year": dg.MetadataValue.md("| year | cells | suppressed |\n|---|---|---|\n" + by_year),
             },
         )
-        yield from _checks(settings, dataset, list(years), files_of(settings, context.run_id))
+        # without any year at hand the checks still answer: nothing failed
+        yield from _checks(settings, dataset, list(years) or [None], files_of(settings, context.run_id))
 
     return extract
 
@@ -128,7 +136,7 @@ def _yearly(dataset: str) -> dg.AssetsDefinition:
 def _reference(dataset: str) -> dg.AssetsDefinition:
     @dg.asset(
         name=dataset,
-        group_name="reference",
+        group_name="people" if dataset in schema.FORM_DATASETS else "reference",
         owners=[OWNER],
         kinds={"parquet"},
         deps=["inbox"],
@@ -147,4 +155,6 @@ def _reference(dataset: str) -> dg.AssetsDefinition:
 
 
 EXTRACTS = [_yearly(dataset) for dataset in schema.YEARLY_DATASETS]
-REFERENCE = [_reference(dataset) for dataset in (schema.SCHOOL_REGISTER, schema.MUNICIPALITY_CHANGES)]
+REFERENCE = [
+    _reference(dataset) for dataset in (schema.SCHOOL_REGISTER, schema.MUNICIPALITY_CHANGES, *schema.FORM_DATASETS)
+]

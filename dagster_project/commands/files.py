@@ -16,19 +16,49 @@ from dagster_project.settings import Settings
 @click.option("--seed", type=int, default=None, help="Another country.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the files.  [default: the inbox]")
 @click.option("--if-empty", is_flag=True, help="Only when inbox and archive are both empty.")
+@click.option("--story", is_flag=True, help="Let five years pass: runs, replies, decisions, releases, reports.")
 @click.pass_obj
-def demo(settings: Settings, scale: int, seed: int | None, out: Path | None, if_empty: bool) -> None:
+def demo(settings: Settings, scale: int, seed: int | None, out: Path | None, if_empty: bool, story: bool) -> None:
     """Write the files of Fabelland, a fictional country, in the real formats."""
     folder = out or settings.inbox
     has_files = settings.ledger.exists() or (settings.inbox.is_dir() and any(settings.inbox.iterdir()))
     if if_empty and has_files:
         return
-    from dagster_project.demo import write_country
     from dagster_project.demo.country import SEED
+
+    if story:
+        _tell(settings, scale, SEED if seed is None else seed)
+        return
+    from dagster_project.demo import write_country
 
     truth = (out.parent if out else settings.home / "demo") / "truth.json"
     paths = write_country(folder, scale=scale, seed=SEED if seed is None else seed, truth=truth)
     click.echo(f"{len(paths)} fictional files in {folder}; which municipalities were made weak: {truth}")
+
+
+def _tell(settings: Settings, scale: int, seed: int) -> None:
+    """Tell the country's story with real runs in between; a run that stops ends it."""
+    import datetime as dt
+
+    from rich.console import Console
+
+    from dagster_project import pipeline, progress
+    from dagster_project.demo.story import tell
+    from dagster_project.diagnostics import PipelineProblem
+
+    console = Console()
+    with console.status("starting") as status:
+        progress.listen(lambda stage, detail: status.update(f"{stage} {detail}"))
+
+        def run() -> None:
+            outcome = pipeline.run_everything(settings)
+            if not outcome.success:
+                raise PipelineProblem(f"The run stopped.\n{outcome.message}")
+            console.print(f"  run {outcome.run_id[:8]}: {outcome.timings['total']:.1f} s")
+
+        now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+        tell(settings, run, lambda text: console.print(f"Fabelland, {text}"), now=now, seed=seed, scale=scale)
+        progress.listen(None)
 
 
 def _expand(files: Sequence[Path]) -> list[Path]:

@@ -27,6 +27,8 @@ def run(settings: Settings, timings: bool) -> None:
     if timings:
         for stage, seconds in outcome.timings.items():
             console.print(f"{stage:26}{seconds:7.1f} s")
+    for warning in outcome.warnings:
+        console.print(warning.as_text(), markup=False)
     if not outcome.success:
         raise pipeline.PipelineProblem(f"The run stopped; nothing new is published.\n{outcome.message}")
     from dagster_project.report import print_result

@@ -1,8 +1,12 @@
-"""Draw Fabelland and write its files: five school years of tests, survey and grade points, and the registers."""
+"""Draw Fabelland and write its files: five school years of tests, survey and grade points, and the registers.
+
+Each school year has random numbers of its own, so that a year is the same whether it is written alone or with others.
+"""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +18,6 @@ from dagster_project.demo.results import (
     MOTIVATION,
     NATIONAL_SCORE,
     SUPPORT,
-    Effects,
     Figures,
     Floats,
     Year,
@@ -27,6 +30,7 @@ SEED = 20_260
 YEARS = range(2021, 2026)
 POINT_YEARS = range(2020, 2025)
 OWNERSHIPS = {"Alle eierformer": False, "Offentlig skole": True}
+GAIN_YEARS = 3
 SMALLEST_TEST, SMALLEST_SURVEY, SMALLEST_POINTS = 10, 5, 6
 
 
@@ -133,21 +137,83 @@ def _participation(year: Year, grade: int, invited: np.ndarray, answered: np.nda
     ]  # fmt: skip
 
 
-def _write_grade_points(folder: Path, country: geography.Country, lasting: Floats, rng: np.random.Generator) -> Path:
-    years, results = [Year(country, start) for start in POINT_YEARS], []
-    for year in years:
-        n = rng.binomial(year.cohort(10, rng), 0.96)
-        mean = GRADE_POINTS[year.start] + 1.9 * (0.85 * _yearly(lasting, rng))
-        total = np.clip(mean + rng.normal(0, 8.5, len(n)) / np.sqrt(np.maximum(n, 1)), 1, 60) * n
-        results.append(_by_ownership(year, total, n, SMALLEST_POINTS))
-    return files.write_grade_points(folder / "fabelland_Grunnskolepoeng.csv", years, results)
+def _grade_points(year: Year, lasting: Floats, rng: np.random.Generator) -> dict[str, Figures]:
+    n = rng.binomial(year.cohort(10, rng), 0.96)
+    mean = GRADE_POINTS[year.start] + 1.9 * (0.85 * _yearly(lasting, rng))
+    total = np.clip(mean + rng.normal(0, 8.5, len(n)) / np.sqrt(np.maximum(n, 1)), 1, 60) * n
+    return _by_ownership(year, total, n, SMALLEST_POINTS)
 
 
-def draw(scale: int, seed: int) -> tuple[geography.Country, Effects, np.random.Generator]:
-    """The country, how good its schools are, and the generator to go on with."""
-    rng = np.random.default_rng(np.random.PCG64(seed))
-    country = geography.build(rng, scale)
-    return country, effects(country, rng), rng
+@dataclass(frozen=True)
+class Followed:
+    """Municipalities that are followed up: the year in which they were selected and what each year after adds.
+
+    ``yearly_gain`` is in standard deviations between schools, for up to ``GAIN_YEARS`` years.
+    """
+
+    codes: frozenset[str]
+    selected_in: int
+    yearly_gain: float
+
+
+@dataclass
+class Fabelland:
+    """The country with all that is lasting about it; ``followed`` changes what later years look like."""
+
+    scale: int = 1
+    seed: int = SEED
+    followed: list[Followed] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        rng = np.random.default_rng(np.random.PCG64(self.seed))
+        self.country = geography.build(rng, self.scale)
+        self.effect = effects(self.country, rng)
+
+    def _rng(self, start: int, what: int) -> np.random.Generator:
+        return np.random.default_rng(np.random.PCG64(np.random.SeedSequence([self.seed, start, what])))
+
+    def lasting(self, start: int) -> Floats:
+        """How good each school is in a school year, in standard deviations between schools."""
+        lasting = self.effect.lasting.copy()
+        code = np.array(self.country.after.code)[self.country.schools.new]
+        for group in self.followed:
+            years = min(max(start - group.selected_in + 1, 0), GAIN_YEARS)
+            lasting[np.isin(code, sorted(group.codes))] += years * group.yearly_gain
+        return lasting
+
+    def write_registers(self, folder: Path) -> list[Path]:
+        """Codes and school register."""
+        folder.mkdir(parents=True, exist_ok=True)
+        register = files.write_register(folder / "fabelland_skoleregister_nsr_v4.json", self.country)
+        return [*files.write_codes(folder, self.country), register]
+
+    def write_autumn(self, folder: Path, start: int) -> list[Path]:
+        """Tests and survey of the school year that begins in ``start``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        year, lasting = Year(self.country, start), self.lasting(start)
+        tests = _write_tests(folder, year, lasting, self._rng(start, 0))
+        return [*tests, *_write_survey(folder, year, lasting, self._rng(start, 1))]
+
+    def write_spring(self, folder: Path, through: int) -> Path:
+        """Grade points of all school years up to the one that begins in ``through``, side by side in one file."""
+        folder.mkdir(parents=True, exist_ok=True)
+        starts = [start for start in POINT_YEARS if start <= through]
+        years = [Year(self.country, start) for start in starts]
+        results = [_grade_points(y, self.lasting(y.start), self._rng(y.start, 2)) for y in years]
+        return files.write_grade_points(folder / "fabelland_Grunnskolepoeng.csv", years, results)
+
+    def write_truth(self, path: Path) -> None:
+        """What only the maker of the country can know: who was made weak, and what follow-up does to whom."""
+        content = {
+            "seed": self.seed, "scale": self.scale, "fictional": True, "weak": self.effect.weak,
+            "spread_weak": self.effect.spread_weak,
+            "followed": [
+                {"municipalities": sorted(g.codes), "selected_in": g.selected_in, "yearly_gain": g.yearly_gain}
+                for g in self.followed
+            ],
+        }  # fmt: skip
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def write_country(out_dir: Path, *, scale: int = 1, seed: int = SEED, truth: Path | None = None) -> list[Path]:
@@ -156,23 +222,11 @@ def write_country(out_dir: Path, *, scale: int = 1, seed: int = SEED, truth: Pat
     ``scale`` multiplies the schools of each municipality (codes of four digits leave no room for more
     municipalities). ``truth`` names a file that says which municipalities were made weak.
     """
-    out_dir.mkdir(parents=True, exist_ok=True)
-    country, effect, rng = draw(scale, seed)
-    paths = files.write_codes(out_dir, country)
-    paths.append(files.write_register(out_dir / "fabelland_skoleregister_nsr_v4.json", country))
+    fabelland = Fabelland(scale, seed)
+    paths = fabelland.write_registers(out_dir)
     for start in YEARS:
-        year = Year(country, start)
-        paths += _write_tests(out_dir, year, effect.lasting, rng)
-        paths += _write_survey(out_dir, year, effect.lasting, rng)
-    paths.append(_write_grade_points(out_dir, country, effect.lasting, rng))
+        paths += fabelland.write_autumn(out_dir, start)
+    paths.append(fabelland.write_spring(out_dir, POINT_YEARS[-1]))
     if truth is not None:
-        content = {
-            "seed": seed,
-            "scale": scale,
-            "fictional": True,
-            "weak": effect.weak,
-            "spread_weak": effect.spread_weak,
-        }
-        truth.parent.mkdir(parents=True, exist_ok=True)
-        truth.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        fabelland.write_truth(truth)
     return paths

@@ -1,8 +1,12 @@
 """Originals are kept for good: each file once under its SHA-256, read-only, and a ledger that is only ever added to.
 
-Each line of the ledger is one JSON object with ``previous``, the SHA-256 of the line before, so that a line that was
-changed, removed or moved shows. A run that is killed while it writes leaves a torn last line: the next writer moves
-it aside (``ledger.torn``) before it goes on. Verification never repairs anything.
+Each line of the ledger is one JSON object with ``line_sha256``, the SHA-256 of the line without it, and ``previous``,
+that of the line before. So a line that was changed shows by itself, the last one too, and one that was removed, added
+or moved shows by its neighbours. A run that is killed while it writes leaves a torn last line: the next writer
+moves it aside (``ledger.torn``) before it goes on. Verification never repairs anything.
+
+Whoever rewrites the whole ledger can make new digests; only a seal with a key from outside (``audit/seals.py``) shows
+that.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from dagster_project.diagnostics import Finding, IntegrityProblem, Severity
 from dagster_project.settings import Settings
 
 FIRST = "0" * 64
+DIGEST = "line_sha256"
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,24 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file, read in pieces."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _encoded(event: dict[str, Any]) -> bytes:
+    return json.dumps(event, ensure_ascii=False, sort_keys=True).encode("utf-8")
+
+
+def _digest(event: dict[str, Any]) -> str:
+    return hashlib.sha256(_encoded({k: v for k, v in event.items() if k != DIGEST})).hexdigest()
+
+
+def whole_line(line: bytes) -> dict[str, Any] | None:
+    """The event of a ledger line, None when the line is not byte for byte as it was written."""
+    try:
+        event = json.loads(line)
+        whole = isinstance(event, dict) and event.get(DIGEST) == _digest(event) and _encoded(event) == line
+    except (ValueError, RecursionError):
+        return None
+    return event if whole and isinstance(event.get("previous"), str) else None
 
 
 class Archive:
@@ -97,16 +120,16 @@ class Archive:
         return hashlib.sha256(lines[-1]).hexdigest() if lines else FIRST
 
     def append(self, event: dict[str, Any]) -> None:
-        """Add one event to the ledger. ``event`` holds plain JSON values; ``previous`` is set here."""
+        """Add one event, of plain JSON values, to the ledger; ``previous`` and ``line_sha256`` are set here."""
         with self._locked():
-            line = json.dumps({**event, "previous": self._last_hash()}, ensure_ascii=False, sort_keys=True)
+            linked = {**event, "previous": self._last_hash()}
             with self.ledger.open("ab") as handle:
-                handle.write(line.encode("utf-8") + b"\n")
+                handle.write(_encoded({**linked, DIGEST: _digest(linked)}) + b"\n")
                 handle.flush()
                 os.fsync(handle.fileno())
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """All events in order, or those of one kind. A torn last line is no event."""
+        """All events in order, or those of one kind, without their own hashes. A torn last line is no event."""
         if not self.ledger.exists():
             return []
         content = self.ledger.read_bytes()
@@ -115,41 +138,71 @@ class Archive:
             events = [json.loads(line) for line in whole.splitlines()]
         except ValueError as error:
             raise IntegrityProblem("The ledger holds a line that is not JSON.", self.verify()) from error
+        for event in events:
+            event.pop(DIGEST, None)
         return [e for e in events if kind is None or e["event"] == kind]
 
     def verify(self) -> list[Finding]:
-        """Every object whose bytes are not those of its name, every missing one, every broken link of the ledger."""
-        findings: list[Finding] = []
+        """Everything in the archive that is not as it was recorded.
 
-        def add(code: str, message: str, file: str, row: int | None = None, **more: Any) -> None:
-            findings.append(Finding(code, Severity.FAIL, message, stage="archive", file=file, row=row, **more))
-
-        named: set[str] = set()
-        previous = FIRST
+        Codes: ``ledger-line-changed``, ``-missing``, ``-unexpected`` and ``-reordered``; ``archived-file-changed``,
+        ``-missing`` and ``-unexpected``.
+        """
         lines = self.ledger.read_bytes().splitlines() if self.ledger.exists() else []
-        for number, line in enumerate(lines, start=1):
-            try:
-                event = json.loads(line)
-                link, sha256 = event["previous"], event.get("sha256")
-            except (ValueError, KeyError, TypeError):
-                add("ledger-line-damaged", "a line of the ledger is not as it was written", "ledger.jsonl", number)
-                link, sha256 = None, None
-            if link is not None and link != previous:
-                add(
-                    "ledger-chain-broken",
-                    "a line before this one was changed, removed or moved",
-                    "ledger.jsonl",
-                    number,
-                    found=str(link),
-                    expected=previous,
-                )
-            if sha256:
-                named.add(sha256)
-            previous = hashlib.sha256(line).hexdigest()
+        events = [whole_line(line) for line in lines]
+        findings = list(_chain_findings(lines, events))
+        ledger_is_whole = not findings
+
+        def add(code: str, message: str, sha256: str, **more: Any) -> None:
+            findings.append(Finding(code, Severity.FAIL, message, stage="archive", file=sha256, **more))
+
         stored = {p.name: p for p in (self.root / "objects").glob("??/*") if not p.name.startswith(".")}
-        for sha256, path in sorted(stored.items()):
-            if (found := sha256_of(path)) != sha256:
-                add("object-changed", "an archived file is not what it was", sha256, found=found, expected=sha256)
+        named = {e["sha256"] for e in events if e and e.get("sha256")}
+        changed = {sha256: found for sha256, p in sorted(stored.items()) if (found := sha256_of(p)) != sha256}
+        for sha256, found in changed.items():
+            add("archived-file-changed", "an archived file is not what it was", sha256, found=found, expected=sha256,
+                fix="Put back the original from a copy of the archive.")  # fmt: skip
         for sha256 in sorted(named - set(stored)):
-            add("object-missing", "the ledger names a file that is not in the archive", sha256)
+            add("archived-file-missing", "the ledger names a file that is not in the archive", sha256,
+                fix="Put back the original from a copy of the archive.")  # fmt: skip
+        # A damaged ledger may have lost the very line that names a file: that is the ledger's finding, not the file's.
+        for sha256 in sorted(set(stored) - named - set(changed)) if ledger_is_whole else ():
+            add("archived-file-unexpected", "the ledger does not name this file", sha256,
+                fix="If a run was killed just now, drop the file into the inbox again.")  # fmt: skip
         return findings
+
+
+def _chain_findings(lines: list[bytes], events: list[dict[str, Any] | None]) -> Iterator[Finding]:
+    """What is wrong with the lines of the ledger and their links, each cause once."""
+
+    def finding(code: str, message: str, row: int, **more: Any) -> Finding:
+        return Finding(code, Severity.FAIL, message, stage="archive", file="ledger.jsonl", row=row,
+                       fix="Put back the ledger from a copy of the archive.", **more)  # fmt: skip
+
+    hashes = [hashlib.sha256(line).hexdigest() for line in lines]
+    first_at = {h: i for i, h in reversed(list(enumerate(hashes)))}
+    moved: list[int] = []
+    last, last_at = FIRST, -1
+    for at, event in enumerate(events):
+        if event is None:
+            yield finding("ledger-line-changed", "a line of the ledger is not as it was written", at + 1)
+        elif first_at[hashes[at]] < at:
+            yield finding("ledger-line-unexpected", f"the line is a copy of line {first_at[hashes[at]] + 1}", at + 1)
+            continue
+        elif event["previous"] != last and (at == 0 or events[at - 1] is not None):
+            # after a changed line the link cannot be judged, and the change is named already
+            link = event["previous"]
+            after = -1 if link == FIRST else first_at.get(link)
+            block = events[after + 1 : last_at + 1] if after is not None else []
+            if after is None:
+                yield finding("ledger-line-missing", "the line before this one was removed", at + 1, expected=link)
+            elif after < last_at and block and block[0] is not None and block[0]["previous"] == link:
+                yield finding("ledger-line-unexpected", "a line was put in that no other follows", after + 2)
+            else:
+                moved.append(at + 1)
+        last, last_at = hashes[at], at
+    if moved:
+        yield Finding(
+            "ledger-line-reordered", Severity.FAIL, "lines of the ledger stand in another order", stage="archive",
+            file="ledger.jsonl", row=moved[0], count=len(moved), fix="Put back the ledger from a copy of the archive.",
+        )  # fmt: skip

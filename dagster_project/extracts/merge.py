@@ -122,19 +122,30 @@ REFERENCE_KEYS = {
 SOURCES = ("source_sha256", "source_row", "source_column")
 
 
+def _keys(dataset: str) -> tuple[list[str], list[str]]:
+    """What makes a row unique, and which columns name the slice that newer rows take over."""
+    from dagster_project.forms.spec import FORMS
+
+    if dataset in FORMS:
+        form = FORMS[dataset]
+        return ["fictional", *form.key], ["fictional", *(form.replaces or form.key)]
+    return list(REFERENCE_KEYS[dataset]), list(REFERENCE_KEYS[dataset])
+
+
 def merge_reference(settings: Settings, dataset: str, new: pa.Table) -> MergeReport:
-    """Add reference rows; a newer row with the same key takes the older one's place."""
+    """Add reference rows; a newer row with the same key takes the older one's place, a newer form its whole slice."""
     import pyarrow as pa
 
-    key = list(REFERENCE_KEYS[dataset])
+    key, replaced = _keys(dataset)
     old = read_partition(settings, dataset, None)
     if old is None:
         merged, counts = new, (new.num_rows, 0, 0, 0)
     else:
         compared = [name for name in new.column_names if name not in key and name not in SOURCES]
-        kept = old.join(new.select(key), key, join_type="left anti").select(old.column_names)
-        added, _, changed, unchanged = _difference(old, new, key, compared)
-        counts = (added, 0, changed, unchanged)
+        slices = new.group_by(replaced).aggregate([])
+        kept = old.join(slices, replaced, join_type="left anti").select(old.column_names)
+        given_up = old.join(slices, replaced, join_type="left semi").select(old.column_names)
+        counts = _difference(given_up, new, key, compared)
         merged = pa.concat_tables([kept.cast(new.schema), new])
     write_table(
         partition_path(settings, dataset, None), merged.sort_by([(k, "ascending") for k in key]).combine_chunks()

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from dagster_project.extracts.cells import ExtractTable
-from dagster_project.extracts.readers import registers, skoleporten, statistikkbanken, survey_api
+from dagster_project.extracts.readers import forms, registers, skoleporten, statistikkbanken, survey_api
 from dagster_project.extracts.recognise import Recognised, load_json, recognise
 from dagster_project.extracts.tables import TextTable, read_csv, read_xlsx
 from dagster_project.extracts.text import refuse_oversize, unreadable
@@ -20,6 +20,7 @@ _TABULAR = {
     "statistikkbanken_csv": statistikkbanken.read,
     "survey_api_csv": survey_api.read,
     "skoleporten_csv": skoleporten.read,
+    "form_csv": forms.read_table,
 }
 _REGISTERS = {
     "nsr_v4": registers.read_nsr,
@@ -41,6 +42,8 @@ def read_file(path: Path, sha256: str, name: str | None = None, known: Recognise
     if known.format in _REGISTERS:
         refuse_oversize(path, name, lines=False)
         return _REGISTERS[known.format](load_json(path, name), name, sha256)
+    if known.format == "form_workbook":
+        return forms.read_workbook(path, name, sha256)
     if known.format == "survey_api_json":
         refuse_oversize(path, name, lines=False)
         return survey_api.read(survey_api.read_json(path, name), sha256)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.diagnostics import Finding, Severity, UnrecognisedFile
-from dagster_project.extracts.readers import registers, skoleporten, statistikkbanken, survey_api
+from dagster_project.extracts.readers import forms, registers, skoleporten, statistikkbanken, survey_api
 from dagster_project.extracts.tables import first_lines, read_xlsx, split_header
 from dagster_project.extracts.text import encoding_of, sniff, unreadable
 
 ACCEPTED = (
     "Udir's Statistikkbanken CSV, export API tables 148, 150 and 151, the old Skoleporten CSV, NSR v4 JSON, "
-    "SSB Klass 131 JSON, and .xlsx or .zip of these"
+    "SSB Klass 131 JSON, .xlsx or .zip of these, and the forms this product hands out"
 )
 
 
@@ -40,7 +40,9 @@ def _by_header(header: tuple[str, ...]) -> str | None:
         return "statistikkbanken_csv"
     if survey_api.looks_like(set(header)):
         return "survey_api_csv"
-    return "skoleporten_csv" if skoleporten.looks_like(header) else None
+    if skoleporten.looks_like(header):
+        return "skoleporten_csv"
+    return "form_csv" if forms.looks_like(header) else None
 
 
 def load_json(path: Path, name: str) -> Any:
@@ -110,6 +112,8 @@ def _in_package(path: Path, name: str) -> Recognised:
         raise unreadable("damaged-zip", f"the zip cannot be opened ({error})", name, fix="Pack it again.") from error
     if "[Content_Types].xml" not in members:
         return Recognised("zip", "zip")
+    if forms.find(path, name) is not None:
+        return Recognised("form_workbook", "xlsx")
     found = _by_header(read_xlsx(path, name).header)
     if found is None:
         raise _unrecognised("unknown-header", "the first sheet has the header of no known format", name)

@@ -1,4 +1,4 @@
-"""Publish a round: build the new revision beside the old ones, then switch one pointer.
+"""Publish a subject: build the new revision beside the old ones, then switch one pointer.
 
 A revision folder never changes once it has its name. A run that is killed before the switch leaves the revision in
 force as it was; what it had begun is swept away by the next run. Tables that are the same as in the revision in
@@ -12,31 +12,53 @@ import errno
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dagster_project.diagnostics import PipelineProblem
+from dagster_project.diagnostics import Finding, PipelineProblem, Severity
+from dagster_project.extracts import Archive
+from dagster_project.extracts.archive import sha256_of
 from dagster_project.publication import manifest as manifests
-from dagster_project.publication import tables
-from dagster_project.rules import describe, load_rules
+from dagster_project.publication import run_report, tables
+from dagster_project.publication.subjects import Subject
+from dagster_project.rules import RuleBook, describe
 from dagster_project.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 POINTER = "current.json"
 INTERNAL = "internal"
 RULEBOOK = "rulebook"
+FORMS = "forms"
+WITHDRAWN_COLUMN = "withdrawn_reason"
+# what a manifest says of how its tables were made
+MADE_FROM = {
+    "illustrative", "placeholders", "round_entry", "rule_set", "registers", "inputs", "code_version", "packages",
+    "python",
+}  # fmt: skip
 FOR_PROGRAMS = {"point_sources"}
+UNOFFICIAL = {"scenario", "watermark"}
+"""Columns that mark a table as computed under another reading of the rule."""
 
 
 @dataclass(frozen=True)
 class Revision:
-    """A published revision. ``is_new`` is False when nothing had changed. ``rows`` maps tables to row counts."""
+    """A published revision.
+
+    ``is_new`` is False when nothing had changed. ``rows`` maps tables to row counts. ``differences`` names the cells
+    in which a final release differs from what would be computed now; such a run publishes nothing.
+    """
 
     round: str
     revision: str
     path: Path
     is_new: bool
     rows: dict[str, int]
+    differences: tuple[Finding, ...] = field(default=())
 
 
 def write_atomic(path: Path, text: str) -> None:
@@ -52,34 +74,54 @@ def write_atomic(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def current_revision(settings: Settings, round_id: str) -> Path | None:
-    """The folder of the revision in force, None when the round has never been published."""
-    pointer = settings.published / round_id / POINTER
+def pointer_of(settings: Settings, name: str) -> dict[str, Any] | None:
+    """What ``current.json`` says of a round or cohort: revision, release and status; None when never published."""
+    pointer = settings.published / name / POINTER
     if not pointer.exists():
         return None
-    return pointer.parent / json.loads(pointer.read_text(encoding="utf-8"))["revision"]
+    content: dict[str, Any] = json.loads(pointer.read_text(encoding="utf-8"))
+    return content
 
 
-def _same(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Whether two manifests publish the same tables from the same rules. XLSX is a view of them and not compared."""
+def current_revision(settings: Settings, name: str) -> Path | None:
+    """The folder of the revision in force, None when the round or cohort has never been published."""
+    pointer = pointer_of(settings, name)
+    return settings.published / name / pointer["revision"] if pointer else None
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a revision."""
+    content: dict[str, Any] = json.loads((folder / manifests.MANIFEST).read_text(encoding="utf-8"))
+    return content
+
+
+def same_tables(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether two manifests publish the same tables from the same rules. Workbooks and the report are views."""
 
     def essence(m: dict[str, Any]) -> tuple[Any, ...]:
         # of rounds.yaml only the round's own entry counts, and the manifest holds that
-        files = {n: f["sha256"] for n, f in m["files"].items() if not n.endswith((".xlsx", f"{RULEBOOK}/rounds.yaml"))}
-        return files, m["rule_set"], m["round_entry"], m["registers"], m["inputs"]
+        files = {
+            n: f["sha256"]
+            for n, f in m["files"].items()
+            if not (n.endswith((".xlsx", f"{RULEBOOK}/rounds.yaml")) or run_report.is_report(n))
+        }
+        return files, m["rule_set"], m["round_entry"], m["registers"], m["inputs"], m["status"]
 
     return essence(old) == essence(new)
 
 
-def notes_of(settings: Settings, round_id: str) -> list[str]:
+def notes_of(rulebook: RuleBook, subject: Subject, life: dict[str, Any]) -> list[str]:
     """Lines of the notes sheet: what this is, how far to trust it, and the whole rule."""
-    rulebook = load_rules(settings)
-    round_ = rulebook.round(round_id)
-    lines = [f"{round_.title} ({round_.id}), siste skoleår / last school year {round_.last_school_year}"]
+    round_ = subject.round
+    lines = [f"{round_.title} ({subject.name}), siste skoleår / last school year {round_.last_school_year}"]
     if round_.origin == "fictional":
         lines.append(
             "OPPDIKTEDE DATA. INGEN SKOLE ELLER KOMMUNE FINNES. / FICTIONAL DATA. NO SCHOOL OR MUNICIPALITY EXISTS."
         )
+    if life.get("withdrawn"):
+        lines.append(f"TRUKKET TILBAKE / WITHDRAWN: {life['withdrawn']['reason']}")
+    stand = f", versjon / release {life['release']}" if life.get("release") else ""
+    lines.append(f"Status: {life['status']}{stand}")
     return [*lines, *describe(rulebook.rule_sets[round_.rule_set])]
 
 
@@ -88,20 +130,60 @@ def _next_name(folder: Path) -> str:
     return f"r{max(taken, default=0) + 1:04d}"
 
 
-def _fill_data(settings: Settings, round_id: str, building: Path) -> dict[str, int]:
-    """Write every mart's rows of the round as Parquet and CSV; return row counts."""
+def _refuse_scenario(name: str, columns: Iterable[str]) -> None:
+    """What was computed under another reading of the rule carries a mark, and is never published as official."""
+    if marks := sorted(UNOFFICIAL.intersection(columns)):
+        finding = Finding(
+            "scenario-table", Severity.FAIL, f"{name} comes from a scenario and cannot be published",
+            stage="publication", file=f"marts/{name}.parquet", column=marks[0], found=", ".join(marks),
+            expected="a table the models made", fix="Run the models again; scenarios stay under scenarios/.",
+        )  # fmt: skip
+        raise PipelineProblem("A scenario is not official: nothing was published.", [finding])
+
+
+def subject_tables(settings: Settings, subject: Subject) -> Iterator[tuple[str, pa.Table]]:
+    """Every mart's rows of the subject, by name."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
+    for path in sorted(settings.marts.glob("*.parquet")):
+        if subject.owns(pq.read_schema(path).names):
+            yield path.stem, pq.read_table(path, filters=pc.field(subject.column) == subject.name).combine_chunks()
+
+
+def released_tables(folder: Path) -> Iterator[tuple[str, pa.Table]]:
+    """The tables of a revision, by name."""
+    import pyarrow.parquet as pq
+
+    for path in sorted((folder / INTERNAL).glob("*.parquet")):
+        yield path.stem, pq.read_table(path)
+
+
+def marked_withdrawn(source: Iterator[tuple[str, pa.Table]], reason: str) -> Iterator[tuple[str, pa.Table]]:
+    """Tables with a column that says why their release is withdrawn."""
+    import pyarrow as pa
+
+    for name, table in source:
+        yield name, table.append_column(WITHDRAWN_COLUMN, pa.array([reason] * table.num_rows, pa.string()))
+
+
+def fill_data(source: Iterator[tuple[str, pa.Table]], building: Path) -> dict[str, int]:
+    """Write tables as Parquet and CSV; return row counts."""
     rows: dict[str, int] = {}
     (building / INTERNAL).mkdir(parents=True)
-    for path in sorted(settings.marts.glob("*.parquet")):
-        table = pq.read_table(path, filters=pc.field("round") == round_id).combine_chunks()
-        rows[path.stem] = table.num_rows
-        stem = building / INTERNAL / path.stem
+    for name, table in source:
+        _refuse_scenario(name, table.column_names)
+        rows[name] = table.num_rows
+        stem = building / INTERNAL / name
         tables.write_parquet(stem.with_suffix(".parquet"), table)
         tables.write_csv(stem.with_suffix(".csv"), table)
     return rows
+
+
+def record_revision(settings: Settings, folder: Path, now: dt.datetime) -> None:
+    """Write the hash of the manifest into the ledger, so that a manifest that was changed later shows."""
+    event = {"event": "published", "time": now.isoformat(), "round": folder.parent.name, "revision": folder.name}
+    Archive(settings).append({**event, "manifest_sha256": sha256_of(folder / manifests.MANIFEST)})
 
 
 def _fill_rules(settings: Settings, rule_set: str, building: Path) -> None:
@@ -113,50 +195,113 @@ def _fill_rules(settings: Settings, rule_set: str, building: Path) -> None:
         shutil.copyfile(path, folder / path.name)
 
 
-def _fill_spreadsheets(settings: Settings, round_id: str, building: Path) -> None:
+def _fill_spreadsheets(settings: Settings, notes: list[str], building: Path) -> None:
     """Write a workbook beside every table people read; the list of source cells is for programs."""
     import pyarrow.parquet as pq
 
     from dagster_project.publication.workbook import write_xlsx
 
-    notes = notes_of(settings, round_id)
     for path in sorted((building / INTERNAL).glob("*.parquet")):
         if path.stem not in FOR_PROGRAMS:
             write_xlsx(path.with_suffix(".xlsx"), path.stem, pq.read_table(path), notes, settings)
 
 
-def publish(settings: Settings, round_id: str, *, now: dt.datetime) -> Revision | None:
-    """Publish what the marts hold of a round. Returns None when they hold nothing of it.
-
-    Raises:
-        RuleProblem: no such round.
-        PipelineProblem: the disk is full; the revision in force stays.
-    """
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    rulebook = load_rules(settings)
-    rulebook.round(round_id)
-    ranking = settings.marts / "municipality_ranking.parquet"
-    if not ranking.exists() or pq.read_table(ranking, filters=pc.field("round") == round_id).num_rows == 0:
-        return None
-    folder = settings.published / round_id
+@contextmanager
+def _building(settings: Settings, subject: Subject) -> Iterator[Path]:
+    """A folder to build a revision in; swept away when it has not become one."""
+    folder = settings.published / subject.name
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob(".building-*"):
         shutil.rmtree(left)
     building = folder / f".building-{os.getpid()}"
-    current = current_revision(settings, round_id)
-    name = _next_name(folder)
     try:
-        rows = _fill_data(settings, round_id, building)
-        _fill_rules(settings, rulebook.round(round_id).rule_set, building)
+        yield building
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise PipelineProblem(
+            f"The disk is full: {subject.name} was not published. The revision in force is unchanged. "
+            "Make room and run again."
+        ) from error
+    finally:
+        if building.exists():
+            shutil.rmtree(building)
+
+
+def has_rows(settings: Settings, subject: Subject) -> bool:
+    """Whether the marts hold anything of the subject."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    path = settings.marts / f"{subject.decisive}.parquet"
+    return path.exists() and pq.read_table(path, filters=pc.field(subject.column) == subject.name).num_rows > 0
+
+
+def pointer_text(name: str, revision: str, life: dict[str, Any]) -> str:
+    """What the pointer of a round or cohort holds."""
+    content = {"round": name, "revision": revision, "status": life["status"], "release": life.get("release")}
+    return json.dumps(content, indent=2) + "\n"
+
+
+def point_to(settings: Settings, name: str, revision: str, life: dict[str, Any]) -> None:
+    """Switch the pointer of a round or cohort."""
+    path = settings.published / name / POINTER
+    text = pointer_text(name, revision, life)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_atomic(path, text)
+
+
+def manifest_of(settings: Settings, rulebook: RuleBook, subject: Subject, now: dt.datetime) -> dict[str, Any]:
+    """The manifest that a revision made now would have, without its files; what it rests on can be read from it."""
+    empty = settings.published / subject.name / "none"
+    return manifests.build(settings, rulebook, subject, "", empty, {}, None, now, {"status": ""})
+
+
+def make_revision(
+    settings: Settings,
+    rulebook: RuleBook,
+    subject: Subject,
+    source: Iterator[tuple[str, pa.Table]],
+    *,
+    now: dt.datetime,
+    life: dict[str, Any],
+    forms: Callable[[Path], None] | None = None,
+    unless_same: bool = True,
+    republished: Path | None = None,
+    announce: Callable[[str, Path], None] | None = None,
+) -> Revision:
+    """Build a revision from tables and put it in force.
+
+    ``life`` goes into the manifest. ``forms`` fills a folder with workbooks to hand out. With ``unless_same`` a
+    revision like the one in force is not made again. ``republished`` is the revision whose tables ``source`` gives once
+    more: its inputs, rules, code and libraries made them, whatever has come since. ``announce`` is called with name and
+    folder when the revision stands and before the pointer is switched to it: what it records is recorded before anybody
+    can read the tables.
+
+    Raises:
+        PipelineProblem: the disk is full; the revision in force stays.
+    """
+    folder = settings.published / subject.name
+    current = current_revision(settings, subject.name)
+    with _building(settings, subject) as building:
+        name = _next_name(folder)
+        rows = fill_data(source, building)
+        if republished is None:
+            _fill_rules(settings, subject.round.rule_set, building)
+        else:
+            shutil.copytree(republished / RULEBOOK, building / RULEBOOK, copy_function=shutil.copyfile)
         replaces = current.name if current else None
-        manifest = manifests.build(settings, rulebook, round_id, name, building, rows, replaces, now)
-        if current is not None:
-            old = json.loads((current / manifests.MANIFEST).read_text(encoding="utf-8"))
-            if _same(old, manifest) and not manifests.verify_revision(current):
-                return Revision(round_id, current.name, current, False, rows)
-        _fill_spreadsheets(settings, round_id, building)
+        manifest = manifests.build(settings, rulebook, subject, name, building, rows, replaces, now, life)
+        if republished is not None:
+            manifest |= {k: v for k, v in read_manifest(republished).items() if k in MADE_FROM}
+        if unless_same and current is not None and same_tables(read_manifest(current), manifest):
+            if not manifests.verify_revision(current):
+                return Revision(subject.name, current.name, current, False, rows)
+        _fill_spreadsheets(settings, notes_of(rulebook, subject, life), building)
+        if forms is not None:
+            (building / FORMS).mkdir()
+            forms(building / FORMS)
+        run_report.fill_report(settings, rulebook, subject, building, manifest)
         manifest["files"] = manifests.describe_files(building)
         text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
         (building / manifests.MANIFEST).write_text(text, encoding="utf-8")
@@ -167,15 +312,8 @@ def publish(settings: Settings, round_id: str, *, now: dt.datetime) -> Revision 
                 path.chmod(0o444)
         target = folder / name
         building.rename(target)
-        write_atomic(folder / POINTER, json.dumps({"round": round_id, "revision": name}, indent=2) + "\n")
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise PipelineProblem(
-            f"The disk is full: round {round_id} was not published. The revision in force is unchanged. "
-            "Make room and run again."
-        ) from error
-    finally:
-        if building.exists():
-            shutil.rmtree(building)
-    return Revision(round_id, name, target, True, rows)
+        record_revision(settings, target, now)
+        if announce is not None:
+            announce(name, target)
+        point_to(settings, subject.name, name, life)
+    return Revision(subject.name, name, target, True, rows)

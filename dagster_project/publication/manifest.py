@@ -13,6 +13,7 @@ from typing import Any
 from dagster_project.diagnostics import Finding, Severity
 from dagster_project.extracts import Archive
 from dagster_project.extracts.archive import sha256_of
+from dagster_project.publication.subjects import Subject
 from dagster_project.rules import RuleBook
 from dagster_project.settings import REPOSITORY, Settings
 
@@ -51,17 +52,21 @@ def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def build(
-    settings: Settings, rulebook: RuleBook, round_id: str, revision: str, folder: Path,
-    rows: dict[str, int], replaces: str | None, now: dt.datetime,
+    settings: Settings, rulebook: RuleBook, subject: Subject, revision: str, folder: Path,
+    rows: dict[str, int], replaces: str | None, now: dt.datetime, life: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
-    """The manifest of a folder that is about to become a revision."""
-    round_ = rulebook.round(round_id)
+    """The manifest of a folder that is about to become a revision.
+
+    ``life`` says where the subject stands: ``status``, and for a release its number, who released it and why.
+    """
+    round_ = subject.round
     return {
-        "round": round_id,
+        "round": round_.id,
+        "subject": subject.name,
         "title": round_.title,
         "revision": revision,
         "replaces": replaces,
-        "status": round_.status,
+        **life,
         "data_origin": round_.origin,
         "illustrative": rulebook.is_illustrative(round_),
         "placeholders": list(rulebook.rule_sets[round_.rule_set].placeholders),

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.rules.loader import RuleBook
 from dagster_project.rules.model import Indicator, Limit, Round, RuleSet
+from dagster_project.schema import school_year_label
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
+ONE_DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Monitored:
+    """A rule set and origin with cohorts to follow, and the years to follow them through, by their first calendar year."""
+
+    rule_set: str
+    origin: str
+    first_start_year: int
+    last_start_year: int
+
+
 def parameter_schemas() -> dict[str, pa.Schema]:
-    """Columns of the four parameter tables, as dbt reads them."""
+    """Columns of the parameter tables, as dbt reads them."""
     import pyarrow as pa
 
     text, whole, flag, day = pa.string(), pa.int32(), pa.bool_(), pa.date32()
@@ -68,9 +85,24 @@ def parameter_schemas() -> dict[str, pa.Schema]:
                 ("spread_excludes_average", flag),
                 ("spread_priority", text),
                 ("in_scheme", text),
+                ("spread_order", text),
                 ("rule_sha256", text),
+                ("purpose", text),
+                ("cohort", text),
+                ("followup_starts_on", day),
+                ("followup_ends_on", day),
+                ("queries_due", day),
             ]
         ),
+        "report_duties": pa.schema(
+            [
+                *((n, text) for n in ("round", "cohort")),
+                ("report", whole),
+                *((n, text) for n in ("phase", "sender")),
+                ("due_on", day),
+            ]
+        ),
+        "calendar": pa.schema([("as_of", day)]),
         "rule_indicators": pa.schema(
             [
                 *((n, text) for n in ("round", "indicator", "area", "dataset")),
@@ -130,7 +162,67 @@ def _round_row(round_: Round, rules: RuleSet, illustrative: bool, sha256: str) -
         **{f"average_{name}": getattr(average, name).value for name in type(average).model_fields},
         **{f"spread_{name}": getattr(spread, name).value for name in type(spread).model_fields},
         "rule_sha256": sha256,
+        "purpose": "selection",
+        "cohort": round_.cohort_id,
+        "followup_starts_on": _followup_start(round_, rules),
+        "followup_ends_on": _months_later(_followup_start(round_, rules), 12 * _followup_years(rules)) - ONE_DAY,
+        "queries_due": round_.queries_due,
     }
+
+
+def _followup_start(round_: Round, rules: RuleSet) -> dt.date:
+    """The first day of the start month after the selection."""
+    month = rules.followup.starts_in_month.value
+    start = round_.selection_date.replace(month=month, day=1)
+    return start if start > round_.selection_date else start.replace(year=start.year + 1)
+
+
+def _followup_years(rules: RuleSet) -> int:
+    return rules.followup.preparatory_years.value + rules.followup.implementation_years.value
+
+
+def _months_later(day: dt.date, months: int) -> dt.date:
+    """The first day of a month, some months later."""
+    years, month = divmod(day.month - 1 + months, 12)
+    return day.replace(year=day.year + years, month=month + 1)
+
+
+def _duty_rows(round_: Round, rules: RuleSet) -> list[dict[str, Any]]:
+    followup, start = rules.followup, _followup_start(round_, rules)
+    late = followup.reports_due_after_months.value
+    return [
+        {
+            "round": round_.id,
+            "cohort": round_.cohort_id,
+            "report": entry.report,
+            "phase": "forfase" if entry.after_year <= followup.preparatory_years.value else "gjennomføringsfase",
+            "sender": sender,
+            "due_on": _months_later(start, 12 * entry.after_year + late) - ONE_DAY,
+        }
+        for entry in followup.reports.value
+        for sender in entry.senders
+    ]
+
+
+def _monitoring_rows(monitored: Monitored, rounds: list[dict[str, Any]], indicators: list[dict[str, Any]]) -> None:
+    """Add the round that follows cohorts: the same rule, year by year, over all years from the first cohort on."""
+    name = f"monitoring-{monitored.rule_set}-{monitored.origin}"
+    first = next(r for r in rounds if (r["rule_set"], r["origin"]) == (monitored.rule_set, monitored.origin))
+    rounds.append(
+        {
+            **first,
+            "round": name,
+            "title": name,
+            "purpose": "monitoring",
+            "cohort": None,
+            "aggregation": "per_year",
+            "last_school_year": school_year_label(monitored.last_start_year),
+            "window_years": monitored.last_start_year - monitored.first_start_year + 1,
+            # the codes in force when the newest figures came out
+            "selection_date": dt.date(monitored.last_start_year, 12, 31),
+        }
+    )
+    indicators += [{**row, "round": name} for row in indicators if row["round"] == first["round"]]
 
 
 def _limit_columns(side: str, limit: Limit, grade: int) -> dict[str, Any]:
@@ -163,15 +255,22 @@ def _indicator_rows(round_: Round, rules: RuleSet, indicator: Indicator) -> list
     ]
 
 
-def parameter_rows(rulebook: RuleBook) -> dict[str, list[dict[str, Any]]]:
-    """The rows of the four parameter tables, in the order of the files."""
-    rounds, indicators = [], []
+def parameter_rows(
+    rulebook: RuleBook, *, monitored: Sequence[Monitored] = (), as_of: dt.date | None = None
+) -> dict[str, list[dict[str, Any]]]:
+    """The rows of the parameter tables, in the order of the files."""
+    rounds: list[dict[str, Any]] = []
+    indicators: list[dict[str, Any]] = []
+    duties: list[dict[str, Any]] = []
     for round_ in rulebook.rounds:
         rules = rulebook.rule_sets[round_.rule_set]
         sha256 = rulebook.rule_sha256[round_.rule_set]
         rounds.append(_round_row(round_, rules, rulebook.is_illustrative(round_), sha256))
         for indicator in rules.indicators:
             indicators += _indicator_rows(round_, rules, indicator)
+        duties += _duty_rows(round_, rules)
+    for entry in monitored:
+        _monitoring_rows(entry, rounds, indicators)
     exceptions = [
         {**row.model_dump(exclude={"rounds"}), "round": name}
         for row in rulebook.exceptions.exceptions
@@ -194,18 +293,26 @@ def parameter_rows(rulebook: RuleBook) -> dict[str, list[dict[str, Any]]]:
         "rule_indicators": indicators,
         "exceptions": exceptions,
         "county_governors": governors,
+        "report_duties": duties,
+        "calendar": [{"as_of": as_of}] if as_of else [],
     }
 
 
-def compile_parameters(rulebook: RuleBook, out_dir: Path) -> dict[str, int]:
-    """Write ``rounds``, ``rule_indicators``, ``exceptions`` and ``county_governors`` as Parquet; return row counts."""
+def compile_parameters(
+    rulebook: RuleBook, out_dir: Path, *, monitored: Sequence[Monitored] = (), as_of: dt.date | None = None
+) -> dict[str, int]:
+    """Write the parameter tables as Parquet; return row counts.
+
+    ``monitored`` names the rule sets whose cohorts are followed. ``as_of`` is the day on which a missing report counts
+    as overdue; without it none does.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     out_dir.mkdir(parents=True, exist_ok=True)
     counts = {}
     schemas = parameter_schemas()
-    for name, rows in parameter_rows(rulebook).items():
+    for name, rows in parameter_rows(rulebook, monitored=monitored, as_of=as_of).items():
         table = pa.Table.from_pylist(rows, schema=schemas[name])
         temporary = out_dir / f".{name}.{os.getpid()}.tmp"
         pq.write_table(table, temporary)

@@ -11,7 +11,8 @@ BASIS = {
 }
 
 
-def _value(entry: Sourced) -> str:
+def value_in_words(entry: Sourced) -> str:
+    """The value of a choice, or how a limit is found."""
     if isinstance(entry, Limit):
         detail = {
             "published": "the published national value of the same year / publisert nasjonal verdi samme år",
@@ -38,5 +39,5 @@ def describe(rules: RuleSet) -> list[str]:
         source = rules.sources[entry.source]
         note = f" ({entry.note})" if entry.note else ""
         where = f"{source.text}, {source.url}" if source.url else source.text
-        lines.append(f"{path}: {_value(entry)}{note}; {BASIS[entry.basis]}; {where}")
+        lines.append(f"{path}: {value_in_words(entry)}{note}; {BASIS[entry.basis]}; {where}")
     return lines

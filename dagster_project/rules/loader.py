@@ -47,7 +47,7 @@ class RuleBook:
         return bool(self.rule_sets[round_.rule_set].placeholders)
 
 
-class _Lines:
+class Places:
     """Line and column of every place in a YAML document, by path."""
 
     def __init__(self, root: yaml.Node | None) -> None:
@@ -116,7 +116,7 @@ def _fields(model: type[BaseModel], path: Path_) -> list[str]:
     return list(getattr(current, "model_fields", {}))
 
 
-def _from_pydantic(error: ValidationError, model: type[BaseModel], lines: _Lines, file: str) -> list[Finding]:
+def _from_pydantic(error: ValidationError, model: type[BaseModel], lines: Places, file: str) -> list[Finding]:
     findings = []
     for detail in error.errors():
         path: Path_ = tuple(detail["loc"])
@@ -140,7 +140,7 @@ def _from_pydantic(error: ValidationError, model: type[BaseModel], lines: _Lines
     return findings
 
 
-def _read(path: Path, model: type[Model], settings: Settings, findings: list[Finding]) -> tuple[Model | None, _Lines]:
+def _read(path: Path, model: type[Model], settings: Settings, findings: list[Finding]) -> tuple[Model | None, Places]:
     file = _short(path, settings)
     try:
         text = path.read_text(encoding="utf-8")
@@ -148,17 +148,17 @@ def _read(path: Path, model: type[Model], settings: Settings, findings: list[Fin
         content = yaml.load(text, Loader=_LOADER)
     except FileNotFoundError:
         findings.append(_finding("missing-file", f"{file} is missing", file, (1, 1), fix="Put it back."))
-        return None, _Lines(None)
+        return None, Places(None)
     except UnicodeDecodeError:
         findings.append(_finding("wrong-encoding", f"{file} is not UTF-8", file, (1, 1), fix="Save it as UTF-8."))
-        return None, _Lines(None)
+        return None, Places(None)
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         what = getattr(error, "problem", None) or str(error)
         findings.append(_finding("invalid-yaml", f"{file} is not valid YAML: {what}", file, place, fix="Correct it."))
-        return None, _Lines(None)
-    lines = _Lines(root)
+        return None, Places(None)
+    lines = Places(root)
     for repeated, mark in lines.repeated:
         name = ".".join(str(p) for p in repeated)
         place = (mark.line + 1, mark.column + 1)
@@ -172,8 +172,22 @@ def _read(path: Path, model: type[Model], settings: Settings, findings: list[Fin
         return None, lines
 
 
-def load_rules(settings: Settings) -> RuleBook:
-    """Read and check every rule file.
+def read_checked(path: Path, model: type[Model], settings: Settings) -> tuple[Model, Places]:
+    """Read one YAML file of any typed kind, and where each of its values stands.
+
+    Raises:
+        RuleProblem: with one finding per mistake, each naming file, line and column.
+    """
+    findings: list[Finding] = []
+    content, places = _read(path, model, settings, findings)
+    if content is None or findings:
+        raise RuleProblem(f"{_short(path, settings)} cannot be used as it stands.", findings)
+    return content, places
+
+
+def load_rules(settings: Settings, *, only: str | None = None) -> RuleBook:
+    """Read and check every rule file. With ``only``, the other rounds may name rule sets that are not at hand, as in
+    the rule book of a revision, and are left out.
 
     Raises:
         RuleProblem: with one finding per mistake, each naming file, line and column.
@@ -198,9 +212,10 @@ def load_rules(settings: Settings) -> RuleBook:
     governors, _ = _read(settings.registers / "county_governors.yaml", Governors, settings, findings)
     known_files = {path.stem for path in settings.rules.glob("*.yaml")}
     seen: set[str] = set()
+    cohorts: dict[str, str] = {}
     for position, round_ in enumerate(rounds.rounds if rounds else ()):
         file = _short(settings.rounds, settings)
-        if round_.rule_set not in known_files:
+        if round_.rule_set not in known_files and only in (None, round_.id):
             close = get_close_matches(round_.rule_set, known_files, n=1)
             fix = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(sorted(known_files))}."
             place = lines.find(("rounds", position, "rule_set"))
@@ -217,6 +232,13 @@ def load_rules(settings: Settings) -> RuleBook:
                     fix="Give it another id.",
                 )
             )
+        if round_.cohort_id in cohorts:
+            place = lines.find(("rounds", position, "selection_date"))
+            message = (
+                f"rounds {cohorts[round_.cohort_id]} and {round_.id} would both give the cohort {round_.cohort_id}"
+            )
+            findings.append(_finding("repeated-cohort", message, file, place, fix="Name the cohort of one of them."))
+        cohorts[round_.cohort_id] = round_.id
         seen.add(round_.id)
     for position, row in enumerate(exceptions.exceptions if exceptions else ()):
         for name in () if row.rounds == "all" else row.rounds:
@@ -234,7 +256,8 @@ def load_rules(settings: Settings) -> RuleBook:
                 )
     if findings or rounds is None or exceptions is None or governors is None:
         raise RuleProblem("The rules cannot be used as they stand.", findings)
-    return RuleBook(rule_sets, hashes, rounds.rounds, exceptions, governors)
+    kept = tuple(r for r in rounds.rounds if only in (None, r.id))
+    return RuleBook(rule_sets, hashes, kept, exceptions, governors)
 
 
 def _nearest(name: str, known: Sequence[str] | set[str]) -> str:

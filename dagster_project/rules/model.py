@@ -218,11 +218,30 @@ class SpreadGroup(Strict):
     min_schools: Choice[Annotated[int, Field(ge=2)]]
     excludes_average: Choice[bool]
     priority: Choice[Literal["required", "advisory"]]
+    order: Choice[Literal["priority_then_spread", "spread"]]
 
 
 class Groups(Strict):
     average: AverageGroup
     spread: SpreadGroup
+
+
+class Report(Strict):
+    """A report of the follow-up: after which year of it, and who owes it."""
+
+    report: Annotated[int, Field(ge=1)]
+    after_year: Annotated[int, Field(ge=1)]
+    senders: tuple[Literal["municipality", "guides", "county_governor"], ...]
+
+
+class Followup(Strict):
+    """The years after: phases (forfase, gjennomføringsfase) and the reports on them."""
+
+    preparatory_years: Choice[Annotated[int, Field(ge=0)]]
+    implementation_years: Choice[Annotated[int, Field(ge=0)]]
+    starts_in_month: Choice[Annotated[int, Field(ge=1, le=12)]]
+    reports_due_after_months: Choice[Annotated[int, Field(ge=0, le=12)]]
+    reports: Choice[tuple[Report, ...]]
 
 
 TieBreak = Literal["absolute_hit_share", "pupils", "none"]
@@ -244,6 +263,7 @@ class RuleSet(Strict):
     worst_schools: WorstSchools
     tie_breaks: Choice[tuple[TieBreak, TieBreak]]
     groups: Groups
+    followup: Followup
 
     @model_validator(mode="after")
     def _consistent(self) -> RuleSet:
@@ -296,6 +316,22 @@ class Round(Strict):
     selection_date: dt.date
     status: Literal["draft"]
     source: str
+    cohort: Annotated[str, Field(pattern=r"^uttrekk_[0-9]{4}[a-z0-9_]*$")] | None = None
+    priorities_due: dt.date | None = None
+    queries_due: dt.date | None = None
+
+    @property
+    def cohort_id(self) -> str:
+        """Name of the municipalities selected in this round, by the year of the selection unless the entry names it."""
+        return self.cohort or f"uttrekk_{self.selection_date.year}"
+
+    @model_validator(mode="after")
+    def _deadlines(self) -> Round:
+        for name in ("priorities_due", "queries_due"):
+            day = getattr(self, name)
+            if day is not None and day < self.selection_date:
+                raise ValueError(f"{name} lies before the selection date")
+        return self
 
 
 class Rounds(Strict):

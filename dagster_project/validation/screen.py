@@ -17,7 +17,7 @@ from dagster_project.diagnostics import FileProblem, Finding, Severity, Unreadab
 from dagster_project.extracts import Archive, ExtractTable, Recognised, read_file, recognise
 from dagster_project.extracts.archive import sha256_of
 from dagster_project.settings import Settings
-from dagster_project.validation import frames, suites
+from dagster_project.validation import form_frames, frames, suites
 
 STAGES = ("recognised", "readable", "schema", "values", "against_last_year")
 RENAMED = {"Indikator": "Spoersmaalgruppe"}
@@ -117,6 +117,8 @@ def _run_suites(settings: Settings, table: ExtractTable, file: str, now: dt.date
     if rows.num_rows == 0:
         return []
     entries = suites.load_suite(settings.expectations, table.dataset)
+    if table.dataset in schema.FORM_DATASETS:
+        return suites.run(list(entries), form_frames.form(settings, table.dataset, rows, now), file)
     if table.dataset not in schema.YEARLY_DATASETS:
         return suites.run(list(entries), frames.reference(rows), file)
     results: list[suites.CheckResult] = []

@@ -18,6 +18,8 @@ POINTS = ("value", "n_pupils", "state", "value_basis", "national_limit", "absolu
 SUMS = ("points", "possible_points", "applicable_points", "risk_share", "coverage", "absolute_hit_share", "pupils",
         "share_if_hidden_best", "share_if_hidden_worst", "rated", "rank", "tied", "not_rated_reason")  # fmt: skip
 SCHOOL = (*SUMS, "school_name", "municipality_code", "worst_quartile")
+SELECTION = ("status", "rank_in_group", "arithmetic_status", "proposed_status", "proposed_place", "governor_priority",
+             "decision", "is_override")  # fmt: skip
 MUNICIPALITY = (*SUMS, "county_code", "county_governor", "rated_schools", "schools_in_worst_quartile", "school_spread",
                 "spread_standard_deviation", "spread_max_minus_rest_mean", "spread_range", "spread_iqr")  # fmt: skip
 
@@ -80,7 +82,7 @@ def compare_round(marts: dict[str, list[Row]], oracle: Oracle, round_id: str) ->
     ranking = {r["municipality_code"]: r for r in mine["municipality_ranking"]}
     result.table("municipality_ranking", ranking, oracle.municipalities, MUNICIPALITY)
     chosen = {(r["selection_group"], r["municipality_code"]): r for r in mine["selection"]}
-    result.table("selection", chosen, oracle.selection, ("status", "rank_in_group"))
+    result.table("selection", chosen, oracle.selection, SELECTION)
     return result
 
 
@@ -89,5 +91,15 @@ def compare_home(home: Path) -> dict[str, Comparison]:
     cells, register, changes, parameters = load(home)
     names = ("indicator_points", "school_ranking", "municipality_ranking", "selection")
     marts = {name: read(home / "marts" / f"{name}.parquet") for name in names}
-    rounds = [r["round"] for r in parameters["rounds"]]
-    return {r: compare_round(marts, Oracle(cells, register, changes, parameters, r), r) for r in rounds}
+    rounds = [r["round"] for r in parameters["rounds"] if r["purpose"] == "selection"]
+    oracles = {r: Oracle(cells, register, changes, parameters, r) for r in rounds}
+    replies, decisions = forms(home, "governor_priorities"), forms(home, "decisions")
+    for oracle in oracles.values():
+        oracle.choose(oracles, replies, decisions)
+    return {r: compare_round(marts, oracle, r) for r, oracle in oracles.items()}
+
+
+def forms(home: Path, dataset: str) -> list[Row]:
+    """Rows people entered; none when nobody has."""
+    path = home / "extracts" / dataset / "part-0.parquet"
+    return read(path) if path.exists() else []

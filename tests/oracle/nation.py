@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from dagster_project import schema
 from dagster_project.rules.compile import parameter_schemas
+from tests.oracle.oracle import Oracle
 
 Row = dict[str, Any]
 YEARS = ("2021-22", "2022-23", "2023-24", "2024-25", "2025-26")
@@ -113,6 +114,8 @@ def random_rules(rng: Random, round_id: str) -> tuple[Row, list[Row], list[Row]]
         "spread_level": decimal(0, 0.05, 0.2), "spread_min_schools": pick([2, 3]),
         "spread_excludes_average": pick([True, False]), "spread_priority": pick(["required", "advisory"]),
         "in_scheme": pick(["exclude", "mark"]), "rule_sha256": "0" * 64,
+        "spread_order": pick(["priority_then_spread", "spread"]), "purpose": "selection", "cohort": f"cohort-{round_id}",
+        "followup_starts_on": dt.date(2024, 8, 1), "followup_ends_on": pick([dt.date(2025, 7, 31), dt.date(2027, 7, 31)]),
     }  # fmt: skip
     lag = {d: pick([0, 0, 1]) for d in schema.YEARLY_DATASETS}
     indicators = []
@@ -143,6 +146,42 @@ def random_rules(rng: Random, round_id: str) -> tuple[Row, list[Row], list[Row]]
     return round_, indicators, exceptions
 
 
+def answers(
+    rng: Random, cells: list[Row], register: list[Row], changes: list[Row], tables: dict[str, list[Row]]
+) -> dict[str, list[Row]]:
+    """Decisions at random, then replies of the county governors: most to their very candidates, some to other lists."""
+    codes = ["6101", "6106", "7202", "7203", "7204", "7205", "6102"]
+    rounds = [r["round"] for r in tables["rounds"]]
+    place = {"source_sha256": "0" * 64, "source_column": "Kommunenr", "fictional": True}
+    decisions = [
+        {"round": r, "municipality_code": m, "municipality_name": m, "decided_by": "drawn", "reason": None,
+         "decision": rng.choice(["accept", "accept", "decline", "exclude", "withdrew", "called_up"]),
+         "decided_on": dt.date(2026, 3, rng.randint(1, 3)), "source_row": at, **place}
+        for r in rng.sample(rounds, len(rounds) // 2)
+        for at, m in enumerate(rng.choices(codes, k=rng.randint(1, 6)))
+    ]  # fmt: skip
+    once = {(d["round"], d["municipality_code"], d["decision"], d["decided_on"]): d for d in decisions}
+    oracles = {r: Oracle(cells, register, changes, tables, r) for r in rounds}
+    replies = []
+    for round_id, oracle in oracles.items():
+        oracle.choose(oracles, [], list(once.values()))
+        for governor in ("Governor", "Other"):
+            asked = [m for (_, m), r in oracle.listed.items()
+                     if r["status"] == "candidate" and oracle.municipalities[m]["county_governor"] == governor]  # fmt: skip
+            if rng.random() < 0.2:
+                asked = rng.sample(codes, rng.randint(1, 3))
+            if not asked or rng.random() < 0.15:
+                continue
+            for priority, m in enumerate(rng.sample(asked, len(asked)), start=1):
+                replies.append(
+                    {"round": round_id, "county_governor": governor, "candidate_list_hash": "", "replied_by": "drawn",
+                     "replied_on": dt.date(2026, 3, 1), "municipality_code": m, "municipality_name": m,
+                     "priority": priority, "reason": "drawn", "conversation_on": dt.date(2026, 2, 1),
+                     "source_row": priority, **place}
+                )  # fmt: skip
+    return {"decisions": list(once.values()), "governor_priorities": replies}
+
+
 def write_home(home: Path, rng: Random, rounds: int) -> None:
     """A home with one nation and many rounds, ready for dbt."""
     cells, register, changes = nation(rng)
@@ -162,14 +201,18 @@ def write_home(home: Path, rng: Random, rounds: int) -> None:
     drawn = [random_rules(rng, f"round-{i:02d}") for i in range(rounds)]
     pseudo = [{"unit_level": level, "unit_code": code, "kind": "pseudo_unit", "ground": "none", "source": "none",
                "round": None, "valid_from": None, "valid_to": None} for level, code in (("municipality", "7900"), ("county", "79"))]  # fmt: skip
-    governors = [{"county_code": "61", "governor_code": None, "governor_name": "Governor", "valid_from": dt.date(2020, 1, 1),
-                  "valid_to": None, "fictional": True}]  # fmt: skip
+    governors = [{"county_code": county, "governor_code": None, "governor_name": name, "valid_from": dt.date(2020, 1, 1),
+                  "valid_to": None, "fictional": True} for county, name in (("61", "Governor"), ("72", "Other"))]  # fmt: skip
     tables = {
         "rounds": [r for r, _, _ in drawn],
         "rule_indicators": [i for _, rows, _ in drawn for i in rows],
         "exceptions": pseudo + [e for _, _, rows in drawn for e in rows],
         "county_governors": governors,
     }
+    people = answers(rng, cells, register, changes, tables)
+    for dataset, rows in people.items():
+        write(home / "extracts" / dataset / "part-0.parquet", rows, schema.form_schema(dataset))
+    tables |= {"report_duties": [], "calendar": []}
     shapes = parameter_schemas()
     for name, rows in tables.items():
         write(home / "parameters" / f"{name}.parquet", rows, shapes[name])

@@ -13,6 +13,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from tests.oracle.outcomes import last_decisions, outcomes
+
 Row = dict[str, Any]
 HIGHER = "higher_is_worse"
 
@@ -49,6 +51,10 @@ class Codes:
 
     def targets(self, code: str, start: int) -> set[str]:
         """Where a code of a school year leads."""
+        return self.since(code, dt.date(start, 10, 1))
+
+    def since(self, code: str, day: dt.date) -> set[str]:
+        """Where a code of a day leads."""
 
         def follow(code: str, since: dt.date) -> set[str]:
             later = [step for step in self.steps.get(code, ()) if step[0] > since]
@@ -57,14 +63,17 @@ class Codes:
             first = min(day for day, _ in later)
             return set().union(*(follow(new, day) for day, new in later if day == first))
 
-        return follow(code, dt.date(start, 10, 1))
+        return follow(code, day)
 
     def ended_after(self, start: int) -> set[str]:
         return {old for old, steps in self.steps.items() if any(day > dt.date(start, 10, 1) for day, _ in steps)}
 
 
 class Oracle:
-    """One round, computed whole. ``points``, ``schools``, ``municipalities`` and ``selection`` are the results."""
+    """One round, computed whole. ``points``, ``schools``, ``municipalities`` and ``selection`` are the results.
+
+    ``selection`` waits for ``choose``, which needs the other rounds: who takes part in an earlier one may be barred.
+    """
 
     def __init__(
         self, cells: list[Row], register: list[Row], changes: list[Row], parameters: dict[str, list[Row]], round_id: str
@@ -75,7 +84,8 @@ class Oracle:
         fictional = self.rule["origin"] == "fictional"
         self.register = {r["school_code"]: r for r in register if r["fictional"] == fictional}
         day = self.rule["selection_date"]
-        self.codes = Codes([c for c in changes if c["fictional"] == fictional], day)
+        self.changes = [c for c in changes if c["fictional"] == fictional]
+        self.codes = Codes(self.changes, day)
         self.exceptions = [
             e
             for e in parameters["exceptions"]
@@ -111,7 +121,27 @@ class Oracle:
         self.points = self.judge()
         self.schools = self.rate_schools()
         self.municipalities = self.rate_municipalities()
-        self.selection = self.select()
+
+    def choose(self, others: dict[str, Oracle], replies: list[Row], decisions: list[Row]) -> None:
+        """Both groups, and what people made of them."""
+        replies = [r for r in replies if r["fictional"] == (self.rule["origin"] == "fictional")]
+        decisions = [r for r in decisions if r["fictional"] == (self.rule["origin"] == "fictional")]
+        self.in_scheme = self.excepted("in_scheme", "municipality") | self.followed(others, decisions)
+        self.listed = self.select()
+        self.selection = outcomes(self.rule, self.listed, self.municipalities, replies, decisions)
+
+    def followed(self, others: dict[str, Oracle], decisions: list[Row]) -> set[str]:
+        """Codes on the selection date of municipalities that take part in an earlier round not yet over."""
+        found: set[str] = set()
+        for earlier in others.values():
+            rule, day = earlier.rule, self.rule["selection_date"]
+            same = rule["origin"] == self.rule["origin"] and rule["purpose"] == "selection"
+            if not same or not rule["selection_date"] < day <= rule["followup_ends_on"]:
+                continue
+            for code, d in last_decisions(decisions, rule["round"]).items():
+                if d["decision"] == "accept" and code in earlier.current:
+                    found |= self.codes.since(code, rule["selection_date"])
+        return found
 
     # --- which cells, whose cells -------------------------------------------------------------------------------
 
@@ -529,7 +559,7 @@ class Oracle:
         rule, rows = self.rule, self.municipalities
         barred = self.excepted("excluded", "municipality")
         if rule["in_scheme"] == "exclude":
-            barred = barred | self.excepted("in_scheme", "municipality")
+            barred = barred | self.in_scheme
         rated = sorted((m for m in rows if rows[m]["rated"]), key=lambda m: rows[m]["rank"])
         result: dict[tuple[str, str], Row] = {
             ("average", m): {"status": "excluded", "rank_in_group": None} for m in rated if m in barred
@@ -554,10 +584,9 @@ class Oracle:
             and rows[m]["schools_in_worst_quartile"] >= 1
         ]
         wide.sort(key=lambda m: (-rows[m]["school_spread"], -rows[m]["risk_share"], m))
-        first = "selected" if rule["spread_priority"] == "advisory" else "candidate"
+        asked = rule["spread_priority"] == "required"
         for position, m in enumerate(wide, start=1):
-            if position <= rule["spread_quota"]:
-                result["spread", m] = {"status": first, "rank_in_group": position}
-            elif position <= rule["spread_quota"] + rule["spread_reserve"]:
-                result["spread", m] = {"status": "reserve", "rank_in_group": position}
+            if position <= rule["spread_quota"] + rule["spread_reserve"]:
+                status = "candidate" if asked else "selected" if position <= rule["spread_quota"] else "reserve"
+                result["spread", m] = {"status": status, "rank_in_group": position}
         return result

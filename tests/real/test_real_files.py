@@ -101,3 +101,18 @@ def test_no_name_or_code_of_the_fictional_country_exists(home: Settings) -> None
         *country.schools.name,
     }
     assert not real & invented
+
+
+def test_the_uncertainty_that_the_exports_state_is_the_one_that_is_drawn_from(home: Settings) -> None:
+    from dagster_project.rounds.publishing import publish_round
+    from dagster_project.simulation.uncertainty import compute_uncertainty
+
+    assert publish_round(home, "np-2025", now=NOW) is not None
+    drawn = compute_uncertainty(home, "np-2025", draws=20, seed=1).draws
+    points = [r for r in read(home.marts / "indicator_points.parquet") if r["points"] is not None]
+    rated = {r["school_code"] for r in read(home.marts / "school_ranking.parquet") if r["rated"]}
+    rated |= {r["municipality_code"] for r in read(home.marts / "municipality_ranking.parquet") if r["rated"]}
+    judged = [r for r in points if r["unit_code"] in rated]
+    # cells worked out from schools have no uncertainty of their own
+    assert drawn.cells == len(judged)
+    assert drawn.published_errors == sum(r["value_basis"] != "recomputed" for r in judged)

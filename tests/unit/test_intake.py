@@ -83,10 +83,10 @@ def test_a_flipped_bit_in_the_archive_and_a_changed_ledger_line_are_found(settin
     content[100] ^= 1
     stored.chmod(0o644)
     stored.write_bytes(content)
-    assert [f.code for f in archive.verify()] == ["object-changed"]
+    assert [f.code for f in archive.verify()] == ["archived-file-changed"]
     lines = settings.ledger.read_text(encoding="utf-8").splitlines()
     settings.ledger.write_text("\n".join([lines[0].replace("a.csv", "b.csv"), *lines[1:]]) + "\n", encoding="utf-8")
-    assert "ledger-chain-broken" in {f.code for f in archive.verify()}
+    assert [(f.code, f.row) for f in archive.verify()] == [("ledger-line-changed", 1), ("archived-file-changed", None)]
 
 
 def test_a_torn_ledger_line_is_set_aside_and_the_chain_goes_on(settings: Settings, tmp_path: Path) -> None:

@@ -30,8 +30,20 @@ left join (
         round,
         unit_code,
         min(ground) as ground
-    from {{ ref('int_exceptions_in_force') }}
-    where kind = 'in_scheme' and unit_level = 'municipality'
+    from (
+        select
+            round,
+            unit_code,
+            ground
+        from {{ ref('int_exceptions_in_force') }}
+        where kind = 'in_scheme' and unit_level = 'municipality'
+        union all
+        select
+            round,
+            municipality_code as unit_code,
+            cohort as ground
+        from {{ ref('int_followed_in_scheme') }}
+    ) as grounds
     group by round, unit_code
 ) as in_scheme on m.round = in_scheme.round and m.municipality_code = in_scheme.unit_code
-where m.not_rated_reason is null
+where m.not_rated_reason is null and r.purpose = 'selection'

@@ -1,4 +1,4 @@
--- Exceptions that hold for a round on its selection date.
+-- Exceptions of the register that hold for a round on its selection date.
 select
     r.round,
     e.unit_level,

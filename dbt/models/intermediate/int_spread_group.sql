@@ -1,5 +1,5 @@
 -- Spredningsuttrekket: municipalities whose schools lie far apart and that have at least one of the nation's worst
--- schools. Where the rule wants the county governors' priority, the first of them are candidates until it has come.
+-- schools. Where the rule wants the county governors' priorities, all of them, reserve included, are candidates.
 with candidates as (
     select
         e.*,
@@ -25,7 +25,9 @@ with candidates as (
 select
     *,
     case
-        when rank_in_group <= spread_quota then case when spread_priority = 'advisory' then 'selected' else 'candidate' end
-        when rank_in_group <= spread_quota + spread_reserve then 'reserve'
+        when rank_in_group > spread_quota + spread_reserve then null
+        when spread_priority = 'required' then 'candidate'
+        when rank_in_group <= spread_quota then 'selected'
+        else 'reserve'
     end as status
 from candidates

@@ -21,4 +21,4 @@ select
     p.source_column,
     r.origin as data_origin
 from {{ ref('int_indicator_points') }} as p
-inner join {{ ref('stg_rounds') }} as r on p.round = r.round
+inner join {{ ref('stg_rounds') }} as r on p.round = r.round and r.purpose = 'selection'

@@ -13,7 +13,7 @@ select
     l.national_source_column,
     r.origin as data_origin
 from {{ ref('int_limits') }} as l
-inner join {{ ref('stg_rounds') }} as r on l.round = r.round
+inner join {{ ref('stg_rounds') }} as r on l.round = r.round and r.purpose = 'selection'
 left join {{ ref('int_limit_rules') }} as n
     on l.round = n.round and l.indicator = n.indicator and l.grade_key = n.grade_key and n.side = 'national'
 left join {{ ref('int_limit_rules') }} as a

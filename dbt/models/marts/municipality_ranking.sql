@@ -27,6 +27,7 @@ select
     m.not_rated_reason,
     m.origin as data_origin
 from {{ ref('int_municipality_ratings') }} as m
+inner join {{ ref('stg_rounds') }} as r on m.round = r.round and r.purpose = 'selection'
 left join (
     select
         round,

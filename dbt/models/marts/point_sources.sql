@@ -85,4 +85,4 @@ from (
     union all
     select * from of_schools
 ) as c
-inner join {{ ref('stg_rounds') }} as r on c.round = r.round
+inner join {{ ref('stg_rounds') }} as r on c.round = r.round and r.purpose = 'selection'

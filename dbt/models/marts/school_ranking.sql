@@ -22,7 +22,7 @@ select
     s.not_rated_reason,
     r.origin as data_origin
 from {{ ref('int_school_ratings') }} as s
-inner join {{ ref('stg_rounds') }} as r on s.round = r.round
+inner join {{ ref('stg_rounds') }} as r on s.round = r.round and r.purpose = 'selection'
 left join {{ ref('int_school_ranks') }} as k on s.round = k.round and s.school_code = k.school_code
 left join {{ ref('int_municipality_ratings') }} as m
     on s.round = m.round and s.municipality_code = m.municipality_code

@@ -1,60 +1,34 @@
-with chosen as (
-    select
-        round,
-        municipality_code,
-        municipality_name,
-        county_governor,
-        'average' as selection_group,
-        status,
-        rank_in_group,
-        concat(
-            'rank ', rank_in_group, ' on its own share of risk points; ', average_quota, ' are taken',
-            case when in_scheme_ground is null then '' else concat('; already in the scheme: ', in_scheme_ground) end
-        ) as reason
-    from {{ ref('int_average_group') }}
-    where status is not null
-    union all
-    select
-        round,
-        municipality_code,
-        municipality_name,
-        county_governor,
-        'spread' as selection_group,
-        status,
-        rank_in_group,
-        concat(
-            'rank ', rank_in_group, ' on the spread between its schools, ', schools_in_worst_quartile,
-            ' of them among the nation''s worst; up to ', spread_quota, ' are taken',
-            case when status = 'candidate' then '; awaits the county governor''s priority' else '' end,
-            case when in_scheme_ground is null then '' else concat('; already in the scheme: ', in_scheme_ground) end
-        ) as reason
-    from {{ ref('int_spread_group') }}
-    where status is not null
-    union all
-    select
-        round,
-        municipality_code,
-        municipality_name,
-        county_governor,
-        'average' as selection_group,
-        'excluded' as status,
-        null as rank_in_group,
-        coalesce(excluded_ground, concat('already in the scheme: ', in_scheme_ground)) as reason
-    from {{ ref('int_eligibility') }}
-    where not eligible
-)
-
 select
-    c.round,
-    c.municipality_code,
-    c.municipality_name,
-    c.county_governor,
-    c.selection_group,
-    c.status,
-    cast(c.rank_in_group as bigint) as rank_in_group,
-    cast(null as int) as governor_priority,
-    cast(null as date) as decided_on,
-    c.reason,
+    o.round,
+    o.municipality_code,
+    o.municipality_name,
+    o.county_governor,
+    o.selection_group,
+    o.status,
+    cast(o.rank_in_group as bigint) as rank_in_group,
+    cast(o.priority as int) as governor_priority,
+    cast(o.decided_on as date) as decided_on,
+    concat(
+        o.arithmetic_reason,
+        case when o.status = 'candidate' then '; awaits the county governor''s priority' else '' end,
+        case when o.priority is null then '' else concat('; the county governor''s priority ', o.priority) end,
+        case when o.decision is null then '' else concat('; decided: ', o.decision) end,
+        case when o.decision_reason is null then '' else concat(', ', o.decision_reason) end
+    ) as reason,
+    o.arithmetic_status,
+    o.proposed_status,
+    cast(o.proposed_place as bigint) as proposed_place,
+    cast(o.governor_reason as varchar) as governor_reason,
+    cast(o.conversation_on as date) as conversation_on,
+    cast(o.replied_by as varchar) as replied_by,
+    cast(o.decision as varchar) as decision,
+    cast(o.decided_by as varchar) as decided_by,
+    cast(o.decision_reason as varchar) as decision_reason,
+    o.is_override,
+    cast(o.reply_source_sha256 as varchar) as reply_source_sha256,
+    cast(o.reply_source_row as bigint) as reply_source_row,
+    cast(o.decision_source_sha256 as varchar) as decision_source_sha256,
+    cast(o.decision_source_row as bigint) as decision_source_row,
     r.origin as data_origin
-from chosen as c
-inner join {{ ref('stg_rounds') }} as r on c.round = r.round
+from {{ ref('int_outcomes') }} as o
+inner join {{ ref('stg_rounds') }} as r on o.round = r.round

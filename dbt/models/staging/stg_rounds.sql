@@ -39,6 +39,12 @@ select
     spread_excludes_average,
     spread_priority,
     in_scheme,
+    spread_order,
     rule_sha256,
+    purpose,
+    cohort,
+    followup_starts_on,
+    followup_ends_on,
+    queries_due,
     cast(substr(last_school_year, 1, 4) as int) as last_start_year
 from {{ read_source('parameters', 'rounds') }}

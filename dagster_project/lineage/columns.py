@@ -127,6 +127,8 @@ def _source_columns(source: str, table: str) -> dict[str, str]:
         contract = parameter_schemas()[table]
     elif table in schema.YEARLY_DATASETS:
         contract = schema.extract_schema()
+    elif table in schema.FORM_DATASETS:
+        contract = schema.form_schema(table)
     else:
         contract = {
             schema.SCHOOL_REGISTER: schema.register_schema,

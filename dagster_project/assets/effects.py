@@ -1,0 +1,36 @@
+"""What follow-up did: the estimates of the effects room, beside the marts they are made from."""
+
+import dagster as dg
+
+from dagster_project import progress
+from dagster_project.extracts.merge import write_table
+from dagster_project.resources import Home, exclusive
+from dagster_project.rounds.monitoring import cohort_effect as estimated
+from dagster_project.rules import load_rules
+
+
+@dg.asset(
+    name="cohort_effect",
+    group_name="marts",
+    owners=["team:statistics"],
+    kinds={"python", "parquet"},
+    deps=["cohort_progress"],
+    description=(
+        "Effect of the follow-up in each cohort (virkning av oppfølgingen), by several methods, beside the naive "
+        "difference that misleads and the regression to the mean that chance alone gives. See docs/effects.md."
+    ),
+)
+def cohort_effect(home: Home) -> dg.MaterializeResult:
+    settings = home.settings()
+    with progress.stage("effects"), exclusive(settings):
+        table = estimated(settings, load_rules(settings))
+        write_table(settings.marts / "cohort_effect.parquet", table)
+    lines = ["| cohort | method | estimate | from | to |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {r['cohort']} | {r['method']} | {r['estimate']:.3f} | {r['ci_low'] or 0:.3f} | {r['ci_high'] or 0:.3f} |"
+        for r in table.to_pylist()
+        if r.get("estimate") is not None and r["event_time"] is None and not r["pooled"]
+    ]
+    return dg.MaterializeResult(
+        metadata={"dagster/row_count": table.num_rows, "estimates": dg.MetadataValue.md("\n".join(lines))}
+    )

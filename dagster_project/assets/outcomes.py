@@ -1,0 +1,125 @@
+"""What a finished Dagster run did with each asset, as the plain records that the lineage room turns into events."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from dagster_project.assets.inbox import taken_in_by
+from dagster_project.assets.models import UNIQUE_ID
+from dagster_project.diagnostics import PipelineProblem
+from dagster_project.extracts import Archive
+from dagster_project.lineage.openlineage import AssetOutcome, CheckOutcome, Column, RunRecord
+from dagster_project.publication.manifest import code_version
+from dagster_project.settings import Settings
+
+INBOX = "inbox"
+READ = {
+    dg.DagsterEventType.STEP_START,
+    dg.DagsterEventType.STEP_FAILURE,
+    dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+    dg.DagsterEventType.ASSET_MATERIALIZATION,
+    dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+}
+
+
+def record_of(instance: dg.DagsterInstance, run_id: str, defs: dg.Definitions, settings: Settings) -> RunRecord:
+    """The record of a finished run: every asset that a step materialised or failed to, with its checks.
+
+    Raises:
+        PipelineProblem: the run has not ended.
+    """
+    graph = defs.resolve_asset_graph()
+    started: dict[str, float] = {}
+    failures: dict[str, tuple[float, str]] = {}
+    made: dict[dg.AssetKey, tuple[str, float, Mapping[str, Any]]] = {}
+    checks: dict[dg.AssetKey, list[CheckOutcome]] = {}
+    planned: dict[dg.AssetKey, str] = {}
+    for entry in instance.all_logs(run_id, of_type=READ):
+        event, at = entry.dagster_event, entry.timestamp
+        if event is None:
+            continue
+        step = event.step_key or ""
+        if event.event_type_value == "STEP_START":
+            started[step] = at
+        elif event.event_type_value == "STEP_FAILURE":
+            error = event.step_failure_data.error
+            failures[step] = (at, str(error.message).strip() if error else "the step failed")
+        elif event.event_type_value == "ASSET_MATERIALIZATION_PLANNED" and event.asset_key is not None:
+            planned[event.asset_key] = step
+        elif event.event_type_value == "ASSET_MATERIALIZATION" and event.partition is None:
+            materialization = event.step_materialization_data.materialization
+            made[materialization.asset_key] = (step, at, materialization.metadata)
+        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
+            found = event.asset_check_evaluation_data
+            spec = graph.get_check_spec(found.asset_check_key)
+            outcome = CheckOutcome(found.check_name, found.passed, found.severity.value, spec.description or "")
+            checks.setdefault(found.asset_key, []).append(outcome)
+    moment = lambda seconds: dt.datetime.fromtimestamp(seconds, dt.UTC)  # noqa: E731
+    outcomes = []
+    for key in graph.toposorted_asset_keys:
+        if key in made:
+            step, ended, metadata = made[key]
+            error_text = None
+        elif (step := planned.get(key, "")) in failures:
+            ended, error_text = failures[step]
+            metadata = {}
+        else:
+            continue
+        seconds = metadata.get("dbt/seconds")
+        begun = ended - float(seconds.value) if seconds is not None else started.get(step, ended)
+        rows = metadata.get("dagster/row_count")
+        node = graph.get(key)
+        outcomes.append(
+            AssetOutcome(
+                name=key.to_user_string(),
+                description=node.description or "",
+                source=_source(node),
+                started=moment(begun),
+                ended=moment(ended),
+                error=error_text,
+                parents=tuple(sorted(p.to_user_string() for p in node.parent_keys)),
+                columns=_columns(node.metadata),
+                checks=tuple(checks.get(key, ())),
+                rows=int(rows.value) if rows is not None else None,
+            )
+        )
+    run = instance.get_run_record_by_id(run_id)
+    if run is None or run.start_time is None or run.end_time is None:
+        raise PipelineProblem(f"Run {run_id} has not ended, so it has no lineage yet.")
+    arrived = [e for e in Archive(settings).events("arrived") if e.get("by") == taken_in_by(run_id)]
+    return RunRecord(
+        run_id=run_id,
+        job="everything",
+        started=moment(run.start_time),
+        ended=moment(run.end_time),
+        success=run.dagster_run.status is dg.DagsterRunStatus.SUCCESS,
+        code_version=code_version(),
+        assets=tuple(outcomes),
+        inbox=INBOX,
+        files={e["file"]: e["sha256"] for e in arrived},
+    )
+
+
+def _source(node: Any) -> str:
+    """The file an asset is written in, from the root of the repository."""
+    unique_id = node.metadata.get(UNIQUE_ID)
+    if unique_id is not None:
+        return f"dbt/models/{node.group_name}/{str(unique_id).rsplit('.', 1)[-1]}.sql"
+    module: str = node.assets_def.op.compute_fn.decorated_fn.__module__
+    return f"{module.replace('.', '/')}.py"
+
+
+def _columns(metadata: Mapping[str, Any]) -> tuple[Column, ...]:
+    shape, made_of = metadata.get("dagster/column_schema"), metadata.get("dagster/column_lineage")
+    origins = made_of.deps_by_column if made_of is not None else {}
+    return tuple(
+        Column(
+            c.name,
+            c.type,
+            c.description or "",
+            tuple((o.asset_key.to_user_string(), o.column_name) for o in origins.get(c.name, ())),
+        )
+        for c in (shape.columns if shape is not None else ())
+    )

@@ -1,0 +1,177 @@
+"""The life of a round: show it, release it, amend it, and print its whole history."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dagster_project.settings import Settings
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC).replace(microsecond=0)
+
+
+def _signed(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Every act on a round needs a name and a reason."""
+    command = click.option("--reason", required=True, help="Why. Shown with the release.")(command)
+    return click.option("--by", required=True, help="Who does it.")(command)
+
+
+@click.group("round")
+def round_() -> None:
+    """A selection round (uttrekk): draft, candidates, prioritised, final, closed."""
+
+
+@round_.command()
+@click.argument("round_id")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@click.pass_obj
+def show(settings: Settings, round_id: str, as_json: bool) -> None:
+    """Where the round stands, what it waits for, and what hinders its release."""
+    from dagster_project.rounds import history, release
+
+    stand = release.standing(settings, round_id)
+    items = release.checklist(settings, stand)
+    if as_json:
+        click.echo(json.dumps(history.summary(settings, stand, items), ensure_ascii=False, indent=2))
+        return
+    click.echo(history.as_text(settings, stand, items))
+
+
+@round_.command()
+@click.argument("round_id")
+@click.pass_obj
+def candidates(settings: Settings, round_id: str) -> None:
+    """The candidates of the spread group by county governor, and where their workbooks lie."""
+    from dagster_project.publication.edition import FORMS
+    from dagster_project.rounds import release
+    from dagster_project.rounds.candidates import candidate_list
+
+    stand = release.standing(settings, round_id)
+    found = candidate_list(settings, round_id)
+    status = {
+        r["municipality_code"]: r for r in stand.tables["selection"].to_pylist() if r["selection_group"] == "spread"
+    }
+    click.echo(f"{round_id}, revision {stand.folder.name}: {len(found.rows)} candidates, list {found.code[:12]}")
+    for governor, rows in found.governors.items():
+        replied = all(status[r["municipality_code"]]["governor_priority"] is not None for r in rows)
+        click.echo(f"{governor}: {'has replied' if replied else 'WAITS for the reply'}")
+        for r in sorted(
+            rows, key=lambda r: (status[r["municipality_code"]]["governor_priority"] or 0, r["rank_in_group"])
+        ):
+            priority = status[r["municipality_code"]]["governor_priority"] or "-"
+            click.echo(
+                f"  priority {priority!s:>2}  rank {r['rank_in_group']:>2}  {r['municipality_code']} {r['municipality_name']}"
+            )
+    click.echo(f"workbooks: {stand.folder / FORMS}")
+
+
+@round_.command()
+@click.argument("round_id")
+@_signed
+@click.option(
+    "--override-placeholders", "override", help="Why the round may be final although limits are placeholders."
+)
+@click.pass_obj
+def finalise(settings: Settings, round_id: str, by: str, reason: str, override: str | None) -> None:
+    """Release the round and lock it: 1.0, or the next number after a reopening."""
+    from dagster_project.resources import exclusive
+    from dagster_project.rounds import release
+
+    with exclusive(settings):
+        done = release.finalise(settings, round_id, by=by, reason=reason, now=_now(), override=override)
+    click.echo(f"{round_id} is final: {done.path}")
+
+
+@round_.command()
+@click.argument("round_id")
+@_signed
+@click.option("--query", help="The accepted query this answers, by its number.")
+@click.option("--note", help="Internal note; not published.")
+@click.pass_obj
+def amend(settings: Settings, round_id: str, by: str, reason: str, query: str | None, note: str | None) -> None:
+    """Release what is computed now as the next version (1.1), with the list of changes. 1.0 stays readable."""
+    from dagster_project.resources import exclusive
+    from dagster_project.rounds import release
+
+    with exclusive(settings):
+        done = release.amend(settings, round_id, by=by, reason=reason, now=_now(), query=query, note=note)
+    click.echo(f"{round_id} is amended: {done.path}")
+
+
+@round_.command()
+@click.argument("round_id")
+@_signed
+@click.pass_obj
+def withdraw(settings: Settings, round_id: str, by: str, reason: str) -> None:
+    """Keep the release, and show on every table of it that it is withdrawn and why."""
+    from dagster_project.resources import exclusive
+    from dagster_project.rounds import release
+
+    with exclusive(settings):
+        done = release.withdraw(settings, round_id, by=by, reason=reason, now=_now())
+    click.echo(f"{round_id} is withdrawn: {done.path}")
+
+
+@round_.command()
+@click.argument("round_id")
+@_signed
+@click.pass_obj
+def reopen(settings: Settings, round_id: str, by: str, reason: str) -> None:
+    """Take the lock off a final round; runs publish it again. Its releases stay readable."""
+    from dagster_project.resources import exclusive
+    from dagster_project.rounds import release
+
+    with exclusive(settings):
+        release.reopen(settings, round_id, by=by, reason=reason, now=_now())
+    click.echo(f"{round_id} is open again")
+
+
+@round_.command()
+@click.argument("round_id")
+@_signed
+@click.pass_obj
+def keep(settings: Settings, round_id: str, by: str, reason: str) -> None:
+    """Let a release stand although exactly what is computed now differs from it."""
+    from dagster_project.resources import exclusive
+    from dagster_project.rounds import release
+
+    with exclusive(settings):
+        release.keep(settings, round_id, by=by, reason=reason, now=_now())
+    click.echo(f"{round_id} stands as released")
+
+
+@round_.command()
+@click.argument("round_id")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@click.pass_obj
+def history(settings: Settings, round_id: str, as_json: bool) -> None:
+    """The whole history: files, states, replies, decisions, queries and releases, with names, dates and reasons."""
+    from dagster_project.rounds import history as histories
+
+    events = histories.whole(settings, round_id)
+    click.echo(
+        json.dumps(events, ensure_ascii=False, indent=2, default=str) if as_json else histories.whole_as_text(events)
+    )
+
+
+@round_.command()
+@click.argument("round_id")
+@click.option("--municipality", help="Only this municipality number.  [default: all that are on a list]")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder.  [default: previews/ROUND of the data folder]")
+@click.pass_obj
+def preview(settings: Settings, round_id: str, municipality: str | None, out: Path | None) -> None:
+    """Confidential previews: one workbook and page per municipality, with no other municipality's figures."""
+    from dagster_project.rounds.preview import write_previews
+
+    written = write_previews(settings, round_id, municipality, out or settings.home / "previews" / round_id)
+    click.echo(f"{len(written)} files in {written[0].parent if written else out}")
+
+
+COMMANDS = (round_,)

@@ -1,0 +1,63 @@
+"""Is it still what was published? And the seals that let somebody else be sure of it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from dagster_project.diagnostics import IntegrityProblem
+from dagster_project.settings import Settings
+
+
+@click.command()
+@click.option("--round", "round_id", required=True, help="Id of the round, as `status` shows it.")
+@click.option("--revision", help="An earlier revision, such as r0001.  [default: the one in force]")
+@click.option("--quick", is_flag=True, help="Compare hashes only; build nothing again.")
+@click.option("--key", type=click.Path(path_type=Path), help="Check the seals made with this key (public or private).")
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@click.pass_obj
+def verify(
+    settings: Settings, round_id: str, revision: str | None, quick: bool, key: Path | None, as_json: bool
+) -> None:
+    """Build a round again from the archive and compare every byte with what is published.
+
+    Names every difference: archived files, ledger, manifest, pointer, rule files, published files, extracts, tables.
+    --quick compares hashes and sees neither extracts nor whether the tables follow from their inputs.
+    """
+    from rich.console import Console
+
+    from dagster_project.audit.verify import verify as verify_round
+
+    with Console(stderr=True).status("verifying") as status:
+        result = verify_round(
+            settings, round_id, revision=revision, quick=quick, key=key, on_stage=lambda stage: status.update(stage)
+        )
+    if as_json:
+        click.echo(result.as_json())
+    else:
+        click.echo(result.as_text())
+    sys.exit(0 if result.ok else IntegrityProblem.exit_code)
+
+
+@click.command()
+@click.option("--key", type=click.Path(path_type=Path), required=True, help="An Ed25519 private key in PEM form.")
+@click.pass_obj
+def seal(settings: Settings, key: Path) -> None:
+    """Sign the ledger as it stands, so that nobody without the key can make it anew.
+
+    A key: openssl genpkey -algorithm ed25519 -out seal.pem. Keep it away from this machine; checking needs only the
+    public half: openssl pkey -in seal.pem -pubout -out seal.pub.
+    """
+    import datetime as dt
+
+    from dagster_project.audit import seals
+    from dagster_project.resources import exclusive
+
+    with exclusive(settings):
+        made = seals.seal(settings, key, now=dt.datetime.now(dt.UTC).replace(microsecond=0))
+    click.echo(f"{made['lines']} lines of the ledger sealed with key {made['key']}")
+
+
+COMMANDS = (verify, seal)

@@ -1,0 +1,20 @@
+"""What the years of follow-up did, estimated so that regression to the mean is not taken for an effect.
+
+Tables in, typed frozen results out; neither Dagster nor dbt is known here. docs/effects.md says what each method
+assumes and what it does not show.
+"""
+
+from dagster_project.effects.estimate import estimate_effects
+from dagster_project.effects.parameters import EffectParameters, load_effect_parameters
+from dagster_project.effects.render import event_study_chart
+from dagster_project.effects.results import CohortEffects, EffectEstimate, PreTrendTest
+
+__all__ = [
+    "CohortEffects",
+    "EffectEstimate",
+    "EffectParameters",
+    "PreTrendTest",
+    "estimate_effects",
+    "event_study_chart",
+    "load_effect_parameters",
+]

@@ -1,0 +1,238 @@
+"""From the table of the cohorts to the rows of ``cohort_effect``: every method, and in words what each one says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dagster_project.effects import results as names
+from dagster_project.effects.before_after import before_after
+from dagster_project.effects.differences import Difference, EventStudy, did, event_study, mirrored_did
+from dagster_project.effects.discontinuity import rank_discontinuity
+from dagster_project.effects.matched import matched_did
+from dagster_project.effects.panel import CohortPanel, panels
+from dagster_project.effects.parameters import EffectParameters
+from dagster_project.effects.regression import Estimate
+from dagster_project.effects.results import NOTHING, CohortEffects, EffectEstimate, PreTrendTest, Words
+
+OUTCOME = "risk_share"
+
+NAIVE = Words(
+    "Not an effect: the worst of a noisy list improve by themselves.",
+    "Ikke en effekt: de svakeste på en usikker liste blir bedre av seg selv.",
+)
+EXPECTED = Words(
+    "What the share would change by chance alone, with no effect and no national change.",
+    "Det andelen ville endret seg ved tilfeldighet alene, uten effekt og uten nasjonal endring.",
+)
+NET = Words(
+    "Before and after, less the expected regression and the comparison's change; assumes lasting levels do not drift.",
+    "Før og etter, fratrukket ventet regresjon og sammenligningens endring; forutsetter at varige nivåer ligger fast.",
+)
+PRECISION = Words(
+    "An effect smaller than about {detectable:.3f} would probably go unseen.",
+    "En effekt mindre enn omtrent {detectable:.3f} ville trolig ikke blitt oppdaget.",
+)
+FEW_TREATED = Words(
+    "Fewer than {minimum} followed municipalities with figures before and after: no estimate.",
+    "Færre enn {minimum} fulgte kommuner med tall før og etter: ikke noe anslag.",
+)
+FEW_OTHERS = Words(
+    "Too few municipalities to compare with: no estimate.",
+    "For få kommuner å sammenligne med: ikke noe anslag.",
+)
+FEW_YEARS = Words(
+    "The window has too few years or municipalities to tell how reliable the share is: no estimate.",
+    "Vinduet har for få år eller kommuner til å si hvor pålitelig andelen er: ikke noe anslag.",
+)
+NOT_BEFORE = Words(
+    "No school year before the window, or an earlier selection had taken its share of it: no estimate.",
+    "Ikke noe skoleår før vinduet, eller et tidligere uttrekk hadde tatt sitt av det: ikke noe anslag.",
+)
+GIVEN = Words("Given baseline share and size.", "Gitt andel og størrelse ved uttrekket.")
+AGAINST_BEFORE = Words(
+    "Against the years before the window, each as far from its middle as the year of follow-up.",
+    "Mot årene før vinduet, hvert like langt fra midten som oppfølgingsåret.",
+)
+NO_YEARS = Words("Too few figures by year: no estimate.", "For få tall per år: ikke noe anslag.")
+REFERENCE = Words("The reference: last year of the window.", "Referansen: siste år i vinduet.")
+PRE_TREND = Words(
+    "Joint test of the years before: F({q}, {df}) = {statistic:.2f}, p = {p_value:.3f}.",
+    "Samlet test av årene før: F({q}, {df}) = {statistic:.2f}, p = {p_value:.3f}.",
+)
+# a difference of 2.8 standard errors is found four times in five at the five per cent level
+DETECTABLE = 2.8
+
+
+def estimate_effects(table: Any, parameters: EffectParameters, window_years: int) -> CohortEffects:
+    """Estimate what the follow-up did to the risk share of each cohort, and of all cohorts stacked.
+
+    ``table`` is the mart ``cohort_progress`` for the risk share, as pandas or pyarrow: one row per cohort,
+    municipality and school year, with ``cohort, municipality_code, school_year, in_cohort, eligible_comparison,
+    event_time, risk_share, pupils, baseline_share, rank, treated_from``. ``window_years`` is the rule set's.
+
+    What cannot be estimated is a row without estimate whose note says why. Raises PipelineProblem when the table
+    breaks its contract.
+    """
+    rows: list[EffectEstimate] = []
+    tests: list[PreTrendTest] = []
+    cohorts = panels(table, window_years)
+    groups: list[tuple[str, tuple[CohortPanel, ...]]] = [(p.cohort, (p,)) for p in cohorts]
+    if len(cohorts) > 1:
+        groups.append((names.POOLED, cohorts))
+    for cohort, members in groups:
+        write = _Writer(cohort, parameters)
+        if len(members) == 1:
+            rows.extend(_single(members[0], parameters, write))
+        rows.extend(_differences(members, parameters, write))
+        study_rows, test = _study(cohort, members, parameters, write)
+        rows.extend(study_rows)
+        tests.extend(t for t in (test,) if t is not None)
+    return CohortEffects(tuple(rows), tuple(tests))
+
+
+class _Writer:
+    """Makes rows of one cohort: rounds, adds the interval, fills in the remarks."""
+
+    def __init__(self, cohort: str, parameters: EffectParameters) -> None:
+        self.cohort, self.parameters = cohort, parameters
+
+    def __call__(
+        self, method: str, estimate: Estimate | None, n_treated: int, n_comparison: int, words: Words,
+        event_time: int | None = None,
+    ) -> EffectEstimate:  # fmt: skip
+        confidence = self.parameters.confidence.value
+        value = error = low = high = None
+        if estimate is not None:
+            low, high = estimate.interval(confidence)
+            value, error = estimate.value, estimate.std_error
+            value, error, low, high = (round(v, names.DECIMALS) + 0.0 for v in (value, error, low, high))
+        return EffectEstimate(
+            self.cohort, OUTCOME, method, event_time, value, error, low, high, confidence, n_treated, n_comparison,
+            words.english, words.norsk, self.parameters.method_version,
+        )  # fmt: skip
+
+    def few_treated(self) -> Words:
+        """Why there is no estimate when nobody, or one, was followed."""
+        return _fill(FEW_TREATED, minimum=self.parameters.min_treated.value)
+
+
+def _fill(words: Words, **values: float | int) -> Words:
+    return Words(words.english.format(**values), _with_comma(words.norsk, values))
+
+
+def _with_comma(text: str, values: dict[str, float | int]) -> str:
+    """Norwegian writes decimals with a comma."""
+    import re
+
+    return re.sub(r"(?<=\d)\.(?=\d)", ",", text.format(**values))
+
+
+def _detectable(estimate: Estimate | None) -> Words:
+    return NOTHING if estimate is None else _fill(PRECISION, detectable=DETECTABLE * estimate.std_error)
+
+
+def _single(panel: CohortPanel, parameters: EffectParameters, write: _Writer) -> Iterator[EffectEstimate]:
+    """The methods that look at one cohort by itself."""
+    import numpy as np
+
+    years = parameters.followup_years.value
+    minimum = parameters.min_treated.value
+    aside = NOTHING
+    if panel.set_aside:
+        aside = Words(
+            f"{panel.set_aside} without share or size at the selection are left out.",
+            f"{panel.set_aside} uten andel eller størrelse ved uttrekket er holdt utenfor.",
+        )
+    seen = ~np.isnan(panel.level(panel.followed(years)))
+    treated, others = int((seen & panel.treated).sum()), int((seen & ~panel.treated).sum())
+    methods = (
+        names.BEFORE_AFTER,
+        names.EXPECTED_REGRESSION,
+        names.BEFORE_AFTER_NET,
+        names.MATCHED,
+        names.DISCONTINUITY,
+    )
+    if treated < minimum:
+        yield from (write(method, None, treated, others, write.few_treated() + aside) for method in methods)
+        return
+    result = before_after(panel, years)
+    yield write(names.BEFORE_AFTER, result.naive, treated, others, NAIVE + aside)
+    if result.correlation is None:
+        yield write(names.EXPECTED_REGRESSION, None, treated, others, FEW_YEARS)
+        yield write(names.BEFORE_AFTER_NET, None, treated, others, FEW_YEARS)
+    else:
+        correlation = _fill(
+            Words(
+                "One year's share correlates {r:.2f} with another's.", "Ett års andel korrelerer {r:.2f} med et annets."
+            ),
+            r=result.correlation,
+        )
+        yield write(names.EXPECTED_REGRESSION, result.expected, treated, others, EXPECTED + correlation)
+        yield write(names.BEFORE_AFTER_NET, result.net, treated, others, NET + _detectable(result.net))
+
+    neighbours = parameters.matching.neighbours.value
+    matched = matched_did(panel, years, neighbours)
+    how = Words(
+        f"{neighbours} nearest neighbours on baseline share and size, corrected for what still tells them apart.",
+        f"{neighbours} nærmeste naboer på andel og størrelse, korrigert for det som fortsatt skiller dem.",
+    )
+    yield write(names.MATCHED, matched, treated, others, FEW_OTHERS if matched is None else how + _detectable(matched))
+
+    bandwidth = parameters.discontinuity.bandwidth_ranks.value
+    # a line needs two points, and its spread one more
+    cut = rank_discontinuity(panel, years, bandwidth, max(minimum, 3))
+    if cut is None:
+        yield write(names.DISCONTINUITY, None, treated, others, FEW_OTHERS)
+        return
+    how = Words(
+        f"Holds at the cut; {bandwidth} ranks on either side, {cut.wrong_side} on the wrong side left out.",
+        f"Gjelder ved grensen; {bandwidth} plasser på hver side, {cut.wrong_side} på feil side er holdt utenfor.",
+    )
+    yield write(names.DISCONTINUITY, cut.jump, cut.inside, cut.outside, how + _detectable(cut.jump))
+
+
+def _differences(
+    members: Sequence[CohortPanel], parameters: EffectParameters, write: _Writer
+) -> Iterator[EffectEstimate]:
+    years, minimum = parameters.followup_years.value, parameters.min_treated.value
+
+    def row(method: str, result: Difference | None, words: Words, otherwise: Words) -> EffectEstimate:
+        if result is not None:
+            found = words + _detectable(result.effect)
+            return write(method, result.effect, result.n_treated, result.n_comparison, found)
+        treated, others = _sizes(members)
+        return write(method, None, treated, others, write.few_treated() if treated < minimum else otherwise)
+
+    yield row(names.DID, did(members, years, minimum), GIVEN, FEW_OTHERS)
+    if len(members) == 1:
+        yield row(names.MIRRORED, mirrored_did(members[0], years, minimum), AGAINST_BEFORE, NOT_BEFORE)
+
+
+def _study(
+    cohort: str, members: Sequence[CohortPanel], parameters: EffectParameters, write: _Writer
+) -> tuple[list[EffectEstimate], PreTrendTest | None]:
+    chosen = parameters.event_study
+    minimum = parameters.min_treated.value
+    study: EventStudy | None = event_study(members, chosen.first.value, chosen.last.value, minimum, cohort)
+    if study is None:
+        treated, others = _sizes(members)
+        words = write.few_treated() if treated < minimum else NO_YEARS
+        return [write(names.EVENT_STUDY, None, treated, others, words)], None
+    test = study.pre_trend
+    reference = REFERENCE
+    if test is not None:
+        reference = reference + _fill(PRE_TREND, q=test.q, df=test.df, statistic=test.statistic, p_value=test.p_value)
+    sizes = (study.n_treated, study.n_comparison)
+    zero = Estimate(0.0, 0.0, study.n_treated)
+    every = {**study.coefficients, 0: zero}
+    return [
+        write(names.EVENT_STUDY, every[e], *sizes, GIVEN if e else reference, event_time=e) for e in sorted(every)
+    ], test
+
+
+def _sizes(members: Sequence[CohortPanel]) -> tuple[int, int]:
+    """Different municipalities followed, and to compare with."""
+    treated = {c for p in members for c in p.codes[p.treated]}
+    others = {c for p in members for c in p.codes[~p.treated]}
+    return len(treated), len(others)

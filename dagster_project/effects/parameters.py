@@ -1,0 +1,64 @@
+"""The choices of the estimation, read from data/effects.yaml and checked like any rule file."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from dagster_project.rules.loader import read_checked
+from dagster_project.rules.model import Choice, SourceEntry, Strict
+from dagster_project.settings import Settings
+
+# raised when a method changes what it computes
+METHODS = "effects-1"
+
+
+class Matching(Strict):
+    """How many neighbours stand in for a followed municipality."""
+
+    neighbours: Choice[Annotated[int, Field(ge=1, le=50)]]
+
+
+class Discontinuity(Strict):
+    """How many ranks on either side of the cut are looked at."""
+
+    bandwidth_ranks: Choice[Annotated[int, Field(ge=5)]]
+
+
+class EventStudy(Strict):
+    """First and last event time; 0, the last year of the window, is the reference."""
+
+    first: Choice[Annotated[int, Field(le=-1)]]
+    last: Choice[Annotated[int, Field(ge=1)]]
+
+
+class EffectParameters(Strict):
+    """Everything that may be chosen about the estimation, as data/effects.yaml holds it."""
+
+    sources: dict[str, SourceEntry]
+    confidence: Choice[Annotated[float, Field(gt=0.5, lt=1)]]
+    followup_years: Choice[Annotated[int, Field(ge=1, le=10)]]
+    min_treated: Choice[Annotated[int, Field(ge=2)]]
+    matching: Matching
+    discontinuity: Discontinuity
+    event_study: EventStudy
+
+    @model_validator(mode="after")
+    def _sources_exist(self) -> EffectParameters:
+        parts = (self, self.matching, self.discontinuity, self.event_study)
+        for name, entry in ((n, getattr(p, n)) for p in parts for n in type(p).model_fields):
+            if isinstance(entry, Choice) and entry.source not in self.sources:
+                raise ValueError(f"{name}: source {entry.source} is not among the sources of the file")
+        return self
+
+    @property
+    def method_version(self) -> str:
+        """Version of the methods, and a digest of the choices, so that two results can be told apart."""
+        return f"{METHODS}+{hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]}"
+
+
+def load_effect_parameters(settings: Settings) -> EffectParameters:
+    """The choices in force. Raises RuleProblem with file, line and column of every mistake."""
+    return read_checked(settings.effects, EffectParameters, settings)[0]

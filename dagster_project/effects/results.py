@@ -1,0 +1,91 @@
+"""What the estimation returns: frozen rows of the mart ``cohort_effect``, and the tests of the years before."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BEFORE_AFTER = "before_after_naive"
+EXPECTED_REGRESSION = "expected_regression_to_the_mean"
+BEFORE_AFTER_NET = "before_after_net"
+MATCHED = "matched_did"
+DISCONTINUITY = "rank_discontinuity"
+DID = "did"
+MIRRORED = "did_mirrored"
+EVENT_STUDY = "event_study"
+POOLED = "all"
+# a figure is published to a millionth, so that the last bits of another machine's arithmetic do not show
+DECIMALS = 6
+
+
+@dataclass(frozen=True)
+class Words:
+    """One remark in both languages."""
+
+    english: str
+    norsk: str
+
+    def __add__(self, other: Words) -> Words:
+        return Words(f"{self.english} {other.english}".strip(), f"{self.norsk} {other.norsk}".strip())
+
+
+NOTHING = Words("", "")
+
+
+@dataclass(frozen=True)
+class EffectEstimate:
+    """One row of ``cohort_effect``.
+
+    ``estimate``, ``std_error`` and the interval are in share points (0.01 is one hundredth of the possible points);
+    negative is an improvement. An ``estimate`` that could not be made is None, and ``note`` says why.
+    """
+
+    cohort: str
+    outcome: str
+    method: str
+    event_time: int | None
+    estimate: float | None
+    std_error: float | None
+    ci_low: float | None
+    ci_high: float | None
+    confidence: float
+    n_treated: int
+    n_comparison: int
+    note: str
+    norsk: str
+    method_version: str
+
+
+@dataclass(frozen=True)
+class PreTrendTest:
+    """Joint test that the followed did not differ from their comparison in the years before, given baseline and size.
+
+    ``statistic`` is F with ``q`` and ``df`` degrees of freedom; small ``p_value``: the comparison is in doubt.
+    """
+
+    cohort: str
+    statistic: float
+    q: int
+    df: int
+    p_value: float
+
+
+@dataclass(frozen=True)
+class CohortEffects:
+    """All rows, ordered by cohort, method and event time, and the tests of the years before."""
+
+    rows: tuple[EffectEstimate, ...]
+    pre_trends: tuple[PreTrendTest, ...]
+
+    def to_table(self) -> pa.Table:
+        """The rows under the published names and types, also when there are none."""
+        import pyarrow as pa
+
+        types = {"str": pa.string(), "int": pa.int32(), "float": pa.float64()}
+        schema = pa.schema(
+            [pa.field(f.name, types[str(f.type).split(" |")[0]], "None" in str(f.type)) for f in fields(EffectEstimate)]
+        )
+        return pa.Table.from_pylist([asdict(row) for row in self.rows], schema=schema)

@@ -1,0 +1,156 @@
+"""What each form asks for. Headers are Norwegian, since case officers read them; names are those of the extracts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from dagster_project import schema
+
+Kind = Literal["text", "whole", "date", "money", "choice", "code"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One thing a form asks for.
+
+    ``norsk`` is the header people see. ``required`` cells may not be blank. ``locked`` cells are filled in beforehand.
+    ``choices`` maps what people choose to what is stored. ``least`` is the smallest number allowed.
+    """
+
+    name: str
+    norsk: str
+    kind: Kind = "text"
+    required: bool = True
+    locked: bool = False
+    choices: Mapping[str, str] = field(default_factory=dict)
+    least: int | None = None
+    hint: str = ""
+    width: int = 14
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form: ``fields`` stand once above the table, ``columns`` make the table, ``key`` makes a line unique.
+
+    ``replaces`` names the columns of the slice that a later form takes over as a whole; without it a later line takes
+    the place of an earlier one with the same key.
+    """
+
+    dataset: str
+    title: str
+    fields: tuple[Column, ...]
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    replaces: tuple[str, ...] = ()
+    help: tuple[str, ...] = ()
+
+
+_ROUND = Column("round", "Uttrekk", locked=True, hint="Uttrekkets id, som i listen over uttrekk", width=18)
+_COHORT = Column("cohort", "Kull", locked=True, hint="Kullets navn, for eksempel uttrekk_2023", width=16)
+_CODE = Column("municipality_code", "Kommunenr", "code", locked=True, hint="Fire siffer", width=11)
+_NAME = Column("municipality_name", "Kommune", required=False, locked=True, width=24)
+
+DECISION_CHOICES = {
+    "takker ja": "accept",
+    "takker nei": "decline",
+    "tas ut": "exclude",
+    "trekker seg": "withdrew",
+    "kalles opp fra reserve": "called_up",
+}
+SENDERS = {"kommune": "municipality", "veiledere": "guides", "statsforvalter": "county_governor"}
+OUTCOMES = {"ubehandlet": "pending", "tatt til følge": "accepted", "avvist": "rejected"}
+
+PRIORITIES = Form(
+    schema.GOVERNOR_PRIORITIES,
+    "Statsforvalterens prioritering i spredningsuttrekket",
+    fields=(
+        _ROUND,
+        Column("county_governor", "Statsforvalter", locked=True),
+        Column("candidate_list_hash", "Kandidatlistens kontrollkode", locked=True),
+        Column("replied_by", "Utfylt av", hint="Navnet ditt"),
+        Column("replied_on", "Dato", "date", hint="Datoen svaret gis"),
+    ),
+    columns=(
+        _CODE,
+        _NAME,
+        Column("priority", "Prioritet", "whole", least=1, hint="1 er den kommunen som bør velges først", width=10),
+        Column("reason", "Begrunnelse", hint="Hvorfor kommunen er plassert her", width=60),
+        Column("conversation_on", "Samtale holdt", "date", hint="Når dere snakket med kommunen", width=14),
+    ),
+    key=("round", "county_governor", "municipality_code"),
+    replaces=("round", "county_governor"),
+    help=(
+        "Fyll ut de gule cellene. Resten er låst.",
+        "Gi hver kommune sin egen prioritet, fra 1 og oppover. Skriv en begrunnelse, og når samtalen ble holdt.",
+        "Lagre arbeidsboken og send den tilbake. Ikke flytt eller slett rader.",
+    ),
+)
+DECISIONS = Form(
+    schema.DECISIONS,
+    "Utdanningsdirektoratets beslutninger",
+    fields=(),
+    columns=(
+        _ROUND,
+        _CODE,
+        _NAME,
+        Column("decision", "Beslutning", "choice", choices=DECISION_CHOICES, width=22),
+        Column("decided_on", "Dato", "date", width=12),
+        Column("decided_by", "Besluttet av", width=20),
+        Column("reason", "Begrunnelse", required=False, hint="Må fylles ut når en kommune tas ut", width=60),
+    ),
+    key=("round", "municipality_code", "decision", "decided_on"),
+    help=("Én rad per beslutning. En senere beslutning om samme kommune gjelder foran en tidligere.",),
+)
+REPORTS = Form(
+    schema.FOLLOWUP_REPORTS,
+    "Mottatte rapporter i oppfølgingsordningen",
+    fields=(),
+    columns=(
+        _COHORT,
+        _CODE,
+        _NAME,
+        Column("report", "Rapport", "whole", least=1, hint="1 etter forfasen, 2 og 3 etter hvert år", width=9),
+        Column("sender", "Avsender", "choice", choices=SENDERS, width=16),
+        Column("received_on", "Mottatt", "date", width=12),
+        Column("reference", "Saksnummer", required=False, width=18),
+    ),
+    key=("cohort", "municipality_code", "report", "sender"),
+)
+MEASURES = Form(
+    schema.SUPPORT_MEASURES,
+    "Støttetiltak i oppfølgingsordningen",
+    fields=(),
+    columns=(
+        _COHORT,
+        _CODE,
+        _NAME,
+        Column("year", "År", "whole", least=2017, width=8),
+        Column("measure", "Tiltak", width=36),
+        Column("competence_environment", "Kompetansemiljø", width=28),
+        Column("applied", "Søkt", "money", width=14),
+        Column("granted", "Innvilget", "money", width=14),
+        Column("spent", "Brukt", "money", required=False, width=14),
+    ),
+    key=("cohort", "municipality_code", "year", "measure", "competence_environment"),
+)
+QUERIES = Form(
+    schema.ROUND_QUERIES,
+    "Spørsmål fra kommunene i innsynsperioden",
+    fields=(),
+    columns=(
+        _ROUND,
+        Column("query_id", "Nr", hint="Eget nummer, for eksempel S7", width=8),
+        _CODE,
+        _NAME,
+        Column("received_on", "Mottatt", "date", width=12),
+        Column("ground", "Hva kommunen mener", width=60),
+        Column("outcome", "Utfall", "choice", choices=OUTCOMES, width=16),
+        Column("outcome_on", "Avgjort", "date", required=False, width=12),
+        Column("effect", "Virkning", required=False, hint="Hva som rettes, når spørsmålet tas til følge", width=40),
+        Column("handled_by", "Behandlet av", required=False, width=20),
+    ),
+    key=("round", "query_id"),
+)
+FORMS = {form.dataset: form for form in (PRIORITIES, DECISIONS, REPORTS, MEASURES, QUERIES)}

@@ -1,0 +1,37 @@
+"""What is published together: a selection round, or a cohort that is followed. Each has a folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dagster_project.rules import RuleBook
+from dagster_project.rules.model import Round
+
+
+@dataclass(frozen=True)
+class Subject:
+    """``name`` is the folder under ``published/`` and the value of ``column`` in the marts that belong to it.
+
+    ``decisive`` is the mart without whose rows there is nothing to publish.
+    """
+
+    name: str
+    round: Round
+    column: str
+    decisive: str
+
+    def owns(self, columns: Sequence[str]) -> bool:
+        """Whether a mart with these columns belongs to subjects of this kind; a cohort's marts name their round too."""
+        return self.column in columns and (self.column == "cohort" or "cohort" not in columns)
+
+
+def round_subject(rulebook: RuleBook, round_id: str) -> Subject:
+    """A selection round. Raises RuleProblem when there is none of this id."""
+    return Subject(round_id, rulebook.round(round_id), "round", "municipality_ranking")
+
+
+def cohort_subject(rulebook: RuleBook, round_id: str) -> Subject:
+    """The cohort of a round."""
+    round_ = rulebook.round(round_id)
+    return Subject(round_.cohort_id, round_, "cohort", "followup_report_status")

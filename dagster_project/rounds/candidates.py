@@ -1,0 +1,55 @@
+"""The candidates of the spread group as they were published, and the code that names exactly that list."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from dagster_project.publication.edition import INTERNAL, current_revision
+from dagster_project.settings import Settings
+
+
+@dataclass(frozen=True)
+class CandidateList:
+    """Candidates of a round, as published: rows of ``selection`` in order of rank. ``code`` names this very list."""
+
+    round: str
+    revision: str
+    rows: tuple[dict[str, Any], ...]
+
+    @property
+    def code(self) -> str:
+        """SHA-256 over the round and its candidates with their county governors; another list has another code."""
+        content = [self.round, sorted([r["county_governor"] or "", r["municipality_code"]] for r in self.rows)]
+        return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode("utf-8")).hexdigest()
+
+    @property
+    def governors(self) -> dict[str, tuple[dict[str, Any], ...]]:
+        """Candidates by county governor, in order of the governors' names; those without one cannot be asked."""
+        names = sorted({r["county_governor"] for r in self.rows if r["county_governor"]})
+        return {name: tuple(r for r in self.rows if r["county_governor"] == name) for name in names}
+
+
+def published_rows(settings: Settings, round_id: str, table: str) -> list[dict[str, Any]]:
+    """Rows of a table of the revision in force; none when the round has not been published."""
+    import pyarrow.parquet as pq
+
+    folder = current_revision(settings, round_id)
+    if folder is None:
+        return []
+    rows: list[dict[str, Any]] = pq.read_table(folder / INTERNAL / f"{table}.parquet").to_pylist()
+    return rows
+
+
+def of_rows(round_id: str, revision: str, selection: list[dict[str, Any]]) -> CandidateList:
+    """The candidates among the rows of a ``selection`` table."""
+    chosen = [r for r in selection if r["arithmetic_status"] == "candidate"]
+    return CandidateList(round_id, revision, tuple(sorted(chosen, key=lambda r: r["rank_in_group"])))
+
+
+def candidate_list(settings: Settings, round_id: str) -> CandidateList:
+    """The candidates of the revision in force; an empty list when there are none or nothing is published."""
+    folder = current_revision(settings, round_id)
+    return of_rows(round_id, folder.name if folder else "", published_rows(settings, round_id, "selection"))

@@ -1,0 +1,96 @@
+"""Confidential previews before publication: what a municipality may see of itself, and nothing of any other.
+
+A preview holds the municipality's own row of the ranking without its neighbours, its own cells with both limits, its
+own schools, and its own outcome. Ranks among all are left in: they say nothing of a named other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dagster_project.diagnostics import NotFound
+from dagster_project.forms.write import Evidence, write_evidence
+from dagster_project.publication.workbook import FRACTIONS, column_notes
+from dagster_project.rounds import release
+from dagster_project.rounds.workbooks import file_name
+from dagster_project.settings import Settings
+
+OWN = {
+    "selection": "municipality_code",
+    "municipality_ranking": "municipality_code",
+    "area_shares": "municipality_code",
+    "school_ranking": "municipality_code",
+}
+TITLES = {
+    "selection": "Utfall",
+    "municipality_ranking": "Kommunen",
+    "area_shares": "Områder",
+    "school_ranking": "Skolene",
+    "indicator_points": "Tallene",
+}
+LEFT_OUT = {"round", "data_origin"}
+CONFIDENTIAL = "UNNTATT OFFENTLIGHET: FORHÅNDSINNSYN FOR KOMMUNEN / CONFIDENTIAL: PREVIEW FOR THE MUNICIPALITY"
+
+
+def own_tables(stand: release.Standing, code: str) -> dict[str, list[dict[str, Any]]]:
+    """Rows of one municipality and its schools, by table."""
+    found = {
+        name: [r for r in stand.tables[name].to_pylist() if r[column] == code] for name, column in OWN.items()
+    }  # fmt: skip
+    schools = {r["school_code"] for r in found["school_ranking"]}
+    found["indicator_points"] = [
+        r
+        for r in stand.tables["indicator_points"].to_pylist()
+        if (r["unit_level"] == "municipality" and r["unit_code"] == code)
+        or (r["unit_level"] == "school" and r["unit_code"] in schools)
+    ]
+    return found
+
+
+def _sheet(settings: Settings, table: str, rows: Sequence[Mapping[str, Any]]) -> Evidence:
+    """A table as people read it: Norwegian headers, shares in percent."""
+    notes = column_notes(settings, table)
+    columns = [c for c in (rows[0] if rows else notes) if c not in LEFT_OUT]
+    headers = tuple(notes[c].norsk or c if c in notes else c for c in columns)
+    shares = frozenset(i for i, c in enumerate(columns) if c in FRACTIONS)
+    lines = [[_shown(r[c]) for c in columns] for r in rows]
+    return Evidence(TITLES[table], headers, lines, shares)
+
+
+def _shown(value: Any) -> Any:
+    return ("ja" if value else "nei") if isinstance(value, bool) else value
+
+
+def write_previews(settings: Settings, round_id: str, municipality: str | None, folder: Path) -> list[Path]:
+    """Write ``<code>-<name>.xlsx`` and ``.json`` for one municipality, or for all on a list; return the paths.
+
+    Raises:
+        NotFound: the round is not published, or has no such municipality.
+    """
+    stand = release.standing(settings, round_id)
+    names = {r["municipality_code"]: r["municipality_name"] for r in stand.tables["municipality_ranking"].to_pylist()}
+    listed = sorted({r["municipality_code"] for r in stand.tables["selection"].to_pylist()})
+    wanted = listed if municipality is None else [municipality]
+    unknown = [c for c in wanted if c not in names]
+    if unknown or not wanted:
+        raise NotFound(
+            f"Round {round_id} has no municipality {unknown[0]}." if unknown else f"{round_id} lists nobody."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    notes = [CONFIDENTIAL, f"{stand.subject.round.title}, {stand.folder.name}, {stand.state.value}"]
+    if stand.subject.round.origin == "fictional":
+        notes.append("OPPDIKTEDE DATA / FICTIONAL DATA")
+    written = []
+    for code in wanted:
+        own = own_tables(stand, code)
+        stem = folder / f"{code}-{file_name(names[code])}"
+        sheets = [_sheet(settings, name, rows) for name, rows in own.items()]
+        written.append(write_evidence(stem.with_suffix(".xlsx"), f"{code} {names[code]}", notes, sheets))
+        content = {"confidential": CONFIDENTIAL, "round": round_id, "revision": stand.folder.name, **own}
+        text = json.dumps(content, ensure_ascii=False, indent=2, default=str)
+        stem.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+        written.append(stem.with_suffix(".json"))
+    return written

@@ -1,0 +1,364 @@
+"""What people do with a round: finalise it, amend or withdraw its release, reopen it, or let it stand.
+
+Check, then write, then announce: a refused command leaves everything as it was. What was done, by whom and why
+stands in the ledger, and a release can always be read under its own revision.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagster_project import schema
+from dagster_project.diagnostics import NotFound, RoundProblem
+from dagster_project.extracts import Archive
+from dagster_project.extracts.archive import sha256_of
+from dagster_project.extracts.merge import read_partition
+from dagster_project.publication import edition
+from dagster_project.publication.edition import Revision
+from dagster_project.publication.manifest import MANIFEST, verify_revision
+from dagster_project.publication.subjects import Subject, round_subject
+from dagster_project.rounds import state as states
+from dagster_project.rounds.compare import all_changes
+from dagster_project.rounds.publishing import state_of_tables, tables_digest
+from dagster_project.rounds.state import MOVES, Lock, State
+from dagster_project.rules import RuleBook, load_rules
+from dagster_project.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FIRST_RELEASE = "1.0"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of the checklist before a release. The list people see is the gate itself."""
+
+    name: str
+    norsk: str
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A round as it stands: its folder in force, its state, its lock, and everything the ledger says of it."""
+
+    subject: Subject
+    rulebook: RuleBook
+    folder: Path
+    state: State
+    lock: Lock | None
+    events: list[dict[str, Any]]
+    tables: Mapping[str, pa.Table]
+
+    @property
+    def illustrative(self) -> bool:
+        """Whether the rule rests on a placeholder."""
+        return self.rulebook.is_illustrative(self.subject.round)
+
+
+def standing(settings: Settings, round_id: str) -> Standing:
+    """Read where a round stands.
+
+    Raises:
+        NotFound: it has never been published.
+        RuleProblem: no such round.
+    """
+    rulebook = load_rules(settings)
+    subject = round_subject(rulebook, round_id)
+    folder = edition.current_revision(settings, round_id)
+    if folder is None:
+        raise NotFound(
+            f"Round {round_id} has not been published yet: `oppfolging run` does that once its figures are in."
+        )
+    events = states.round_events(settings, round_id)
+    lock = states.lock_of(events)
+    tables = dict(edition.released_tables(folder))
+    if lock is None:
+        state = state_of_tables(rulebook, subject.round, tables)
+    else:
+        pointer = edition.pointer_of(settings, round_id) or {}
+        state = State(pointer.get("status", State.FINAL.value))
+    return Standing(subject, rulebook, folder, state, lock, events, tables)
+
+
+def queries_of(settings: Settings, round_id: str) -> list[dict[str, Any]]:
+    """The register of queries of a round, oldest first, each with ``late`` (after the window: recorded, not applied)."""
+    table = read_partition(settings, schema.ROUND_QUERIES, None)
+    due = load_rules(settings).round(round_id).queries_due
+    rows = [r for r in (table.to_pylist() if table is not None else []) if r["round"] == round_id]
+    return [
+        {**r, "late": due is not None and r["received_on"] > due}
+        for r in sorted(rows, key=lambda r: (r["received_on"], r["query_id"]))
+    ]
+
+
+def checklist(settings: Settings, stand: Standing, override: str | None = None) -> list[Item]:
+    """Everything that must hold before a round can be final."""
+    selection = stand.tables["selection"].to_pylist()
+    undecided = [r["municipality_code"] for r in selection if r["proposed_status"] == "selected" and not r["decision"]]
+    unanswered = sorted(
+        {
+            r["county_governor"]
+            for r in selection
+            if r["proposed_status"] == "candidate" and r["governor_priority"] is None
+        }
+    )
+    pending = [
+        q["query_id"]
+        for q in queries_of(settings, stand.subject.round.id)
+        if q["outcome"] == "pending" and not q["late"]
+    ]
+    marts = dict(edition.subject_tables(settings, stand.subject))
+    moved = all_changes(settings, stand.tables, marts)
+    damaged = verify_revision(stand.folder)
+    return [
+        Item("not final already", "ikke allerede endelig", stand.lock is None, stand.lock.as_text() if stand.lock else ""),
+        Item("all figures are in", "alle tall er inne", stand.state is not State.DRAFT),
+        Item("every county governor has replied", "alle statsforvaltere har svart", not unanswered, ", ".join(unanswered)),
+        Item("every proposed municipality is decided on", "alle foreslåtte kommuner er besluttet", not undecided,
+             ", ".join(undecided)),
+        Item("no query waits", "ingen spørsmål venter", not pending, ", ".join(pending)),
+        Item("the revision is what its manifest says", "utgaven stemmer med manifestet", not damaged,
+             ", ".join(str(f.file) for f in damaged[:3])),
+        Item("nothing was computed since that is not published", "ingenting er regnet om siden", not moved,
+             f"{len(moved)} cells differ; run again" if moved else ""),
+        Item("no limit is a placeholder, or somebody overrides that", "ingen grense er plassholder, eller noen går god for det",
+             not stand.illustrative or bool(override), override or (
+                 f"{len(stand.rulebook.rule_sets[stand.subject.round.rule_set].placeholders)} placeholders; "
+                 "--override-placeholders REASON" if stand.illustrative else "")),
+    ]  # fmt: skip
+
+
+def _allowed(stand: Standing, command: str) -> None:
+    if stand.state in MOVES[command]:
+        return
+    now = f"is {stand.state.value}" + (f" ({stand.lock.as_text()})" if stand.lock else "")
+    possible = ", ".join(sorted(c for c, states_ in MOVES.items() if stand.state in states_)) or "none"
+    raise RoundProblem(
+        f"Round {stand.subject.name} {now}, so it cannot be put through `{command}`. Possible now: {possible}."
+    )
+
+
+def _person(by: str, reason: str) -> None:
+    if not by.strip() or not reason.strip():
+        raise RoundProblem("This needs a name (--by) and a reason (--reason).")
+
+
+def _released(
+    settings: Settings, stand: Standing, source: Iterator[tuple[str, pa.Table]], *, release: str, status: State,
+    now: dt.datetime, event: str, life: dict[str, Any], record: dict[str, Any], republished: Path | None = None,
+) -> Revision:  # fmt: skip
+    """Make a revision that carries a release number and write its event before the pointer shows it.
+
+    ``republished`` is the revision whose tables are released as they are.
+    """
+    archive = Archive(settings)
+
+    def announce(name: str, folder: Path) -> None:
+        archive.append(
+            {"event": event, "round": stand.subject.name, "release": release, "revision": name, "time": now.isoformat(),
+             "manifest": sha256_of(folder / MANIFEST), **record}
+        )  # fmt: skip
+
+    return edition.make_revision(
+        settings, stand.rulebook, stand.subject, source, now=now, unless_same=False, announce=announce,
+        republished=republished, life={"status": status.value, "release": release, **life},
+    )  # fmt: skip
+
+
+def finalise(
+    settings: Settings, round_id: str, *, by: str, reason: str, now: dt.datetime, override: str | None = None
+) -> Revision:
+    """Release a round and lock it. After a reopening the release gets the next number and the changes to the last.
+
+    Raises:
+        RoundProblem: something on the checklist does not hold; nothing has changed.
+    """
+    _person(by, reason)
+    stand = standing(settings, round_id)
+    _allowed(stand, "finalise")
+    failed = [i for i in checklist(settings, stand, override) if not i.ok]
+    if failed:
+        lines = [f"- {i.name} ({i.norsk}){': ' + i.detail if i.detail else ''}" for i in failed]
+        raise RoundProblem("\n".join([f"Round {round_id} cannot be final yet:", *lines]))
+    before = [e for e in stand.events if e["event"] == states.RELEASED]
+    release = _next(before[-1]["release"]) if before else FIRST_RELEASE
+    record: dict[str, Any] = {"by": by.strip(), "reason": reason.strip(), "override_placeholders": override}
+    life: dict[str, Any] = {"released": {**record, "at": now.isoformat()}}
+    if before:
+        life["changes"] = record["changes"] = change_list(
+            settings, settings.published / round_id / before[-1]["revision"], stand.folder, cause="decision"
+        )
+    revision = _released(
+        settings, stand, iter(stand.tables.items()), release=release, status=State.FINAL, now=now,
+        event=states.RELEASED, life=life, record=record, republished=stand.folder,
+    )  # fmt: skip
+    states.record_move(
+        settings, round_id, State.FINAL, now=now, by=by, revision=revision.revision, origin=stand.subject.round.origin
+    )
+    return revision
+
+
+def _next(release: str) -> str:
+    major, minor = release.split(".")
+    return f"{major}.{int(minor) + 1}"
+
+
+def change_list(
+    settings: Settings, old: Path, new: Path, *, cause: str | None = None, query: str | None = None
+) -> dict[str, Any]:
+    """What an amendment changes: municipalities in, out and moved, units whose points changed, and the cause."""
+    before, after = dict(edition.released_tables(old)), dict(edition.released_tables(new))
+    return _change_list(
+        settings, before, after, query=query,
+        causes=_causes(edition.read_manifest(old), edition.read_manifest(new)) or ([cause] if cause else []),
+    )  # fmt: skip
+
+
+def _causes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Which of data, decision, rule and code differ between two manifests."""
+    by_people = set(schema.FORM_DATASETS)
+
+    def inputs(manifest: Mapping[str, Any], people: bool) -> set[str]:
+        return {i["sha256"] for i in manifest["inputs"] if bool(by_people & set(i["datasets"])) == people}
+
+    found = []
+    if inputs(old, False) != inputs(new, False) or old["registers"] != new["registers"]:
+        found.append("data")
+    if inputs(old, True) != inputs(new, True):
+        found.append("decision")
+    if old["rule_set"] != new["rule_set"]:
+        found.append("rule")
+    if old["code_version"] != new["code_version"]:
+        found.append("code")
+    return found
+
+
+def _change_list(
+    settings: Settings, before: Mapping[str, pa.Table], after: Mapping[str, pa.Table], *, causes: list[str],
+    query: str | None,
+) -> dict[str, Any]:  # fmt: skip
+    def chosen(tables: Mapping[str, pa.Table]) -> set[str]:
+        return {r["municipality_code"] for r in tables["selection"].to_pylist() if r["status"] == "selected"}
+
+    def ranks(tables: Mapping[str, pa.Table]) -> dict[str, int | None]:
+        return {r["municipality_code"]: r["rank"] for r in tables["municipality_ranking"].to_pylist()}
+
+    old_ranks, new_ranks = ranks(before), ranks(after)
+    cells = all_changes(settings, before, after)
+    points = sorted(
+        {
+            (str(c.key[1]), str(c.key[2]))
+            for c in cells
+            if c.table == "indicator_points" and c.column in ("points", "value", None)
+        }
+    )
+    return {
+        "in": sorted(chosen(after) - chosen(before)),
+        "out": sorted(chosen(before) - chosen(after)),
+        "moved": sorted(c for c in old_ranks.keys() & new_ranks.keys() if old_ranks[c] != new_ranks[c]),
+        "points_changed": [{"unit_level": level, "unit_code": code} for level, code in points],
+        "cells": len(cells),
+        "causes": causes + ([f"query {query}"] if query else []),
+    }
+
+
+def amend(
+    settings: Settings, round_id: str, *, by: str, reason: str, now: dt.datetime, query: str | None = None,
+    note: str | None = None,
+) -> Revision:  # fmt: skip
+    """Release what is computed now as the next version of a final round. The version before stays readable.
+
+    ``by`` requests it, ``reason`` is public, ``note`` internal. ``query`` names the accepted query it answers.
+
+    Raises:
+        RoundProblem: not final, nothing differs, or the query is not accepted, or came too late.
+    """
+    _person(by, reason)
+    stand = standing(settings, round_id)
+    _allowed(stand, "amend")
+    assert stand.lock is not None, "only rounds with a lock may be amended"
+    if query is not None:
+        known = {q["query_id"]: q for q in queries_of(settings, round_id)}
+        if query not in known or known[query]["outcome"] != "accepted" or known[query]["late"]:
+            raise RoundProblem(f"Query {query} is not among the accepted queries of {round_id} that came in time.")
+    released = settings.published / round_id / stand.lock.revision
+    marts = dict(edition.subject_tables(settings, stand.subject))
+    old_tables = dict(edition.released_tables(released))
+    if not all_changes(settings, old_tables, marts):
+        raise RoundProblem(
+            f"Nothing of {round_id} has changed since release {stand.lock.release}: there is nothing to amend."
+        )
+    probe = edition.manifest_of(settings, stand.rulebook, stand.subject, now)
+    listed = _change_list(
+        settings, old_tables, marts, causes=_causes(edition.read_manifest(released), probe), query=query
+    )  # fmt: skip
+    record = {"by": by.strip(), "reason": reason.strip(), "note": note, "query": query, "changes": listed,
+              "amends": stand.lock.release}  # fmt: skip
+    public = {k: v for k, v in record.items() if k != "note"}
+    return _released(
+        settings, stand, iter(marts.items()), release=_next(stand.lock.release), status=stand.state, now=now,
+        event=states.RELEASED, life={"released": {**public, "at": now.isoformat()}, "changes": listed}, record=record,
+    )  # fmt: skip
+
+
+def withdraw(settings: Settings, round_id: str, *, by: str, reason: str, now: dt.datetime) -> Revision:
+    """Keep the release, and show on every table of it that it is withdrawn and why.
+
+    Raises:
+        RoundProblem: not final.
+    """
+    _person(by, reason)
+    stand = standing(settings, round_id)
+    _allowed(stand, "withdraw")
+    assert stand.lock is not None, "only rounds with a lock may be withdrawn"
+    if edition.WITHDRAWN_COLUMN in stand.tables["selection"].column_names:
+        raise RoundProblem(f"Release {stand.lock.release} of {round_id} is withdrawn already.")
+    record = {"by": by.strip(), "reason": reason.strip()}
+    marked = edition.marked_withdrawn(iter(stand.tables.items()), reason.strip())
+    return _released(
+        settings, stand, marked, release=stand.lock.release, status=stand.state, now=now,
+        event=states.WITHDRAWN, life={"withdrawn": {**record, "at": now.isoformat()}}, record=record,
+        republished=stand.folder,
+    )  # fmt: skip
+
+
+def reopen(settings: Settings, round_id: str, *, by: str, reason: str, now: dt.datetime) -> None:
+    """Take the lock off, so that runs publish the round again. Its releases stay readable.
+
+    Raises:
+        RoundProblem: not final.
+    """
+    _person(by, reason)
+    stand = standing(settings, round_id)
+    _allowed(stand, "reopen")
+    Archive(settings).append(
+        {"event": states.REOPENED, "round": round_id, "time": now.isoformat(), "by": by.strip(), "reason": reason.strip(),
+         "release": stand.lock.release if stand.lock else None}
+    )  # fmt: skip
+
+
+def keep(settings: Settings, round_id: str, *, by: str, reason: str, now: dt.datetime) -> None:
+    """Let a release stand although exactly what is computed now differs from it.
+
+    Raises:
+        RoundProblem: not final, or nothing differs.
+    """
+    _person(by, reason)
+    stand = standing(settings, round_id)
+    _allowed(stand, "keep")
+    assert stand.lock is not None, "only rounds with a lock may be kept"
+    marts = dict(edition.subject_tables(settings, stand.subject))
+    released = dict(edition.released_tables(settings.published / round_id / stand.lock.revision))
+    if not all_changes(settings, released, marts):
+        raise RoundProblem(f"Nothing differs from release {stand.lock.release} of {round_id}.")
+    Archive(settings).append(
+        {"event": states.KEPT, "round": round_id, "time": now.isoformat(), "by": by.strip(), "reason": reason.strip(),
+         "release": stand.lock.release, "digest": tables_digest(marts)}
+    )  # fmt: skip

@@ -1,0 +1,117 @@
+"""The workbooks a round hands out: one per county governor with its candidates and the evidence, one for decisions."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagster_project.forms.spec import DECISIONS, PRIORITIES
+from dagster_project.forms.write import Evidence, write_form
+from dagster_project.rounds.candidates import CandidateList
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Row = Mapping[str, Any]
+AREAS = {
+    "learning_environment": "Læringsmiljø",
+    "national_tests": "Nasjonale prøver",
+    "grade_points": "Grunnskolepoeng",
+}
+
+
+GROUPS = {"average": "gjennomsnitt", "spread": "spredning"}
+PROPOSALS = {"selected": "foreslått", "candidate": "kandidat", "reserve": "reserve"}
+
+
+def file_name(text: str) -> str:
+    """A name as part of a file name: plain letters, digits and dashes."""
+    folded = text.casefold().replace("ø", "o").replace("æ", "ae").replace("å", "a")
+    plain = unicodedata.normalize("NFKD", folded).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+
+
+def _rows(table: pa.Table, codes: set[str]) -> list[dict[str, Any]]:
+    return [r for r in table.to_pylist() if r["municipality_code"] in codes]
+
+
+def evidence_of(candidates: Sequence[Row], tables: Mapping[str, pa.Table]) -> list[Evidence]:
+    """What the candidates rest on: their ranking, their shares by area and year, and all their schools."""
+    codes = {c["municipality_code"] for c in candidates}
+    ranking = {r["municipality_code"]: r for r in _rows(tables["municipality_ranking"], codes)}
+    names = {code: r["municipality_name"] for code, r in ranking.items()}
+    lines = []
+    for c in candidates:
+        m = ranking[c["municipality_code"]]
+        lines.append(
+            (c["rank_in_group"], c["municipality_code"], c["municipality_name"], m["school_spread"], m["rated_schools"],
+             m["schools_in_worst_quartile"], m["risk_share"], m["rank"], m["coverage"], m["share_if_hidden_best"],
+             m["share_if_hidden_worst"])
+        )  # fmt: skip
+    areas = [
+        (r["municipality_code"], names[r["municipality_code"]], AREAS.get(r["area"], r["area"]), r["school_year"] or "alle",
+         r["points"], r["possible_points"], r["risk_share"], r["coverage"])
+        for r in _rows(tables["area_shares"], codes)
+    ]  # fmt: skip
+    schools = [
+        (r["municipality_code"], names[r["municipality_code"]], r["school_code"], r["school_name"], r["risk_share"],
+         r["rank"], "ja" if r["worst_quartile"] else "nei" if r["rated"] else "ikke vurdert", r["coverage"])
+        for r in sorted(_rows(tables["school_ranking"], codes),
+                        key=lambda r: (r["municipality_code"], r["rank"] is None, r["rank"], r["school_code"]))
+    ]  # fmt: skip
+    return [
+        Evidence("Kandidater",
+                 ("Plass i gruppen", "Kommunenr", "Kommune", "Spredning mellom skolene", "Vurderte skoler",
+                  "Skoler i landets dårligste fjerdedel", "Andel risikopoeng", "Plass i landet", "Dekning",
+                  "Andel hvis skjulte tall er best", "Andel hvis skjulte tall er dårligst"),
+                 lines, frozenset({3, 6, 8, 9, 10})),
+        Evidence("Områder",
+                 ("Kommunenr", "Kommune", "Område", "Skoleår", "Risikopoeng", "Mulige poeng", "Andel", "Dekning"),
+                 areas, frozenset({6, 7})),
+        Evidence("Skoler",
+                 ("Kommunenr", "Kommune", "Organisasjonsnr", "Skole", "Andel risikopoeng", "Plass i landet",
+                  "I landets dårligste fjerdedel", "Dekning"),
+                 schools, frozenset({4, 7})),
+    ]  # fmt: skip
+
+
+def write_governor_forms(
+    folder: Path, candidates: CandidateList, tables: Mapping[str, pa.Table], *, fictional: bool
+) -> list[Path]:
+    """One workbook per county governor that has candidates."""
+    return [
+        write_form(
+            folder / f"prioritering-{file_name(governor)}.xlsx", PRIORITIES, fictional=fictional,
+            fields={"round": candidates.round, "county_governor": governor, "candidate_list_hash": candidates.code},
+            rows=[{k: c[k] for k in ("municipality_code", "municipality_name")} for c in own],
+            evidence=evidence_of(own, tables),
+        )
+        for governor, own in candidates.governors.items()
+    ]  # fmt: skip
+
+
+def write_decision_form(folder: Path, round_id: str, selection: Sequence[Row], *, fictional: bool) -> Path:
+    """One workbook with a line for every municipality somebody may decide on, in the order they are proposed."""
+    order = {"selected": 0, "candidate": 1, "reserve": 2}
+    open_rows = sorted(
+        (r for r in selection if r["proposed_status"] in order and r["decision"] is None),
+        key=lambda r: (r["selection_group"], order[r["proposed_status"]], r["proposed_place"]),
+    )
+    once = {r["municipality_code"]: r for r in reversed(open_rows)}
+    rows = [
+        {"round": round_id, "municipality_code": r["municipality_code"], "municipality_name": r["municipality_name"]}
+        for r in open_rows
+        if once[r["municipality_code"]] is r
+    ]
+    listed = [
+        (GROUPS[r["selection_group"]], PROPOSALS[r["proposed_status"]], r["proposed_place"], r["municipality_code"],
+         r["municipality_name"], r["county_governor"], r["governor_priority"], r["governor_reason"])
+        for r in open_rows
+    ]  # fmt: skip
+    listing = Evidence("Liste", ("Gruppe", "Forslag", "Plass", "Kommunenr", "Kommune", "Statsforvalter", "Prioritet",
+                                 "Statsforvalterens begrunnelse"), listed)  # fmt: skip
+    return write_form(folder / f"beslutninger-{round_id}.xlsx", DECISIONS, fields={}, rows=rows, fictional=fictional,
+                      evidence=[listing], spare=True)  # fmt: skip

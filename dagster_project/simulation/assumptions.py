@@ -1,0 +1,61 @@
+"""What is assumed about the uncertainty of a cell, as typed data (``data/uncertainty.yaml``)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from dagster_project.rules.loader import read_checked
+from dagster_project.rules.model import Choice, Exact, Sourced, SourceEntry, Strict
+from dagster_project.schema import INDICATORS
+from dagster_project.settings import REPOSITORY, Settings
+
+Positive = Annotated[Exact, Field(gt=0)]
+
+
+class Assumptions(Strict):
+    """Standard errors where the files do not state them; every number with basis and source."""
+
+    sources: dict[str, SourceEntry]
+    published_multiple: Choice[Positive]
+    prior_pupils: Choice[Annotated[Exact, Field(ge=0)]]
+    level: Choice[Annotated[Exact, Field(gt=0, lt=1)]]
+    shares: Choice[tuple[str, ...]]
+    pupil_deviation: dict[str, Choice[Positive]]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Assumptions:
+        named = [*self.shares.value, *self.pupil_deviation]
+        if unknown := sorted(set(named) - set(INDICATORS)):
+            raise ValueError(f"unknown indicator {unknown[0]}; known are {', '.join(INDICATORS)}")
+        if twice := sorted({n for n in named if named.count(n) > 1}):
+            raise ValueError(f"{twice[0]} is both a share and a mean")
+        entries: list[Sourced] = [
+            self.published_multiple,
+            self.prior_pupils,
+            self.level,
+            self.shares,
+            *self.pupil_deviation.values(),
+        ]
+        for entry in entries:
+            if entry.source not in self.sources:
+                raise ValueError(f"source {entry.source} is not among the sources of the file")
+        return self
+
+    def deviation(self, indicator: str) -> Decimal | None:
+        """Standard deviation between pupils, None for a share and for an indicator nothing is assumed about."""
+        entry = self.pupil_deviation.get(indicator)
+        return None if entry is None else entry.value
+
+
+def load_assumptions(settings: Settings) -> Assumptions:
+    """Read the home's own ``uncertainty.yaml``, else the repository's.
+
+    Raises:
+        RuleProblem: the file is wrong; file and line are named.
+    """
+    own = settings.home / "uncertainty.yaml"
+    path = own if own.exists() else REPOSITORY / "data" / "uncertainty.yaml"
+    return read_checked(path, Assumptions, settings)[0]

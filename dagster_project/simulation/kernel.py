@@ -1,0 +1,60 @@
+"""Run dbt's own compiled SQL on relations held in memory. The rule stays where it is: no model is written twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagster_project import dbt_step
+from dagster_project.settings import Settings
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+PARAMETERS = ("stg_rounds", "stg_rule_indicators", "stg_exceptions", "stg_county_governors", "int_exceptions_in_force")
+
+
+class Kernel:
+    """A database in memory with the names the compiled models use. Not the warehouse, which is never opened."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, manifest: dict[str, Any], settings: Settings) -> None:
+        self.sql = connection
+        self._nodes = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+        self._settings = settings
+        node = self._nodes["stg_rounds"]
+        self.schema = f'"{node["database"]}"."{node["schema"]}"'
+        connection.execute(f"attach ':memory:' as \"{node['database']}\"")
+        connection.execute(f"use {self.schema}")
+
+    def arrow(self, query: str) -> pa.Table:
+        """The rows of a query as an Arrow table."""
+        return self.sql.sql(query).to_arrow_table()
+
+    def build(self, models: Iterable[str]) -> None:
+        """Create each model as a table from its compiled SQL, in the order given, in place of an earlier one."""
+        for name in models:
+            self.sql.execute(f'create or replace table "{name}" as {self._nodes[name]["compiled_code"]}')
+
+    def build_parameters(self, home: Path) -> None:
+        """The rules as the models see them, from the parameters compiled into ``home``."""
+        placeholder = str(dbt_step.placeholder_home(self._settings))
+        for name in PARAMETERS:
+            code = self._nodes[name]["compiled_code"].replace(placeholder, str(home))
+            self.sql.execute(f'create or replace table "{name}" as {code}')
+
+
+@contextmanager
+def kernel(settings: Settings) -> Iterator[Kernel]:
+    """A kernel for the time of a computation.
+
+    Raises:
+        PipelineProblem: the dbt manifest is missing or stale.
+    """
+    import duckdb
+
+    manifest = dbt_step.load_manifest(settings)
+    with duckdb.connect(":memory:") as connection:
+        yield Kernel(connection, manifest, settings)

@@ -1,0 +1,31 @@
+"""Where the tables of a simulation are written: ``simulation/<round>/``, as Parquet and CSV, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dagster_project.publication import tables
+from dagster_project.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FOLDER = "simulation"
+
+
+def write_tables(settings: Settings, round_id: str, found: Mapping[str, pa.Table]) -> Path:
+    """Write each table in both formats in place of its earlier one; the folder is returned."""
+    folder = settings.home / FOLDER / round_id
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in found.items():
+        for suffix, write in ((".parquet", tables.write_parquet), (".csv", tables.write_csv)):
+            temporary = folder / f".{name}{suffix}.{os.getpid()}.tmp"
+            try:
+                write(temporary, table)
+                temporary.replace(folder / f"{name}{suffix}")
+            finally:
+                temporary.unlink(missing_ok=True)
+    return folder

@@ -1,0 +1,211 @@
+"""Compute other readings of a round with the very models that computed it.
+
+A scenario is a round of its own in the compiled parameters: every model keeps rounds apart, so one dbt build computes
+any number of them, in a scratch home whose extracts are hard links to the real ones. The round as it stands is always
+computed beside its scenarios, so that only the rule differs between what is compared.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dagster_project import dbt_step
+from dagster_project.diagnostics import NotFound, PipelineProblem
+from dagster_project.publication.edition import INTERNAL, RULEBOOK, current_revision
+from dagster_project.rules import Round, RuleBook, RuleSet, compile_parameters, load_rules
+from dagster_project.rules.model import ExceptionRow
+from dagster_project.schema import school_year_label, start_year
+from dagster_project.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+WATERMARK = "SCENARIO - NOT OFFICIAL / SCENARIO - IKKE OFFISIELT"
+SCENARIO_COLUMN = "scenario"
+WATERMARK_COLUMN = "watermark"
+AS_IT_STANDS = "rule"
+"""Name of the round as it stands among the scenarios."""
+FOLDER = "scenarios"
+MODELS = ("+municipality_ranking", "+school_ranking", "+selection")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One reading: its name, its rule set, and how many years earlier the round is held."""
+
+    name: str
+    rules: RuleSet
+    years_back: int = 0
+
+
+@dataclass(frozen=True)
+class Base:
+    """A round as published: its rule book, where that was found, and the folder of the revision in force."""
+
+    round: Round
+    rulebook: RuleBook
+    revision: Path | None
+
+    @property
+    def rules(self) -> RuleSet:
+        return self.rulebook.rule_sets[self.round.rule_set]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The marts of all scenarios, each row with its scenario and the watermark; the round as it stands among them."""
+
+    round: str
+    scenarios: tuple[str, ...]
+    tables: dict[str, pa.Table]
+    matches_published: bool | None
+    """Whether the round as it stands gave the published ranking again; None when nothing is published."""
+
+    def table(self, name: str, scenario: str) -> pa.Table:
+        """The rows of one scenario."""
+        import pyarrow.compute as pc
+
+        return self.tables[name].filter(pc.field(SCENARIO_COLUMN) == scenario)
+
+
+def base_of(settings: Settings, round_id: str) -> Base:
+    """The round with the rules that lie beside its published figures, or the current rules when nothing is published.
+
+    Raises:
+        RuleProblem: there is no such round, or its rules cannot be read.
+    """
+    revision = current_revision(settings, round_id)
+    if revision is not None and (revision / RULEBOOK / "rounds.yaml").exists():
+        rulebook = load_rules(Settings(home=revision / RULEBOOK), only=round_id)
+    else:
+        rulebook = load_rules(settings)
+    return Base(rulebook.round(round_id), _with_cohorts(rulebook, round_id, revision), revision)
+
+
+def _with_cohorts(rulebook: RuleBook, round_id: str, revision: Path | None) -> RuleBook:
+    """The rule book with the municipalities that earlier cohorts bar from the round, as it was published.
+
+    A scratch home holds no earlier round, so what decisions in them mean for this one is taken over as it was.
+    """
+    import pyarrow.parquet as pq
+
+    path = None if revision is None else revision / INTERNAL / "exceptions_in_force.parquet"
+    if path is None or not path.exists():
+        return rulebook
+    rows = tuple(
+        ExceptionRow(unit_level=r["unit_level"], unit_code=r["unit_code"], kind=r["kind"], rounds=(round_id,),
+                     ground=r["ground"], source="an earlier cohort")
+        for r in pq.read_table(path).to_pylist()
+        if r["basis"] == "cohort"
+    )  # fmt: skip
+    register = rulebook.exceptions
+    return replace(rulebook, exceptions=register.model_copy(update={"exceptions": (*register.exceptions, *rows)}))
+
+
+def _earlier(round_: Round, years: int) -> Round:
+    if years == 0:
+        return round_
+    day = round_.selection_date
+    return round_.model_copy(
+        update={
+            "last_school_year": school_year_label(start_year(round_.last_school_year) - years),
+            # 29 February has no yesteryear
+            "selection_date": day.replace(year=day.year - years, day=min(day.day, 28)),
+        }
+    )
+
+
+def _book(base: Base, scenarios: Sequence[Scenario]) -> tuple[RuleBook, dict[str, str]]:
+    """A rule book with a round for each scenario, and which round stands for which."""
+    names = {f"{base.round.id}-s{i:03d}": s for i, s in enumerate(scenarios)}
+    rounds = tuple(
+        _earlier(base.round, s.years_back).model_copy(update={"id": name, "rule_set": name})
+        for name, s in names.items()
+    )
+    exceptions = base.rulebook.exceptions
+    rows = tuple(
+        row if row.rounds == "all" else row.model_copy(update={"rounds": tuple(names)})
+        for row in exceptions.exceptions
+        if row.rounds == "all" or base.round.id in row.rounds
+    )
+    book = replace(
+        base.rulebook,
+        rule_sets={name: s.rules for name, s in names.items()},
+        rule_sha256=dict.fromkeys(names, base.rulebook.rule_sha256[base.round.rule_set]),
+        rounds=rounds,
+        exceptions=exceptions.model_copy(update={"exceptions": rows}),
+    )
+    return book, {name: s.name for name, s in names.items()}
+
+
+@contextmanager
+def scratch_home(settings: Settings) -> Iterator[Settings]:
+    """A home for the time of a computation: the extracts as they are now, and nothing else. It leaves no trace."""
+    parent = settings.home / FOLDER
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=parent) as folder:
+        home = Settings(home=Path(folder))
+        for path in settings.extracts.rglob("*.parquet"):
+            target = home.extracts / path.relative_to(settings.extracts)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(path, target)
+            except OSError:  # a file system without hard links
+                shutil.copyfile(path, target)
+        yield home
+
+
+def compute(settings: Settings, base: Base, scenarios: Sequence[Scenario]) -> Outcome:
+    """Build the round as it stands and all scenarios at once.
+
+    Raises:
+        NotFound: the extracts hold nothing of the round.
+        PipelineProblem: a model failed, or the dbt manifest is missing or stale.
+    """
+    every = (Scenario(AS_IT_STANDS, base.rules), *scenarios)
+    book, name_of = _book(base, every)
+    with scratch_home(settings) as home:
+        compile_parameters(book, home.parameters)
+        # the run that took the extracts in has tested these models on them
+        outcome = dbt_step.build(home, select=MODELS, tests=False)
+        if not outcome.success:
+            raise PipelineProblem("The scenarios could not be computed.", outcome.findings)
+        tables = {path.stem: _labelled(path, base.round.id, name_of) for path in sorted(home.marts.glob("*.parquet"))}
+    result = Outcome(base.round.id, tuple(s.name for s in every), tables, None)
+    if result.table("municipality_ranking", AS_IT_STANDS).num_rows == 0:
+        raise NotFound(f"Round {base.round.id} has no data here: nothing can be computed from it.")
+    return replace(result, matches_published=_as_published(base, result))
+
+
+def _labelled(path: Path, round_id: str, name_of: dict[str, str]) -> pa.Table:
+    """A mart with the scratch rounds replaced by the round and the scenario's name, and the watermark."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path, read_dictionary=["round"]).unify_dictionaries().combine_chunks()
+    rounds = table["round"].chunk(0) if table.num_rows else pa.array([], pa.dictionary(pa.int32(), pa.string()))
+    names = pa.array([name_of[r] for r in rounds.dictionary.to_pylist()], pa.string())
+    scenario = names.take(rounds.indices)
+    stamps = {SCENARIO_COLUMN: scenario, WATERMARK_COLUMN: pa.repeat(WATERMARK, table.num_rows)}
+    columns = {"round": pa.repeat(round_id, table.num_rows), **stamps}
+    columns |= {name: table[name] for name in table.column_names if name != "round"}
+    return pa.table(columns)
+
+
+def _as_published(base: Base, outcome: Outcome) -> bool | None:
+    import pyarrow.parquet as pq
+
+    path = None if base.revision is None else base.revision / INTERNAL / "municipality_ranking.parquet"
+    if path is None or not path.exists():
+        return None
+    columns = ["municipality_code", "rank", "risk_share", "school_spread"]
+    published = pq.read_table(path, columns=columns)
+    computed = outcome.table("municipality_ranking", AS_IT_STANDS).select(columns)
+    return bool(published.sort_by("municipality_code").to_pylist() == computed.sort_by("municipality_code").to_pylist())

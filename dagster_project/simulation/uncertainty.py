@@ -1,0 +1,168 @@
+"""How sure is the list? Probability of being taken, spans of share and rank, and confidence sets for ranks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dagster_project.settings import Settings
+from dagster_project.simulation import rank_sets
+from dagster_project.simulation.assumptions import load_assumptions
+from dagster_project.simulation.draws import Draws, simulate
+from dagster_project.simulation.scenario import Base, base_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """The draws of a round with the rule they were judged by, their level, seed and number."""
+
+    base: Base
+    draws: Draws
+    level: float
+    count: int
+    seed: int
+
+
+def compute_uncertainty(settings: Settings, round_id: str, *, draws: int, seed: int) -> Uncertainty:
+    """Draw the round's figures anew ``draws`` times. The official list is read, never changed.
+
+    Raises:
+        NotFound: the round is not published.
+        RuleProblem: no such round, or the assumptions are wrong.
+        PipelineProblem: the models do not give the published figures without noise.
+    """
+    base = base_of(settings, round_id)
+    assumed = load_assumptions(settings)
+    found = simulate(settings, base, assumed, draws=draws, seed=seed)
+    return Uncertainty(base, found, float(assumed.level.value), draws, seed)
+
+
+def uncertainty_schema() -> pa.Schema:
+    """Columns of ``selection_uncertainty``: one row a rated municipality or school. ``COLUMN_NOTES`` explains them."""
+    import pyarrow as pa
+
+    text, whole, real, flag = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+    return pa.schema(
+        [
+            *((n, text) for n in ("round", "unit_level", "unit_code", "unit_name", "municipality_code")),
+            ("rank", whole),
+            ("risk_share", real),
+            *((n, real) for n in ("expected_share", "share_low", "share_high")),
+            *((n, whole) for n in ("rank_low", "rank_high")),
+            *((n, real) for n in ("probability_selected", "probability_average", "probability_spread")),
+            ("probability_worst_quartile", real),
+            *((n, whole) for n in ("rank_set_low", "rank_set_high")),
+            *((n, whole) for n in ("rank_set_simultaneous_low", "rank_set_simultaneous_high")),
+            ("worst_count", whole),
+            ("could_be_worst_30", flag),
+            ("could_be_worst_quartile", flag),
+            ("level", real),
+            ("draws", whole),
+            ("seed", whole),
+            ("data_origin", text),
+        ]
+    )
+
+
+COLUMN_NOTES = {
+    "rank": "Rank as published.",
+    "risk_share": "Share of possible risk points as published.",
+    "expected_share": "Mean share over the draws.",
+    "share_low": "Lower end of the interval that holds the share in the stated part of the draws.",
+    "share_high": "Upper end of that interval.",
+    "rank_low": "Lowest (worst) rank of the same interval; 1 is the highest share.",
+    "rank_high": "Highest rank of the same interval.",
+    "probability_selected": "Part of the draws in which either group takes the municipality, before any decision.",
+    "probability_average": "Part of the draws in which the average group takes it.",
+    "probability_spread": "Part of the draws in which the spread group takes it.",
+    "probability_worst_quartile": "Part of the draws in which the school is among the nation's worst.",
+    "rank_set_low": "Lowest rank of the marginal confidence set, municipalities only.",
+    "rank_set_high": "Highest rank of the marginal confidence set, municipalities only.",
+    "rank_set_simultaneous_low": "Lowest rank of the set that holds for all units of the level at once.",
+    "rank_set_simultaneous_high": "Highest rank of the set that holds for all units of the level at once.",
+    "worst_count": "How many count as the worst: the quota of the average group, or the worst share of the schools.",
+    "could_be_worst_30": "Whether the simultaneous set reaches worst_count (30 where the rule says 30).",
+    "could_be_worst_quartile": "Whether the simultaneous set reaches the nation's worst share of schools (a quarter).",
+    "level": "Of all intervals and sets.",
+    "draws": "Number of draws.",
+    "seed": "Of the random numbers; the same seed gives the same table.",
+}
+"""What the columns of ``selection_uncertainty`` mean."""
+
+
+def _interval(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Both ends of the middle ``level`` of the draws, each a value that was drawn. Shapes (draws, units), (units,)."""
+    import numpy as np
+
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    low, high = np.quantile(values, tails, axis=0, method="inverted_cdf")
+    return low, high
+
+
+def _rows(found: Uncertainty, unit_level: str) -> list[dict[str, Any]]:
+    import numpy as np
+
+    d, rules = found.draws, found.base.rules
+    municipal = unit_level == "municipality"
+    units = d.municipalities if municipal else d.schools
+    if not units:
+        return []
+    shares, ranks = (d.municipality_share, d.municipality_rank) if municipal else (d.school_share, d.school_rank)
+    observed = np.array([u["risk_share"] for u in units])
+    errors = shares - shares.mean(axis=0)
+    if municipal:
+        worst = rules.groups.average.quota.value
+        own, together = (f(observed, errors, found.level) for f in (rank_sets.marginal, rank_sets.simultaneous))
+    else:
+        worst = int(rules.worst_schools.percent.value * len(units) / 100)
+        own, together = None, rank_sets.by_bands(observed, errors, found.level)
+    among = together.could_be_among(worst)
+    share_low, share_high = _interval(shares, found.level)
+    rank_low, rank_high = _interval(ranks, found.level)
+    expected = shares.mean(axis=0)
+    rows = []
+    for i, unit in enumerate(units):
+        rows.append(
+            {
+                "round": found.base.round.id,
+                "unit_level": unit_level,
+                "unit_code": unit[f"{unit_level}_code"],
+                "unit_name": unit[f"{unit_level}_name"],
+                "municipality_code": unit["municipality_code"],
+                "rank": unit["rank"],
+                "risk_share": unit["risk_share"],
+                "expected_share": float(expected[i]),
+                "share_low": float(share_low[i]),
+                "share_high": float(share_high[i]),
+                "rank_low": int(rank_low[i]),
+                "rank_high": int(rank_high[i]),
+                "probability_selected": float(d.either[i]) if municipal else None,
+                "probability_average": float(d.average[i]) if municipal else None,
+                "probability_spread": float(d.spread[i]) if municipal else None,
+                "probability_worst_quartile": None if municipal else float(d.worst_quartile[i]),
+                "rank_set_low": int(own.low[i]) if own else None,
+                "rank_set_high": int(own.high[i]) if own else None,
+                "rank_set_simultaneous_low": int(together.low[i]),
+                "rank_set_simultaneous_high": int(together.high[i]),
+                "worst_count": worst,
+                "could_be_worst_30": bool(among[i]) if municipal else None,
+                "could_be_worst_quartile": None if municipal else bool(among[i]),
+                "level": found.level,
+                "draws": found.count,
+                "seed": found.seed,
+                "data_origin": found.base.round.origin,
+            }
+        )
+    return rows
+
+
+def uncertainty_table(found: Uncertainty) -> pa.Table:
+    """``selection_uncertainty``: municipalities, then schools, each by number. Units that are not rated have no row."""
+    import pyarrow as pa
+
+    rows = [*_rows(found, "municipality"), *_rows(found, "school")]
+    return pa.Table.from_pylist(rows, schema=uncertainty_schema())

@@ -1,0 +1,92 @@
+"""How much each indicator weighs in fact, beside what the rule says.
+
+A weight in a sum is not its influence: an indicator on which all are alike moves nobody. Two measures are given.
+(1) The share of a municipality is the sum of its indicators' parts; the covariance of a part with the share, divided by
+the variance of the share, is the part's effective weight, and these sum to 1 (Wang and Stanley 1970, Review of
+Educational Research 40(5), on differential weighting). (2) The rule is computed again without the indicator (the
+handbook on composite indicators of OECD and JRC, 2008, on exclusion). On why nominal weights mislead: Paruolo, Saisana
+and Saltelli 2013, Journal of the Royal Statistical Society A 176(3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from dagster_project.diagnostics import NotFound
+from dagster_project.publication.edition import INTERNAL
+from dagster_project.simulation.compare import Comparison, spearman
+from dagster_project.simulation.scenario import Base
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def weights_schema() -> pa.Schema:
+    """Columns of ``indicator_weights``: one row an indicator."""
+    import pyarrow as pa
+
+    text, whole, real = pa.string(), pa.int64(), pa.float64()
+    return pa.schema(
+        [
+            ("round", text),
+            ("indicator", text),
+            *((n, real) for n in ("nominal_weight", "effective_weight", "rank_correlation")),
+            ("mean_rank_change_without", real),
+            ("enters_without", whole),
+            ("leaves_without", whole),
+            ("data_origin", text),
+        ]
+    )
+
+
+def indicator_weights(base: Base, without: Mapping[str, Comparison]) -> pa.Table:
+    """Nominal and effective weights over the rated municipalities as published, and what leaving one out changes.
+
+    Raises:
+        NotFound: the round is not published.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    if base.revision is None:
+        raise NotFound(f"Round {base.round.id} is not published here: there are no points to weigh.")
+    folder = base.revision / INTERNAL
+    rated = pq.read_table(folder / "municipality_ranking.parquet", filters=pc.field("rated"))
+    row_of = {code: i for i, code in enumerate(rated["municipality_code"].to_pylist())}
+    columns = ["unit_code", "indicator", "weighted_points", "possible_points"]
+    points = pq.read_table(
+        folder / "indicator_points.parquet", columns=columns, filters=pc.field("unit_level") == "municipality"
+    )
+    names = [i.name for i in base.rules.indicators]
+    obtained, possible = np.zeros((len(row_of), len(names))), np.zeros((len(row_of), len(names)))
+    for unit, name, got, of in zip(*(points[c].to_pylist() for c in columns), strict=True):
+        if unit in row_of:
+            obtained[row_of[unit], names.index(name)] += float(got or 0)
+            possible[row_of[unit], names.index(name)] += float(of)
+    sums = possible.sum(axis=1, keepdims=True)
+    parts = np.divide(obtained, sums, out=np.zeros_like(obtained), where=sums > 0)
+    share = parts.sum(axis=1)
+    spread = share - share.mean()
+    variance = float(spread @ spread)
+    rows = []
+    for position, name in enumerate(names):
+        part = parts[:, position]
+        drop = without.get(name)
+        moved = [abs(r["rank_change"]) for r in drop.rows if r["rank_change"] is not None] if drop else []
+        rows.append(
+            {
+                "round": base.round.id,
+                "indicator": name,
+                "nominal_weight": float(possible[:, position].sum() / possible.sum()),
+                "effective_weight": float((part - part.mean()) @ spread) / variance if variance > 0 else None,
+                "rank_correlation": spearman(part, share),
+                "mean_rank_change_without": float(np.mean(moved)) if moved else None,
+                "enters_without": drop.counts["enters"] if drop else None,
+                "leaves_without": drop.counts["leaves"] if drop else None,
+                "data_origin": base.round.origin,
+            }
+        )
+    return pa.Table.from_pylist(rows, schema=weights_schema())

@@ -1,0 +1,12 @@
+select
+    round,
+    municipality_code,
+    decision,
+    decided_on,
+    decided_by,
+    reason,
+    source_sha256,
+    source_row,
+    source_column,
+    case when fictional then 'fictional' else 'official' end as origin
+from {{ read_source('extracts', 'decisions') }}

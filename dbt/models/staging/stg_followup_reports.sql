@@ -1,0 +1,12 @@
+select
+    cohort,
+    municipality_code,
+    report,
+    sender,
+    received_on,
+    reference,
+    source_sha256,
+    source_row,
+    source_column,
+    case when fictional then 'fictional' else 'official' end as origin
+from {{ read_source('extracts', 'followup_reports') }}

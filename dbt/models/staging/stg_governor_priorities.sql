@@ -1,0 +1,14 @@
+select
+    round,
+    county_governor,
+    municipality_code,
+    priority,
+    reason,
+    conversation_on,
+    replied_by,
+    replied_on,
+    source_sha256,
+    source_row,
+    source_column,
+    case when fictional then 'fictional' else 'official' end as origin
+from {{ read_source('extracts', 'governor_priorities') }}

@@ -1,0 +1,14 @@
+select
+    cohort,
+    municipality_code,
+    year,
+    measure,
+    competence_environment,
+    applied,
+    granted,
+    spent,
+    source_sha256,
+    source_row,
+    source_column,
+    case when fictional then 'fictional' else 'official' end as origin
+from {{ read_source('extracts', 'support_measures') }}

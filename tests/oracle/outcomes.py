@@ -1,0 +1,108 @@
+"""What people make of the lists, once more in plain Python: replies, proposals, decisions. From the method page."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+Row = dict[str, Any]
+LAST = 10**9
+
+
+def last_decisions(decisions: list[Row], round_id: str) -> dict[str, Row]:
+    """The decision in force on each municipality of a round, with ``was_called_up``."""
+    mine: dict[str, list[Row]] = defaultdict(list)
+    for d in decisions:
+        if d["round"] == round_id:
+            mine[d["municipality_code"]].append(d)
+    result = {}
+    for code, rows in mine.items():
+        newest = max(r["decided_on"] for r in rows)
+        row = sorted((r for r in rows if r["decided_on"] == newest), key=lambda r: (-r["source_row"], r["decision"]))[0]
+        result[code] = {**row, "was_called_up": any(r["decision"] == "called_up" for r in rows)}
+    return result
+
+
+def outcomes(
+    rule: Row,
+    listed: dict[tuple[str, str], Row],
+    municipalities: dict[str, Row],
+    replies: list[Row],
+    decisions: list[Row],
+) -> dict[tuple[str, str], Row]:
+    """Every row of the selection with proposal, decision and status."""
+    governor = {m: row["county_governor"] for m, row in municipalities.items()}
+    candidates = {m for (_, m), r in listed.items() if r["status"] == "candidate"}
+    asked: dict[str, set[str]] = defaultdict(set)
+    for m in candidates:
+        asked[governor[m]].add(m)
+    answered: dict[str, set[str]] = defaultdict(set)
+    priority: dict[str, int] = {}
+    for p in replies:
+        if p["round"] == rule["round"]:
+            answered[p["county_governor"]].add(p["municipality_code"])
+    for p in replies:
+        if p["round"] == rule["round"] and answered[p["county_governor"]] == asked.get(p["county_governor"], set()):
+            priority[p["municipality_code"]] = p["priority"]
+    complete = all(m in priority for m in candidates if governor[m] is not None)
+
+    rows: dict[tuple[str, str], Row] = {}
+    for group in ("average", "spread"):
+        for candidate in (False, True):
+            here = [m for (g, m), r in listed.items() if g == group and (r["status"] == "candidate") == candidate]
+
+            def order(m: str, group: str = group, candidate: bool = candidate) -> tuple[Any, ...]:
+                by_priority = candidate and rule["spread_order"] == "priority_then_spread"
+                rank = listed[group, m]["rank_in_group"]
+                return (priority.get(m, LAST) if by_priority else 0, LAST if rank is None else rank, m)
+
+            for place, m in enumerate(sorted(here, key=order), start=1):
+                status = listed[group, m]["status"]
+                if candidate and complete:
+                    status = "selected" if place <= rule["spread_quota"] else "reserve"
+                rows[group, m] = {
+                    "rank_in_group": listed[group, m]["rank_in_group"], "arithmetic_status": listed[group, m]["status"],
+                    "proposed_status": status, "proposed_place": place, "candidate": candidate,
+                    "governor_priority": priority.get(m) if candidate else None, "decision": None, "called": False,
+                }  # fmt: skip
+    for m, d in last_decisions(decisions, rule["round"]).items():
+        mine = [key for key in rows if key[1] == m]
+        if not mine and m in municipalities:
+            rows["average", m] = {
+                "rank_in_group": None, "arithmetic_status": "not_listed", "proposed_status": "not_listed",
+                "proposed_place": None, "candidate": False, "governor_priority": None, "decision": d["decision"],
+                "called": d["was_called_up"],
+            }  # fmt: skip
+        elif mine:
+
+            def first(key: tuple[str, str]) -> tuple[int, str]:
+                r = rows[key]
+                return (1 if r["proposed_status"] == "selected" else 2 if r["candidate"] else 3, key[0])
+
+            rows[min(mine, key=first)] |= {"decision": d["decision"], "called": d["was_called_up"]}
+    return {key: row | judged(key, row, rows) for key, row in rows.items()}
+
+
+def judged(key: tuple[str, str], row: Row, rows: dict[tuple[str, str], Row]) -> Row:
+    """Status, and whether the decision departs from the proposal."""
+    decision, proposed = row["decision"], row["proposed_status"]
+    status = {"decline": "declined", "withdrew": "declined", "exclude": "excluded", "accept": "selected",
+              "called_up": "selected"}.get(decision, proposed)  # fmt: skip
+
+    def place(k: tuple[str, str]) -> tuple[int, str]:
+        at = rows[k]["proposed_place"]
+        return (LAST if at is None else at, k[1])
+
+    waiting = any(
+        k[0] == key[0] and place(k) < place(key) and r["proposed_status"] == "reserve" and r["decision"] is None
+        for k, r in rows.items()
+    )
+    if decision in (None, "decline", "withdrew"):
+        override = False
+    elif decision == "exclude":
+        override = proposed != "excluded"
+    elif proposed == "selected":
+        override = False
+    else:
+        override = waiting if proposed == "reserve" and row["called"] else True
+    return {"status": status, "is_override": override}

@@ -1,0 +1,206 @@
+"""Workbooks that come back: filled as a person would, and broken in every way people break them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import Workbook, load_workbook
+from openpyxl.worksheet.worksheet import Worksheet
+
+from dagster_project.forms.write import FORM_SHEET
+from dagster_project.publication import current_revision
+from dagster_project.rounds.candidates import candidate_list
+from dagster_project.settings import Settings, load_settings
+from dagster_project.validation import Screening, screen
+from tests.conftest import NOW
+
+pytestmark = pytest.mark.pipeline
+ROUND = "fictional-2026"
+DAY = dt.date(2026, 3, 20)
+
+
+@pytest.fixture(scope="module")
+def settings(country_home: Path) -> Settings:
+    return load_settings(country_home)
+
+
+@pytest.fixture(scope="module")
+def blank(settings: Settings) -> Path:
+    """The workbook of a county governor with several candidates."""
+    folder = current_revision(settings, ROUND)
+    assert folder is not None
+    forms = sorted((folder / "forms").glob("prioritering-*.xlsx"))
+    return max(forms, key=lambda p: len(lines(load_workbook(p)[FORM_SHEET])))
+
+
+def lines(sheet: Worksheet) -> list[int]:
+    header = next(r[0].row for r in sheet.iter_rows() if r[0].value == "Kommunenr")
+    return [r for r in range(header + 1, sheet.max_row + 1) if sheet.cell(r, 1).value]
+
+
+def filled(blank: Path, target: Path, change: Callable[[Worksheet, Workbook], Any] | None = None) -> Path:
+    """Fill the form as asked, then break it with ``change``."""
+    book = load_workbook(blank)
+    sheet = book[FORM_SHEET]
+    labels = {sheet.cell(r, 1).value: r for r in range(1, lines(sheet)[0])}
+    sheet.cell(labels["Utfylt av"], 2).value = "Kari Oppdiktet"
+    sheet.cell(labels["Dato"], 2).value = DAY
+    for priority, row in enumerate(lines(sheet), start=1):
+        sheet.cell(row, 3).value = priority
+        sheet.cell(row, 4).value = "Svake resultater over tid"
+        sheet.cell(row, 5).value = DAY - dt.timedelta(days=9)
+    if change is not None:
+        change(sheet, book)
+    book.save(target)
+    return target
+
+
+def looked_at(path: Path, settings: Settings) -> Screening:
+    return screen(path, settings, now=NOW)
+
+
+def test_a_form_filled_as_asked_passes(blank: Path, settings: Settings, tmp_path: Path) -> None:
+    result = looked_at(filled(blank, tmp_path / "svar.xlsx"), settings)
+    assert result.verdict.value == "PASS", [f.as_text() for f in result.findings]
+    assert result.datasets == ("governor_priorities",)
+
+
+def test_the_form_is_locked_validated_and_carries_its_list_and_the_evidence(blank: Path, settings: Settings) -> None:
+    book = load_workbook(blank)
+    sheet = book[FORM_SHEET]
+    row = lines(sheet)[0]
+    assert sheet.protection.sheet and sheet.cell(row, 1).protection.locked and not sheet.cell(row, 3).protection.locked
+    kinds = {str(v.type) for v in sheet.data_validations.dataValidation}
+    assert {"whole", "date"} <= kinds
+    text = [str(c.value) for r in sheet.iter_rows() for c in r if c.value]
+    assert candidate_list(settings, ROUND).code in text and any("FICTIONAL" in t for t in text)
+    assert {"Kandidater", "Områder", "Skoler", "Veiledning"} <= set(book.sheetnames)
+    assert book["Kandidater"].max_row == len(lines(sheet)) + 1 and book["Skoler"].max_row > 3
+
+
+def swap_columns(sheet: Worksheet, book: Workbook) -> None:
+    for r in [lines(sheet)[0] - 1, *lines(sheet)]:
+        a, b = sheet.cell(r, 3).value, sheet.cell(r, 4).value
+        sheet.cell(r, 3).value, sheet.cell(r, 4).value = b, a
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        swap_columns,
+        lambda s, b: setattr(s.cell(lines(s)[0], 5), "value", "11. mars 2026"),
+        lambda s, b: setattr(s.cell(lines(s)[0], 5), "value", "11.3.2026"),
+        lambda s, b: setattr(s.cell(lines(s)[0], 3), "value", "1"),
+    ],
+    ids=["moved columns", "a date in words", "a date with dots", "a number as text"],
+)
+def test_what_can_be_read_without_guessing_is_read(
+    blank: Path, settings: Settings, tmp_path: Path, change: Callable[..., Any]
+) -> None:
+    result = looked_at(filled(blank, tmp_path / "svar.xlsx", change), settings)
+    assert result.verdict.value == "PASS", [f.as_text() for f in result.findings]
+
+
+def test_an_extra_sheet_is_named_and_not_read(blank: Path, settings: Settings, tmp_path: Path) -> None:
+    path = filled(blank, tmp_path / "svar.xlsx", lambda s, b: b.create_sheet("Notater").append(["hei"]))
+    result = looked_at(path, settings)
+    assert [f.code for f in result.findings] == ["extra-sheet"] and result.verdict.value == "PASS"
+
+
+def other_governors(settings: Settings, sheet: Worksheet) -> str:
+    mine = {str(sheet.cell(r, 1).value) for r in lines(sheet)}
+    return next(
+        r["municipality_code"] for r in candidate_list(settings, ROUND).rows if r["municipality_code"] not in mine
+    )
+
+
+BROKEN: dict[str, tuple[Callable[..., Any], str, str]] = {
+    "deleted row": (lambda s, b: s.delete_rows(lines(s)[-1]), "candidates-missing", "kandidater må være med"),
+    "cleared row": (lambda s, b: [setattr(s.cell(lines(s)[-1], c), "value", None) for c in (3, 4, 5)],
+                    "candidates-missing", "kandidater må være med"),
+    "text for a number": (lambda s, b: setattr(s.cell(lines(s)[0], 3), "value", "høy"), "not-a-whole-number", "Prioritet"),
+    "half a priority": (lambda s, b: setattr(s.cell(lines(s)[0], 3), "value", 1.5), "not-a-whole-number", "Prioritet"),
+    "priority twice": (lambda s, b: setattr(s.cell(lines(s)[1], 3), "value", 1), "priority-repeated", "samme prioritet"),
+    "priority too high": (lambda s, b: setattr(s.cell(lines(s)[0], 3), "value", 99), "priority-out-of-range", "større enn"),
+    "no reason": (lambda s, b: setattr(s.cell(lines(s)[0], 4), "value", "  "), "blank-cell", "Begrunnelse er ikke fylt ut"),
+    "a date that is none": (lambda s, b: setattr(s.cell(lines(s)[0], 5), "value", "31.02.2026"), "not-a-date", "Samtale"),
+    "conversation after the reply": (lambda s, b: setattr(s.cell(lines(s)[0], 5), "value", dt.date(2026, 4, 1)),
+                                     "impossible-date", "Samtalen må være holdt"),
+    "formula": (lambda s, b: setattr(s.cell(lines(s)[0], 3), "value", "=1+0"), "formula-in-cell", "Prioritet"),
+    "unknown code": (lambda s, b: setattr(s.cell(lines(s)[0], 1), "value", "6999"), "municipality-not-in-round", "finnes ikke"),
+    "a letter in the code": (lambda s, b: setattr(s.cell(lines(s)[0], 1), "value", "61O1"), "not-a-municipality-number", "Kommunenr"),
+    "another list": (lambda s, b: [setattr(c, "value", "0" * 64) for r in s.iter_rows() for c in r if len(str(c.value)) == 64],
+                     "candidate-list-not-in-force", "annen kandidatliste"),
+    "another round": (lambda s, b: [setattr(c, "value", "fictional-1999") for r in s.iter_rows() for c in r if c.value == ROUND],
+                      "unknown-round", "finnes ikke"),
+    "a renamed column": (lambda s, b: setattr(s.cell(lines(s)[0] - 1, 3), "value", "Rekkefølge"), "form-column-missing", "Prioritet"),
+    "the same municipality twice": (lambda s, b: setattr(s.cell(lines(s)[1], 1), "value", s.cell(lines(s)[0], 1).value),
+                                    "line-repeated", "to ganger"),
+    "nobody's name": (lambda s, b: [setattr(s.cell(r, 2), "value", None) for r in range(1, 9) if s.cell(r, 1).value == "Utfylt av"],
+                      "blank-cell", "Utfylt av er ikke fylt ut"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(BROKEN))
+def test_a_broken_reply_is_refused_whole_with_words_a_case_officer_understands(
+    name: str, blank: Path, settings: Settings, tmp_path: Path
+) -> None:
+    change, code, words = BROKEN[name]
+    result = looked_at(filled(blank, tmp_path / "svar.xlsx", change), settings)
+    assert result.verdict.value == "FAIL"
+    hits = [f for f in result.findings if f.code == code]
+    assert hits, [f.as_text() for f in result.findings]
+    assert words in hits[0].as_text() and hits[0].file == "svar.xlsx" and hits[0].row and hits[0].fix
+
+
+def test_another_governors_municipality_is_refused(blank: Path, settings: Settings, tmp_path: Path) -> None:
+    def change(sheet: Worksheet, book: Workbook) -> None:
+        sheet.cell(lines(sheet)[0], 1).value = other_governors(settings, sheet)
+
+    result = looked_at(filled(blank, tmp_path / "svar.xlsx", change), settings)
+    assert {"not-the-governors-candidate", "candidates-missing"} <= {f.code for f in result.findings}
+
+
+def test_a_reply_after_the_deadline_waits_for_somebody_to_accept_it(
+    blank: Path, settings: Settings, tmp_path: Path
+) -> None:
+    late = dt.date(2027, 1, 15)
+
+    def change(sheet: Worksheet, book: Workbook) -> None:
+        for r in range(1, 9):
+            if sheet.cell(r, 1).value == "Dato":
+                sheet.cell(r, 2).value = late
+
+    now = dt.datetime(2027, 2, 1, tzinfo=dt.UTC)
+    result = screen(filled(blank, tmp_path / "svar.xlsx", change), settings, now=now)
+    assert result.verdict.value == "WARN" and result.blocking_codes == ("reply-too-late",)
+
+
+def test_a_workbook_with_macros_is_refused(blank: Path, settings: Settings, tmp_path: Path) -> None:
+    path = filled(blank, tmp_path / "svar.xlsx")
+    with zipfile.ZipFile(path, "a") as package:
+        package.writestr("xl/vbaProject.bin", b"\xd0\xcf\x11\xe0")
+    result = looked_at(path, settings)
+    assert result.verdict.value == "FAIL" and [f.code for f in result.findings] == ["macros-in-workbook"]
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+def test_a_form_saved_by_libreoffice_is_the_same_form(blank: Path, settings: Settings, tmp_path: Path) -> None:
+    path = filled(blank, tmp_path / "svar.xlsx")
+    out = tmp_path / "lo"
+    subprocess.run(
+        ["soffice", "--headless", f"-env:UserInstallation=file://{tmp_path}/profile", "--convert-to", "xlsx",
+         "--outdir", str(out), str(path)],
+        check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    result = looked_at(out / "svar.xlsx", settings)
+    assert result.verdict.value == "PASS", [f.as_text() for f in result.findings]
+    sheet = load_workbook(out / "svar.xlsx")[FORM_SHEET]
+    assert sheet.protection.sheet and {str(v.type) for v in sheet.data_validations.dataValidation} >= {"whole", "date"}

@@ -1,0 +1,218 @@
+"""The life of a round on the fictional country: what each state shows, what is refused, and what a release fixes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from dagster_project.diagnostics import OppfolgingError, RoundProblem
+from dagster_project.publication import current_revision, verify_revision
+from dagster_project.publication.edition import pointer_of, read_manifest
+from dagster_project.rounds import history, release, state
+from dagster_project.rounds.candidates import candidate_list, published_rows
+from dagster_project.rounds.publishing import publish_round
+from dagster_project.rounds.state import MOVES, State
+from dagster_project.settings import Settings, load_settings
+from tests.conftest import NOW, oppfolging, part_of, tree_hash
+
+pytestmark = pytest.mark.pipeline
+CLOSED, FINAL, OPEN = "fictional-2023", "fictional-2024", "fictional-2026"
+SIGNED = {"by": "Prøve Person", "reason": "because a test asks", "now": NOW}
+
+
+@pytest.fixture
+def copy(country_home: Path, tmp_path: Path) -> Settings:
+    return part_of(country_home, tmp_path / "home", "published", "marts", "extracts")
+
+
+def moves(settings: Settings, round_id: str) -> list[str]:
+    return [e["to"] for e in state.round_events(settings, round_id) if e["event"] == state.MOVED]
+
+
+def change_a_point(settings: Settings, round_id: str) -> str:
+    """Give one selected municipality of the marts another share; return its code."""
+    path = settings.marts / "municipality_ranking.parquet"
+    table = pq.read_table(path)
+    code = next(
+        r["municipality_code"] for r in table.to_pylist() if r["round"] == round_id and r["rank"] == 5
+    )  # fmt: skip
+    hit = pc.and_(pc.equal(table["round"], round_id), pc.equal(table["municipality_code"], code))
+    share = pc.if_else(hit, pa.scalar(0.123), table["risk_share"])
+    pq.write_table(table.set_column(table.column_names.index("risk_share"), "risk_share", share), path)
+    return str(code)
+
+
+def test_every_state_is_there_and_every_move_is_recorded_with_its_files(country_home: Path) -> None:
+    settings = load_settings(country_home)
+    states = {r: release.standing(settings, r).state for r in (CLOSED, FINAL, OPEN)}
+    assert states == {CLOSED: State.CLOSED, FINAL: State.FINAL, OPEN: State.CANDIDATES}
+    assert moves(settings, CLOSED) == ["candidates", "prioritised", "final", "closed"]
+    assert moves(settings, FINAL)[-3:] == ["candidates", "prioritised", "final"]
+    by_move = {e["to"]: e for e in state.round_events(settings, CLOSED) if e["event"] == state.MOVED}
+    assert len(by_move["candidates"]["files"]) > 10 and by_move["candidates"]["by"].startswith("run ")
+    assert by_move["prioritised"]["files"] and by_move["final"]["by"] == "Ola Oppdiktet"
+    pointer = pointer_of(settings, CLOSED)
+    assert pointer is not None and (pointer["release"], pointer["status"]) == ("1.0", "closed")
+    folder = current_revision(settings, CLOSED)
+    assert folder is not None and verify_revision(folder) == []
+    assert read_manifest(folder)["released"]["override_placeholders"]
+
+
+def test_decisions_priorities_and_the_reserve_stand_in_the_released_selection(country_home: Path) -> None:
+    rows = published_rows(load_settings(country_home), CLOSED, "selection")
+    taken = [r for r in rows if r["status"] == "selected"]
+    assert len(taken) == 40 and all(r["decision"] == "accept" for r in taken)
+    assert sum(r["status"] == "declined" for r in rows) == 1
+    called = [r for r in taken if r["proposed_status"] == "reserve"]
+    assert len(called) == 1 and called[0]["selection_group"] == "average" and not called[0]["is_override"]
+    spread = [r for r in rows if r["arithmetic_status"] == "candidate"]
+    assert len(spread) == 20 and all(r["governor_priority"] and r["governor_reason"] for r in spread)
+    first = {r["municipality_code"] for r in spread if r["governor_priority"] == 1}
+    assert first <= {r["municipality_code"] for r in taken}
+
+
+def test_a_cohort_that_is_followed_is_kept_out_of_later_rounds_with_its_name_as_ground(country_home: Path) -> None:
+    settings = load_settings(country_home)
+    members = {
+        r["municipality_code"] for r in published_rows(settings, FINAL, "selection") if r["decision"] == "accept"
+    }
+    out = {
+        r["municipality_code"]: r["reason"]
+        for r in published_rows(settings, OPEN, "selection")
+        if r["status"] == "excluded"
+    }
+    renumbered = members - {r["municipality_code"] for r in published_rows(settings, OPEN, "municipality_ranking")}
+    rated = {r["municipality_code"] for r in published_rows(settings, OPEN, "municipality_ranking") if r["rated"]}
+    assert (members - renumbered) & rated <= set(out)
+    assert any("uttrekk_2024" in reason for reason in out.values())
+    assert any("uttrekk_2023" in reason for reason in out.values())
+
+
+def test_the_open_round_waits_for_one_county_governor_by_name(country_home: Path) -> None:
+    shown = oppfolging(country_home, "round", "show", OPEN)
+    assert shown.returncode == 0 and f"{OPEN}: candidates" in shown.stdout and "FICTIONAL" in shown.stdout
+    waiting = [g for g in candidate_list(load_settings(country_home), OPEN).governors if g in shown.stdout]
+    assert len(waiting) == 1
+    listed = oppfolging(country_home, "round", "candidates", OPEN)
+    assert f"{waiting[0]}: WAITS" in listed.stdout and listed.stdout.count("has replied") >= 3
+
+
+def test_a_refused_release_names_all_that_is_missing_and_changes_nothing(copy: Settings) -> None:
+    before = tree_hash(copy.home)
+    with pytest.raises(RoundProblem) as refused:
+        release.finalise(copy, OPEN, **SIGNED)  # type: ignore[arg-type]
+    assert "is candidates" in str(refused.value)
+    with pytest.raises(RoundProblem, match="needs a name"):
+        release.finalise(copy, OPEN, by=" ", reason="x", now=NOW)
+    assert tree_hash(copy.home) == before
+
+
+@pytest.mark.parametrize("command", sorted(MOVES))
+def test_what_the_table_of_moves_does_not_name_is_refused(copy: Settings, command: str) -> None:
+    before = tree_hash(copy.home)
+    for round_id in (CLOSED, FINAL, OPEN):
+        if release.standing(copy, round_id).state not in MOVES[command]:
+            with pytest.raises(OppfolgingError, match="cannot be put through"):
+                getattr(release, command)(copy, round_id, **SIGNED)
+    assert tree_hash(copy.home) == before
+
+
+def test_a_final_round_that_would_change_is_not_published_and_the_cells_are_named(copy: Settings) -> None:
+    code = change_a_point(copy, FINAL)
+    before = tree_hash(copy.published / FINAL / "r0001")
+    seen = publish_round(copy, FINAL, now=NOW)
+    assert seen is not None and not seen.is_new
+    assert [(f.code, f.column, f.found) for f in seen.differences] == [
+        ("final-round-would-change", "risk_share", "0.123")
+    ]
+    assert code in str(seen.differences[0].file) and tree_hash(copy.published / FINAL / "r0001") == before
+    release.keep(copy, FINAL, **SIGNED)  # type: ignore[arg-type]
+    kept = publish_round(copy, FINAL, now=NOW)
+    assert kept is not None and kept.differences == ()
+
+
+def test_an_amendment_is_the_next_number_with_its_changes_and_the_first_stays_readable(copy: Settings) -> None:
+    with pytest.raises(RoundProblem, match="nothing to amend"):
+        release.amend(copy, FINAL, **SIGNED)  # type: ignore[arg-type]
+    first = current_revision(copy, FINAL)
+    assert first is not None
+    change_a_point(copy, FINAL)
+    with pytest.raises(RoundProblem, match="not among the accepted queries"):
+        release.amend(copy, FINAL, query="S1", **SIGNED)  # type: ignore[arg-type]
+    done = release.amend(copy, FINAL, note="internal", **SIGNED)  # type: ignore[arg-type]
+    manifest = read_manifest(done.path)
+    assert (
+        manifest["release"] == "1.1" and manifest["changes"]["cells"] == 1 and manifest["released"]["amends"] == "1.0"
+    )
+    assert "internal" not in json.dumps(manifest["released"])
+    assert verify_revision(first) == [] and read_manifest(first)["release"] == "1.0"
+    again = publish_round(copy, FINAL, now=NOW)
+    assert again is not None and again.differences == () and again.path == done.path
+
+
+def test_a_withdrawn_release_shows_the_reason_on_every_table(copy: Settings) -> None:
+    done = release.withdraw(copy, FINAL, **SIGNED)  # type: ignore[arg-type]
+    for path in sorted((done.path / "internal").glob("*.parquet")):
+        table = pq.read_table(path)
+        assert table.num_rows == 0 or set(table["withdrawn_reason"].to_pylist()) == {SIGNED["reason"]}
+    assert "withdrawn_reason" in (done.path / "internal" / "selection.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert publish_round(copy, FINAL, now=NOW).differences == ()  # type: ignore[union-attr]
+
+
+def test_a_reopened_round_is_published_again_and_released_under_the_next_number(copy: Settings) -> None:
+    release.reopen(copy, FINAL, **SIGNED)  # type: ignore[arg-type]
+    change_a_point(copy, FINAL)
+    working = publish_round(copy, FINAL, now=NOW)
+    assert working is not None and working.is_new and read_manifest(working.path)["release"] is None
+    done = release.finalise(copy, FINAL, override="made up", **SIGNED)  # type: ignore[arg-type]
+    manifest = read_manifest(done.path)
+    assert manifest["release"] == "1.1" and manifest["changes"]["cells"] == 1
+    told = history.whole_as_text(history.whole(copy, FINAL))
+    assert "reopened" in told and "release 1.1: because a test asks" in told and "takker" not in told
+
+
+def test_the_whole_history_is_one_command(country_home: Path) -> None:
+    told = oppfolging(country_home, "round", "history", CLOSED)
+    assert told.returncode == 0, told.stderr
+    lines = told.stdout.splitlines()
+    for part in ("file in force", "state", "released", "priority", "decision"):
+        assert any(f"  {part}" in line for line in lines), part
+    assert "called_up" in told.stdout and "[Udir (oppdiktet)]" in told.stdout
+
+
+def test_materialising_a_final_round_by_name_is_refused_with_who_locked_it(copy: Settings, country_home: Path) -> None:
+    import dagster as dg
+
+    from dagster_project.assets.published import published_round
+    from dagster_project.resources import Home
+
+    before = tree_hash(copy.published)
+    result = dg.materialize(
+        [published_round], partition_key=FINAL, resources={"home": Home(path=str(copy.home))}, raise_on_error=False,
+        instance=dg.DagsterInstance.ephemeral(),
+    )  # fmt: skip
+    assert not result.success
+    failure = result.get_step_failure_events()[0].step_failure_data.error
+    assert failure is not None and "locked by Ola Oppdiktet" in str(failure) and "round amend" in str(failure)
+    assert tree_hash(copy.published) == before
+
+
+def test_a_preview_holds_nothing_of_any_other_municipality(country_home: Path, tmp_path: Path) -> None:
+    done = oppfolging(country_home, "round", "preview", OPEN, "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    ranking = published_rows(load_settings(country_home), OPEN, "municipality_ranking")
+    files = sorted((tmp_path / "out").glob("*.json"))
+    assert len(files) > 40
+    for path in files[::15]:
+        text = path.read_text(encoding="utf-8")
+        own = path.name[:4]
+        assert "CONFIDENTIAL" in text and own in text
+        others = [m for m in ranking if m["municipality_code"] != own]
+        assert not [m["municipality_code"] for m in others if f'"{m["municipality_code"]}"' in text]
+    shutil.rmtree(tmp_path / "out")

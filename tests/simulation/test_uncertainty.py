@@ -1,0 +1,136 @@
+"""Figures drawn anew: without noise the published list, with noise the same bytes from the same seed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dagster_project.diagnostics import PipelineProblem, RuleProblem
+from dagster_project.publication import current_revision
+from dagster_project.settings import REPOSITORY, Settings, load_settings
+from dagster_project.simulation import cells, draws
+from dagster_project.simulation.assumptions import load_assumptions
+from dagster_project.simulation.uncertainty import (
+    COLUMN_NOTES,
+    compute_uncertainty,
+    uncertainty_schema,
+    uncertainty_table,
+)
+
+ROUND = "fictional-2026"
+
+
+def read(home: Path, table: str) -> list[dict[str, object]]:
+    folder = current_revision(load_settings(home), ROUND)
+    assert folder is not None
+    rows: list[dict[str, object]] = pq.read_table(folder / "internal" / f"{table}.parquet").to_pylist()
+    return rows
+
+
+def table(home: Path, count: int, seed: int) -> pa.Table:
+    return uncertainty_table(compute_uncertainty(load_settings(home), ROUND, draws=count, seed=seed))
+
+
+@pytest.fixture(scope="module")
+def drawn(country_home: Path) -> pa.Table:
+    return table(country_home, 60, 7)
+
+
+def test_figures_without_error_give_the_published_list_in_every_draw(
+    country_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cells, "_standard_errors", lambda value, *others: np.zeros(len(value)))
+    rows = {(r["unit_level"], r["unit_code"]): r for r in table(country_home, 20, 1).to_pylist()}
+    taken = {
+        r["municipality_code"]: r["selection_group"]
+        for r in read(country_home, "selection")
+        if r["status"] in ("selected", "candidate")
+    }
+    for level in ("municipality", "school"):
+        published = [r for r in read(country_home, f"{level}_ranking") if r["rated"]]
+        assert {r[f"{level}_code"] for r in published} == {code for at, code in rows if at == level}
+        for r in published:
+            found = rows[level, r[f"{level}_code"]]
+            assert found["rank_low"] == found["rank_high"] == found["rank"] == r["rank"]
+            assert found["share_low"] == found["share_high"] == r["risk_share"]
+            if level == "municipality":
+                group = taken.get(r["municipality_code"])
+                assert (found["probability_average"], found["probability_spread"]) == (
+                    group == "average",
+                    group == "spread",
+                )
+            else:
+                assert found["probability_worst_quartile"] == r["worst_quartile"]
+
+
+def test_published_figures_the_models_no_longer_give_are_refused(country_home: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(country_home, home, ignore=shutil.ignore_patterns("inbox", "warehouse", "archive", ".dagster"))
+    folder = current_revision(load_settings(home), ROUND)
+    assert folder is not None
+    path = folder / "internal" / "municipality_ranking.parquet"
+    ranking = pq.read_table(path)
+    shares = ranking["risk_share"].to_pylist()
+    shares[5] = shares[5] + 1e-9
+    path.chmod(0o644)
+    pq.write_table(ranking.set_column(ranking.column_names.index("risk_share"), "risk_share", pa.array(shares)), path)
+    with pytest.raises(PipelineProblem) as caught:
+        table(home, 20, 1)
+    (finding,) = caught.value.findings
+    assert finding.code == "not-as-published" and finding.column == "risk_share" and finding.count == 1
+
+
+def test_seed_alone_decides_the_bytes(country_home: Path, drawn: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    import duckdb
+
+    connect = duckdb.connect
+    monkeypatch.setattr(duckdb, "connect", lambda name: connect(name, config={"threads": 1}))
+    monkeypatch.setattr(draws, "BATCH", 13)
+    monkeypatch.setattr(draws, "CHUNK", 4)
+    assert table(country_home, 60, 7).equals(drawn)
+    assert not table(country_home, 60, 8).drop_columns(["seed"]).equals(drawn.drop_columns(["seed"]))
+
+
+def test_probabilities_add_up_to_the_quotas_and_intervals_hold_what_they_should(drawn: pa.Table) -> None:
+    rows = [r for r in drawn.to_pylist() if r["unit_level"] == "municipality"]
+    assert sum(r["probability_average"] for r in rows) == pytest.approx(30)
+    assert sum(r["probability_spread"] for r in rows) <= 10 + 1e-9
+    for r in rows:
+        assert r["share_low"] <= r["share_high"] and r["rank_low"] <= r["rank_high"]
+        assert (
+            r["rank_set_simultaneous_low"] <= r["rank_set_low"] <= r["rank_set_high"] <= r["rank_set_simultaneous_high"]
+        )
+        assert r["could_be_worst_30"] or r["probability_average"] < 1
+    assert sum(0 < r["probability_selected"] < 1 for r in rows) > 0
+    assert set(COLUMN_NOTES) <= set(uncertainty_schema().names)
+
+
+def test_a_share_of_nothing_is_not_certain_and_few_pupils_mean_more_doubt() -> None:
+    assumed = load_assumptions(load_settings())
+    values, pupils = np.array([0.0, 0.0, 20.0]), np.array([10.0, 1000.0, 10.0])
+    groups = (("bullying", 7, "2024-25"),)
+    error = cells._standard_errors(values, pupils, np.full(3, np.nan), np.zeros(3, dtype=int), groups, assumed)
+    assert error[0] > 3 * error[1] > 0 and error[2] > error[0]
+    groups = (("reading_scale_score", 5, "2024-25"),)
+    given = np.array([1.96, np.nan, np.nan])
+    error = cells._standard_errors(values, pupils, given, np.zeros(3, dtype=int), groups, assumed)
+    assert error.tolist() == pytest.approx([1.0, 9.1 / 1000**0.5, 9.1 / 10**0.5])
+
+
+def test_an_assumption_without_its_source_is_named_with_its_line(tmp_path: Path) -> None:
+    text = (REPOSITORY / "data" / "uncertainty.yaml").read_text(encoding="utf-8")
+    broken = text.replace(
+        "grade_points: {value: 8.5, basis: placeholder, source: grades}",
+        "grade_points: {value: 8.5, basis: placeholder}",
+    )
+    (tmp_path / "uncertainty.yaml").write_text(broken, encoding="utf-8")
+    with pytest.raises(RuleProblem) as caught:
+        load_assumptions(Settings(home=tmp_path))
+    (finding,) = caught.value.findings
+    assert finding.code == "missing-source" and finding.file == "uncertainty.yaml"
+    assert finding.row is not None and broken.splitlines()[finding.row - 1].lstrip().startswith("grade_points")
