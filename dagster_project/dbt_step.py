@@ -22,7 +22,7 @@ from typing import Any
 
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.settings import Settings
-from dagster_project.warehouse import dbt_environment, prepare_home
+from dagster_project.warehouse import dbt_environment, prepare_home, record_path
 
 SOURCE_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".py", ".md"}
 PREPARED = "prepared.json"
@@ -165,7 +165,9 @@ def build(
     """
     require_prepared(settings)
     prepare_home(settings)
-    arguments = ["build", "--exclude-resource-type", "unit_test"]
+    record_path(settings).unlink(missing_ok=True)
+    # The manifest and the results come back as objects; nobody reads them as files.
+    arguments = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
     if not tests:
         arguments += ["--exclude-resource-type", "test"]
     if select:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +27,10 @@ DECIDED = ("accepted", "held", "rejected")
 
 @dataclass(frozen=True)
 class IntakeResult:
-    """What became of one file. ``earlier`` is the status of the same bytes when they came before."""
+    """What became of one file. ``earlier`` is the status of the same bytes when they came before.
+
+    ``screening`` holds the findings, and no longer the rows.
+    """
 
     file: str
     sha256: str
@@ -124,7 +127,9 @@ def take_in(path: Path, settings: Settings, *, now: dt.datetime | None = None, b
 def _screen_and_settle(settings: Settings, archive: Archive, path: Path, file: str, now: dt.datetime) -> IntakeResult:
     screening = screen(path, settings, now=now, name=file)
     history.record_screening(settings, {"time": now.isoformat(), **screening.summary()})
-    return _settle(settings, archive, screening, now, file)
+    result = _settle(settings, archive, screening, now, file)
+    # The rows are merged or in quarantine; kept here, those of every file would fill the memory.
+    return replace(result, screening=replace(screening, tables=()))
 
 
 def resume_pending(settings: Settings, *, now: dt.datetime | None = None) -> list[IntakeResult]:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from dagster_project import schema
 from dagster_project.settings import HOME_VARIABLE, Settings
 
 EMPTY_FOLDER = "empty"
+
+
+def record_path(settings: Settings) -> Path:
+    """Where the last whole build is written down (see ``unchanged``)."""
+    return settings.warehouse.parent / "built.json"
 
 
 def prepare_home(settings: Settings) -> None:

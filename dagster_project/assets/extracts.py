@@ -9,7 +9,7 @@ import dagster as dg
 from dagster_project import schema
 from dagster_project.assets.inbox import OWNER, taken_in_by
 from dagster_project.diagnostics import Severity
-from dagster_project.extracts import Archive, read_partition
+from dagster_project.extracts import Archive, partition_path, read_partition
 from dagster_project.partitions import SCHOOL_YEARS, names_partitions, processed_keys
 from dagster_project.resources import Home
 from dagster_project.settings import REPOSITORY, Settings
@@ -107,9 +107,9 @@ def _yearly(dataset: str) -> dg.AssetsDefinition:
     )
     def extract(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         settings = home.settings()
-        at_hand = [y for y in SCHOOL_YEARS.get_partition_keys() if read_partition(settings, dataset, y) is not None]
+        at_hand = [y for y in SCHOOL_YEARS.get_partition_keys() if partition_path(settings, dataset, y).exists()]
         years = processed_keys(context, at_hand)
-        tables = {year: _counts(read_partition(settings, dataset, year)) for year in years}
+        tables = {year: _counts(read_partition(settings, dataset, year, columns=("state",))) for year in years}
         if not names_partitions(context):
             for year, counts in tables.items():
                 context.log_event(dg.AssetMaterialization(dataset, partition=year, metadata=dict(counts)))

@@ -1,12 +1,13 @@
 """The dbt models as assets, their tests as checks. dbt runs inside this process (see ``dbt_step``)."""
 
 from collections.abc import Iterator, Mapping
+from graphlib import TopologicalSorter
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
-from dagster_project import dbt_step, lineage, progress
+from dagster_project import dbt_step, lineage, progress, unchanged
 from dagster_project.diagnostics import PipelineProblem
 from dagster_project.resources import Home, exclusive
 from dagster_project.settings import Settings
@@ -105,17 +106,28 @@ def build_models(settings: Settings) -> dg.AssetsDefinition:
 
     @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="dbt_models")
     def dbt_models(context: dg.AssetExecutionContext, home: Home) -> Iterator[Any]:
-        """Builds and tests all models in one dbt command, then reports each model and each test."""
+        """Builds and tests all models in one dbt command, then reports each model and each test.
+
+        When the inputs, the models and the marts are those of the last whole build, nothing is built or tested: each
+        model says which run built it, and the checks keep their results of that run.
+        """
         current = home.settings()
         key_of = {spec.metadata[UNIQUE_ID]: spec.key for spec in context.assets_def.specs if UNIQUE_ID in spec.metadata}
         selected = context.selected_asset_keys
         names = sorted(manifest["nodes"][uid]["name"] for uid, key in key_of.items() if key in selected)
         with progress.stage("dbt"), exclusive(current):
-            outcome = dbt_step.build(
-                current,
-                select=names if context.is_subset else (),
-                on_node=lambda name, status: progress.report("dbt", f"{name} {status}"),
-            )
+            before = None if context.is_subset else unchanged.last_build(current)
+            if before is None:
+                outcome = dbt_step.build(
+                    current,
+                    select=names if context.is_subset else (),
+                    on_node=lambda name, status: progress.report("dbt", f"{name} {status}"),
+                )
+                if not context.is_subset and not outcome.findings:
+                    unchanged.remember(current, context.run_id)
+        if before is not None:
+            yield from _still_in_force(context, before, manifest, key_of)
+            return
         yield from _events(context, outcome, key_of)
         if not outcome.success:
             raise dg.Failure(
@@ -125,6 +137,27 @@ def build_models(settings: Settings) -> dg.AssetsDefinition:
             )
 
     return dbt_models
+
+
+def _still_in_force(
+    context: dg.AssetExecutionContext,
+    before: unchanged.Build,
+    manifest: Mapping[str, Any],
+    key_of: Mapping[str, dg.AssetKey],
+) -> Iterator[dg.MaterializeResult]:
+    """Every model as it stands, each after those it rests on.
+
+    A model without an event of its own would make Dagster skip what depends on it.
+    """
+    context.log.info(f"inputs and models are those of run {before.run_id}: nothing to build")
+    order = TopologicalSorter({uid: manifest["nodes"][uid]["depends_on"]["nodes"] for uid in key_of}).static_order()
+    for unique_id in order:
+        if unique_id not in key_of:
+            continue
+        yield dg.MaterializeResult(
+            asset_key=key_of[unique_id],
+            metadata={"dbt/status": "unchanged, not built again", "dbt/built_by_run": before.run_id},
+        )
 
 
 def _events(

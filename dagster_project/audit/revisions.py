@@ -74,7 +74,7 @@ class Published:
         import yaml
 
         from dagster_project.rules import RuleBook
-        from dagster_project.rules.model import Exceptions, Governors, Round, RuleSet
+        from dagster_project.rules.model import Exceptions, Governors, Publication, Round, RuleSet
 
         def read(*parts: str) -> Any:
             return yaml.safe_load((self.folder / RULEBOOK).joinpath(*parts).read_text(encoding="utf-8"))
@@ -87,6 +87,7 @@ class Published:
             (round_,),
             Exceptions.model_validate(read("registers", "exceptions.yaml")),
             Governors.model_validate(read("registers", "county_governors.yaml")),
+            Publication.model_validate(read("registers", "publication.yaml")).publication,
         )
 
     @property

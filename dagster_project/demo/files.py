@@ -20,7 +20,7 @@ NEW_CODES_OF_THE_YEAR_2025 = 2025
 
 def comma(value: float, decimals: int) -> str:
     """A number with a decimal comma, halves away from zero as the statistics bank rounds."""
-    scaled = int(np.floor(abs(value) * 10**decimals + 0.5))
+    scaled = int(abs(value) * 10**decimals + 0.5)
     whole, part = divmod(scaled, 10**decimals)
     return f"{whole},{part:0{decimals}d}" if decimals else str(whole)
 
@@ -174,10 +174,11 @@ def survey_rows(
 
 def write_json_rows(path: Path, rows: Iterable[dict[str, str | None]]) -> Path:
     """A JSON list, one object a line."""
+    encode = json.JSONEncoder(ensure_ascii=False).encode
     with path.open("w", encoding="utf-8", newline="\n") as handle:
         for number, row in enumerate(rows):
             handle.write("[\n" if number == 0 else ",\n")
-            handle.write(json.dumps(row, ensure_ascii=False))
+            handle.write(encode(row))
         handle.write("\n]\n")
     return path
 

@@ -41,12 +41,16 @@ def partition_path(settings: Settings, dataset: str, school_year: str | None) ->
     return (folder / f"school_year={school_year}" if school_year else folder) / "part-0.parquet"
 
 
-def read_partition(settings: Settings, dataset: str, school_year: str | None) -> pa.Table | None:
-    """The extract in force, or None when there is none yet."""
+def read_partition(
+    settings: Settings, dataset: str, school_year: str | None, columns: Sequence[str] | None = None
+) -> pa.Table | None:
+    """The extract in force (all columns, or those named), or None when there is none yet."""
     import pyarrow.parquet as pq
 
     path = partition_path(settings, dataset, school_year)
-    return pq.read_table(path, partitioning=None) if path.exists() else None
+    if not path.exists():
+        return None
+    return pq.read_table(path, partitioning=None, columns=list(columns) if columns else None)
 
 
 def write_table(path: Path, table: pa.Table) -> None:

@@ -203,12 +203,14 @@ def _fill_spreadsheets(settings: Settings, notes: list[str], building: Path) -> 
     """Write a workbook beside every table people read; the list of source cells is for programs."""
     import pyarrow.parquet as pq
 
+    from dagster_project.publication.workbook import write_xlsx
+
     for edition in (INTERNAL, public.PUBLIC):
         for path in sorted((building / edition).glob("*.parquet")):
             if path.stem in FOR_PROGRAMS:
                 continue
             shown = edition == public.PUBLIC
-            tables.write_xlsx(
+            write_xlsx(
                 path.with_suffix(".xlsx"), path.stem, pq.read_table(path),
                 [*public.notes_of_table(path), *notes] if shown else notes, settings,
                 model=public.model_of(settings, path.stem) if shown else None,

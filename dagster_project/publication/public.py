@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dagster_project.publication.tables import model_note
+from dagster_project.publication.notes import model_note
 from dagster_project.settings import Settings
 
 PUBLIC = "public"

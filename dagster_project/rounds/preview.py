@@ -13,7 +13,7 @@ from typing import Any
 
 from dagster_project.diagnostics import NotFound
 from dagster_project.forms.write import Evidence, write_evidence
-from dagster_project.publication.tables import FRACTIONS, column_notes
+from dagster_project.publication.workbook import FRACTIONS, column_notes
 from dagster_project.rounds import release
 from dagster_project.rounds.workbooks import file_name
 from dagster_project.settings import Settings

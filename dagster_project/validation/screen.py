@@ -118,20 +118,20 @@ def _run_suites(settings: Settings, table: ExtractTable, file: str, now: dt.date
     if rows.num_rows == 0:
         return []
     entries = suites.load_suite(settings.expectations, table.dataset)
+    if table.dataset in schema.FORM_DATASETS:
+        return suites.run(list(entries), form_frames.form(settings, table.dataset, rows, now), file)
+    if table.dataset not in schema.YEARLY_DATASETS:
+        return suites.run(list(entries), frames.reference(rows), file)
     results: list[suites.CheckResult] = []
-    for batch in dict.fromkeys(e.batch for e in entries):
-        wanted = [e for e in entries if e.batch == batch]
-        if table.dataset in schema.FORM_DATASETS:
-            frame = form_frames.form(settings, table.dataset, rows, now)
-        elif table.dataset not in schema.YEARLY_DATASETS:
-            frame = frames.reference(rows)
-        elif batch == "cells":
-            frame = frames.cells(settings, rows, now)
-        elif batch == "units":
-            frame = frames.units(settings, rows)
-        else:
-            frame = frames.slices(settings, rows)
-        results += suites.run(wanted, frame, file)
+    with frames.opened(rows) as connection:
+        for batch in dict.fromkeys(e.batch for e in entries):
+            if batch == "cells":
+                frame = frames.cells(connection, settings, rows, now)
+            elif batch == "units":
+                frame = frames.units(connection)
+            else:
+                frame = frames.slices(connection, settings, rows)
+            results += suites.run([e for e in entries if e.batch == batch], frame, file)
     return results
 
 

@@ -152,6 +152,7 @@ def test_threads_row_order_locale_and_time_zone_do_not_change_a_byte(country_hom
 def test_a_broken_file_stops_the_run_and_the_published_revision_stays(country_home: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(country_home, home)
+    built = {p.name: p.stat().st_mtime_ns for p in (home / "marts").iterdir()}
     lines = samples.rows("148")
     samples.national_tests(home / "inbox" / "broken.csv", lines, year="2025-26")
     result = oppfolging(home, "run")
@@ -160,6 +161,8 @@ def test_a_broken_file_stops_the_run_and_the_published_revision_stays(country_ho
     folder = current_revision(load_settings(home), ROUND)
     assert folder is not None and folder.name == "r0001" and verify_revision(folder) == []
     assert oppfolging(home, "run").returncode == 0
+    # nothing had come into force, so nothing was built again
+    assert {p.name: p.stat().st_mtime_ns for p in (home / "marts").iterdir()} == built
 
 
 def test_a_municipality_that_does_not_exist_gives_a_suggestion(country_home: Path) -> None:

@@ -10,6 +10,7 @@ States: ``*`` is suppressed, null or blank is absent.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from dagster_project.extracts.tables import TextTable
 from dagster_project.extracts.text import unreadable
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
 GROUP_SPELLINGS = ("Spoersmaalgruppe", "Indikator")
@@ -50,6 +52,14 @@ def looks_like(keys: set[str]) -> bool:
     return "Skoleaarnavn" in keys and bool(keys & {BULLYING, SCORE, PARTICIPATION})
 
 
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """One DuckDB for all files, since starting it costs as much as reading one. One thread keeps the rows in order."""
+    import duckdb
+
+    return duckdb.connect(config={"threads": "1"})
+
+
 def read_json(path: Path, name: str) -> TextTable:
     """Read a JSON list of objects as a table of text; ``rows`` are positions from 0.
 
@@ -58,7 +68,7 @@ def read_json(path: Path, name: str) -> TextTable:
     """
     import duckdb
 
-    with duckdb.connect(config={"threads": "1"}) as connection:
+    with _database().cursor() as connection:
         try:
             table = connection.sql(
                 "select cast(columns(*) as varchar) from read_json($path, format='array', sample_size=1000,"

@@ -1,0 +1,117 @@
+"""A published table as a workbook for people: the table, what its columns mean, and the rule behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xlsxwriter.utility import xl_col_to_name
+from xlsxwriter.worksheet import Worksheet
+
+from dagster_project.publication.notes import FRACTIONS, ColumnNote, column_notes
+from dagster_project.publication.tables import BATCH, safe_text, translated
+from dagster_project.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EXCEL_ROWS = 1_048_575
+
+
+class TableSheet(Worksheet):
+    """A sheet that takes its rows from a table, column by column.
+
+    The library takes one cell at a time, which for the largest table costs as much as the whole computation. The
+    header, the widths and all else are the library's; only the rows of the table are put together here.
+    """
+
+    rows: pa.Table
+
+    def show(self, rows: pa.Table) -> None:
+        """Put the table under the header, from the second line on. Nulls stay blank."""
+        self.rows = rows
+        self._check_dimensions(rows.num_rows, rows.num_columns - 1)
+
+    def _write_rows(self) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        self._write_row(0, None)
+        for position, cell in self.table[0].items():
+            self._write_cell(0, position, cell)
+        self._xml_end_tag("row")
+        begins = [f'<c r="{xl_col_to_name(at)}' for at in range(self.rows.num_columns)]
+        styles = [self._style(at) for at in range(self.rows.num_columns)]
+        for start in range(0, self.rows.num_rows, BATCH):
+            part = self.rows.slice(start, BATCH)
+            lines = pa.array(range(start + 2, start + 2 + part.num_rows)).cast(pa.string())
+            cells = [
+                pc.binary_join_element_wise(begin, lines, f'"{style}', ends, "")
+                for begin, style, ends in zip(begins, styles, translated(part, self._cell_end), strict=True)
+            ]
+            rows = pc.binary_join_element_wise(
+                '<row r="', lines, '">', *cells, "</row>", "", null_handling="replace", null_replacement=""
+            )
+            self.fh.writelines(rows.to_pylist())
+
+    def _style(self, position: int) -> str:
+        info = self.col_info.get(position)
+        return f' s="{info.column_format._get_xf_index()}"' if info and info.column_format else ""
+
+    def _cell_end(self, value: Any) -> str | None:
+        """What follows the reference and style of a cell: its type and content. None for a blank."""
+        if value is None:
+            return None
+        if isinstance(value, bool):
+            return f' t="b"><v>{value:d}</v></c>'
+        if hasattr(value, "isoformat"):
+            value = value.isoformat()
+        if isinstance(value, str):
+            text = self._escape_data(self._escape_control_characters(safe_text(value)))
+            space = ' xml:space="preserve"' if text != text.strip() else ""
+            return f' t="inlineStr"><is><t{space}>{text}</t></is></c>'
+        return f"><v>{float(value):.16G}</v></c>"
+
+
+def write_xlsx(
+    path: Path, name: str, table: pa.Table, notes: list[str], settings: Settings, *, model: str | None = None
+) -> None:
+    """One sheet with the table (frozen header, filter, formats), one about its columns, one about the rule."""
+    import datetime as dt
+
+    import xlsxwriter
+
+    described = column_notes(settings, model or name)
+    book = xlsxwriter.Workbook(str(path), {"strings_to_formulas": False})
+    book.set_properties({"title": name, "created": dt.datetime(2000, 1, 1, tzinfo=dt.UTC)})
+    head = book.add_format({"bold": True, "bg_color": "#DCE6F1", "text_wrap": True, "valign": "top", "border": 1})
+    percent, wrap, bold = (
+        book.add_format({"num_format": "0.0 %"}),
+        book.add_format({"text_wrap": True}),
+        book.add_format({"bold": True}),
+    )
+    sheet = book.add_worksheet(name[:31], worksheet_class=TableSheet)
+    shown = table.slice(0, EXCEL_ROWS - 1)
+    for position, column in enumerate(table.column_names):
+        width = min(max(len(column), 10) + 2, 40 if column.endswith(("name", "reason", "governor")) else 22)
+        sheet.set_column(position, position, width, percent if column in FRACTIONS else None)
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, shown.num_rows, len(table.column_names) - 1)
+    for position, column in enumerate(table.column_names):
+        sheet.write_string(0, position, column, head)
+    sheet.show(shown)
+    columns = book.add_worksheet("Kolonner - Columns")
+    columns.set_column(0, 1, 32)
+    columns.set_column(2, 2, 90, wrap)
+    for position, title in enumerate(("column", "norsk", "description")):
+        columns.write_string(0, position, title, head)
+    for line, column in enumerate(table.column_names, start=1):
+        note = described.get(column, ColumnNote("", ""))
+        columns.write_row(line, 0, (column, note.norsk, note.description))
+    about = book.add_worksheet("Om - About")
+    about.set_column(0, 0, 140, wrap)
+    for line, text in enumerate(notes):
+        about.write_string(line, 0, text, bold if text.isupper() or line == 0 else wrap)
+    if shown.num_rows < table.num_rows:
+        about.write_string(len(notes), 0, f"The sheet holds the first {shown.num_rows:,} of {table.num_rows:,} rows.")
+    book.close()
