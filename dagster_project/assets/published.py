@@ -76,7 +76,7 @@ def _waiting(settings: Settings, round_id: str) -> list[str]:
         dg.AssetCheckSpec(
             "county_governors_have_replied",
             asset="published_round",
-            description="No round waits for a county governor's priorities. A missing reply is waited for here, visibly.",
+            description="No round waits for a county governor's priorities. A reply that has not come is named here.",
         ),
         dg.AssetCheckSpec(
             "final_rounds_unchanged",

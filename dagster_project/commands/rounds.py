@@ -66,9 +66,8 @@ def candidates(settings: Settings, round_id: str) -> None:
             rows, key=lambda r: (status[r["municipality_code"]]["governor_priority"] or 0, r["rank_in_group"])
         ):
             priority = status[r["municipality_code"]]["governor_priority"] or "-"
-            click.echo(
-                f"  priority {priority!s:>2}  rank {r['rank_in_group']:>2}  {r['municipality_code']} {r['municipality_name']}"
-            )
+            name = f"{r['municipality_code']} {r['municipality_name']}"
+            click.echo(f"  priority {priority!s:>2}  rank {r['rank_in_group']:>2}  {name}")
     click.echo(f"workbooks: {stand.folder / FORMS}")
 
 

@@ -15,7 +15,8 @@ from dagster_project.rules import load_rules
 from dagster_project.settings import Settings
 
 Row = dict[str, Any]
-REASONS = ("Vedvarende svake resultater på ungdomstrinnet.", "Stor forskjell mellom skolene, og vilje til å ta tak i det.",
+REASONS = ("Vedvarende svake resultater på ungdomstrinnet.",
+           "Stor forskjell mellom skolene, og vilje til å ta tak i det.",
            "Nytt skoleeierteam som ønsker støtte.", "Har hatt støtte før; mindre behov nå.")  # fmt: skip
 ENVIRONMENTS = ("Høgskolen i Fabelland (oppdiktet)", "Tåkeli kompetansesenter (oppdiktet)",
                 "Universitetet i Ytterfabel (oppdiktet)")  # fmt: skip

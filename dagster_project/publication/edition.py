@@ -305,9 +305,9 @@ def make_revision(
         manifest = manifests.build(settings, rulebook, subject, name, building, rows, replaces, now, life)
         if republished is not None:
             manifest |= {k: v for k, v in read_manifest(republished).items() if k in MADE_FROM}
-        if unless_same and current is not None and same_tables(read_manifest(current), manifest):
-            if not manifests.verify_revision(current):
-                return Revision(subject.name, current.name, current, False, rows)
+        as_before = unless_same and current is not None and same_tables(read_manifest(current), manifest)
+        if as_before and current is not None and not manifests.verify_revision(current):
+            return Revision(subject.name, current.name, current, False, rows)
         _fill_spreadsheets(settings, notes_of(rulebook, subject, life), building)
         if forms is not None:
             (building / FORMS).mkdir()

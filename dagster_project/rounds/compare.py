@@ -8,6 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.diagnostics import Finding, Severity
+from dagster_project.publication.notes import model_note
+from dagster_project.publication.public import PUBLIC, model_of
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,11 +32,8 @@ class CellChange:
 @cache
 def key_of(settings: Settings, table: str) -> tuple[str, ...]:
     """The columns that make a row of a mart unique, from the test that holds it to them."""
-    import yaml
-
-    path = settings.dbt_project / "models" / "marts" / f"{table}.yml"
-    model = yaml.safe_load(path.read_text(encoding="utf-8"))["models"][0]
-    for test in model.get("data_tests", []):
+    model = model_of(settings, table.removeprefix(f"{PUBLIC}/")) if table.startswith(PUBLIC) else table
+    for test in model_note(settings, model).get("data_tests", []):
         if isinstance(test, dict) and "unique_combination" in test:
             return tuple(test["unique_combination"]["arguments"]["columns"])
     return ()
@@ -80,7 +79,7 @@ def as_findings(found: list[CellChange], shown: int) -> list[Finding]:
             stage="publication", file=f"{c.table} {' '.join(str(k) for k in c.key if k is not None)}",
             column=c.column or "row", found="no such row" if c.new is None else str(c.new) if c.column else "a new row",
             expected="no such row" if c.old is None else str(c.old) if c.column else "the released row",
-            fix="Publish the change with `oppfolging round amend`, or let the release stand with `oppfolging round keep`.",
+            fix="Publish the change with `oppfolging round amend`, or let the release stand with `... round keep`.",
             count=len(found),
         )
         for c in ordered[:shown]

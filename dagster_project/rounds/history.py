@@ -129,8 +129,9 @@ def _line(e: dict[str, Any]) -> str:
         changes = e.get("changes")
         detail = f"release {e['release']}: {e['reason']}"
         if changes:
-            detail += (f"; in {', '.join(changes['in']) or 'none'}, out {', '.join(changes['out']) or 'none'}, "
-                       f"{len(changes['moved'])} moved in rank, because of {', '.join(changes['causes']) or 'nothing'}")  # fmt: skip
+            names = {k: ", ".join(changes[k]) or "none" for k in ("in", "out", "causes")}
+            detail += f"; in {names['in']}, out {names['out']}, {len(changes['moved'])} moved in rank"
+            detail += f", because of {names['causes']}"
         if e.get("override_placeholders"):
             detail += f"; placeholders overridden: {e['override_placeholders']}"
     elif what == "priority":
@@ -140,7 +141,8 @@ def _line(e: dict[str, Any]) -> str:
             f", {e['reason']}" if e["reason"] else ""
         )
     elif what == "query":
-        detail = f"{e['query_id']} of {e['municipality_code']}: {e['ground']} ({e['outcome']}{', ' + e['effect'] if e['effect'] else ''})"
+        effect = f", {e['effect']}" if e["effect"] else ""
+        detail = f"{e['query_id']} of {e['municipality_code']}: {e['ground']} ({e['outcome']}{effect})"
     else:
         detail = f"{e['file']} {e['sha256'][:12]}"
         detail += f": {e['reason']}" if e.get("reason") else ""

@@ -88,7 +88,7 @@ def standing(settings: Settings, round_id: str) -> Standing:
 
 
 def queries_of(settings: Settings, round_id: str) -> list[dict[str, Any]]:
-    """The register of queries of a round, oldest first, each with ``late`` (after the window: recorded, not applied)."""
+    """The queries of a round, oldest first, each with ``late``: after the window, recorded and not applied."""
     table = read_partition(settings, schema.ROUND_QUERIES, None)
     due = load_rules(settings).round(round_id).queries_due
     rows = [r for r in (table.to_pylist() if table is not None else []) if r["round"] == round_id]
@@ -118,9 +118,11 @@ def checklist(settings: Settings, stand: Standing, override: str | None = None) 
     moved = all_changes(settings, stand.tables, marts)
     damaged = verify_revision(stand.folder)
     return [
-        Item("not final already", "ikke allerede endelig", stand.lock is None, stand.lock.as_text() if stand.lock else ""),
+        Item("not final already", "ikke allerede endelig", stand.lock is None,
+             stand.lock.as_text() if stand.lock else ""),
         Item("all figures are in", "alle tall er inne", stand.state is not State.DRAFT),
-        Item("every county governor has replied", "alle statsforvaltere har svart", not unanswered, ", ".join(unanswered)),
+        Item("every county governor has replied", "alle statsforvaltere har svart", not unanswered,
+             ", ".join(unanswered)),
         Item("every proposed municipality is decided on", "alle foreslåtte kommuner er besluttet", not undecided,
              ", ".join(undecided)),
         Item("no query waits", "ingen spørsmål venter", not pending, ", ".join(pending)),
@@ -128,7 +130,8 @@ def checklist(settings: Settings, stand: Standing, override: str | None = None) 
              ", ".join(str(f.file) for f in damaged[:3])),
         Item("nothing was computed since that is not published", "ingenting er regnet om siden", not moved,
              f"{len(moved)} cells differ; run again" if moved else ""),
-        Item("no limit is a placeholder, or somebody overrides that", "ingen grense er plassholder, eller noen går god for det",
+        Item("no limit is a placeholder, or somebody overrides that",
+             "ingen grense er plassholder, eller noen går god for det",
              not stand.illustrative or bool(override), override or (
                  f"{len(stand.rulebook.rule_sets[stand.subject.round.rule_set].placeholders)} placeholders; "
                  "--override-placeholders REASON" if stand.illustrative else "")),
@@ -339,8 +342,8 @@ def reopen(settings: Settings, round_id: str, *, by: str, reason: str, now: dt.d
     stand = standing(settings, round_id)
     _allowed(stand, "reopen")
     Archive(settings).append(
-        {"event": states.REOPENED, "round": round_id, "time": now.isoformat(), "by": by.strip(), "reason": reason.strip(),
-         "release": stand.lock.release if stand.lock else None}
+        {"event": states.REOPENED, "round": round_id, "time": now.isoformat(), "by": by.strip(),
+         "reason": reason.strip(), "release": stand.lock.release if stand.lock else None}
     )  # fmt: skip
 
 

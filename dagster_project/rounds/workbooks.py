@@ -52,8 +52,8 @@ def evidence_of(candidates: Sequence[Row], tables: Mapping[str, pa.Table]) -> li
              m["share_if_hidden_worst"])
         )  # fmt: skip
     areas = [
-        (r["municipality_code"], names[r["municipality_code"]], AREAS.get(r["area"], r["area"]), r["school_year"] or "alle",
-         r["points"], r["possible_points"], r["risk_share"], r["coverage"])
+        (r["municipality_code"], names[r["municipality_code"]], AREAS.get(r["area"], r["area"]),
+         r["school_year"] or "alle", r["points"], r["possible_points"], r["risk_share"], r["coverage"])
         for r in _rows(tables["area_shares"], codes)
     ]  # fmt: skip
     schools = [

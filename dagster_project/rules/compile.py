@@ -22,7 +22,7 @@ ONE_DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Monitored:
-    """A rule set and origin with cohorts to follow, and the years to follow them through, by their first calendar year."""
+    """A rule set and origin with cohorts to follow, and through which years, by their first calendar year."""
 
     rule_set: str
     origin: str

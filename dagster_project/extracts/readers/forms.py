@@ -206,8 +206,9 @@ def _value(column: Column, value: Any, name: str, row: int, findings: list[Findi
     if _blank(value):
         if column.required:
             findings.append(
-                problem("blank-cell", f"{column.norsk} er ikke fylt ut", name, row=row, column=column.norsk, found="tom celle",
-                        expected=column.hint or column.norsk, fix="Fyll ut cellen og send skjemaet på nytt.")
+                problem("blank-cell", f"{column.norsk} er ikke fylt ut", name, row=row, column=column.norsk,
+                        found="tom celle", expected=column.hint or column.norsk,
+                        fix="Fyll ut cellen og send skjemaet på nytt.")
             )  # fmt: skip
         return None
     code, expected, converted = _converted(column, value)
@@ -250,7 +251,7 @@ def _converted(column: Column, value: Any) -> tuple[str | None, str, Any]:
 
 
 def _number(value: Any) -> Decimal | None:
-    if isinstance(value, bool) or isinstance(value, dt.date):
+    if isinstance(value, bool | dt.date):
         return None
     text = re.sub(r"[\s\u00a0\u202f]|kr\.?", "", str(value)).replace(",", ".").removesuffix(".-")
     try:
