@@ -3,9 +3,8 @@
 import dagster as dg
 
 from dagster_project import progress
-from dagster_project.extracts.merge import write_table
 from dagster_project.resources import Home, exclusive
-from dagster_project.rounds.monitoring import cohort_effect as estimated
+from dagster_project.rounds.monitoring import current_effects
 from dagster_project.rules import load_rules
 
 
@@ -23,8 +22,7 @@ from dagster_project.rules import load_rules
 def cohort_effect(home: Home) -> dg.MaterializeResult:
     settings = home.settings()
     with progress.stage("effects"), exclusive(settings):
-        table = estimated(settings, load_rules(settings))
-        write_table(settings.marts / "cohort_effect.parquet", table)
+        table = current_effects(settings, load_rules(settings))
     lines = ["| cohort | method | estimate | from | to |", "|---|---|---|---|---|"]
     lines += [
         f"| {r['cohort']} | {r['method']} | {r['estimate']:.3f} | {r['ci_low'] or 0:.3f} | {r['ci_high'] or 0:.3f} |"

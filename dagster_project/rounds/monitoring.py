@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagster_project import schema
-from dagster_project.extracts.merge import read_partition
+from dagster_project.extracts.merge import read_partition, write_table
 from dagster_project.rules import RuleBook
 from dagster_project.rules.compile import Monitored
 from dagster_project.settings import Settings
@@ -96,3 +98,20 @@ def cohort_effect(settings: Settings, rulebook: RuleBook) -> pa.Table:
             named = named.append_column("pooled", pooled).append_column("round", pa.array([round_id] * mine.num_rows))
             tables.append(named.append_column("data_origin", pa.array([origin] * mine.num_rows)))
     return pa.concat_tables(tables) if tables else pa.table({"cohort": pa.array([], pa.string())})
+
+
+def current_effects(settings: Settings, rulebook: RuleBook) -> pa.Table:
+    """The mart ``cohort_effect`` as it stands; estimated anew only when what it rests on has changed."""
+    import pyarrow.parquet as pq
+
+    target, stamp = settings.marts / "cohort_effect.parquet", settings.marts / ".cohort_effect.sha256"
+    basis = hashlib.sha256()
+    code = sorted((Path(__file__).parent.parent / "effects").glob("*.py"))
+    for path in (settings.marts / "cohort_progress.parquet", settings.effects, settings.rounds, *code):
+        basis.update(path.read_bytes())
+    digest = basis.hexdigest()
+    if not (target.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == digest):
+        stamp.unlink(missing_ok=True)
+        write_table(target, cohort_effect(settings, rulebook))
+        stamp.write_text(digest, encoding="utf-8")
+    return pq.read_table(target)
