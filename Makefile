@@ -12,8 +12,8 @@ export GX_ANALYTICS_ENABLED := false
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-run: manifest ## the whole pipeline once; a first time on the fictional country
-	@$(RUN) demo --if-empty
+run: manifest ## the whole pipeline once; a first time the fictional country's five years are told before
+	@$(RUN) demo --if-empty --story
 	@$(RUN) run --timings
 
 test: manifest ## every test
@@ -54,4 +54,4 @@ lock: ## resolve requirements.in anew
 	$(BIN)/uv pip compile bootstrap.in --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -o bootstrap.lock
 
 clean: ## remove what runs have made under data/; rules, rounds and registers stay
-	rm -rf data/{inbox,archive,extracts,empty,quarantine,history,parameters,marts,warehouse,published,demo,.dagster,.write-lock}
+	rm -rf data/{inbox,archive,extracts,empty,quarantine,history,parameters,marts,warehouse,published,demo,lineage,previews,scenarios,simulation,.dagster,.write-lock}

@@ -129,7 +129,9 @@ def all_revisions(settings: Settings) -> list[tuple[Published, bool]]:
         current = current_revision(settings, pointer.parent.name)
         for name in _names(pointer.parent):
             folder = pointer.parent / name
-            found.append((Published(folder), folder == current))
+            # cohorts are published beside the rounds; they judge nothing
+            if (folder / INTERNAL / "selection.parquet").exists():
+                found.append((Published(folder), folder == current))
     return found
 
 

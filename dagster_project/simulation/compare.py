@@ -11,8 +11,6 @@ from dagster_project.simulation.scenario import AS_IT_STANDS, SCENARIO_COLUMN, W
 if TYPE_CHECKING:
     import numpy as np
 
-TAKEN = ("selected", "candidate")
-"""Statuses the computation gives to those it takes, before any human decision."""
 ENTERS, LEAVES, GROUP, MOVES, SAME = "enters", "leaves", "changes group", "moves in rank", "same"
 
 
@@ -49,7 +47,7 @@ def groups_of(outcome: Outcome, scenario: str) -> dict[str, str]:
     """The group or groups that take each municipality in a scenario: average, spread, or both joined by a plus."""
     taken: dict[str, list[str]] = {}
     for row in outcome.table("selection", scenario).to_pylist():
-        if row["status"] in TAKEN:
+        if row["within_quota"]:
             taken.setdefault(row["municipality_code"], []).append(row["selection_group"])
     return {code: "+".join(sorted(groups)) for code, groups in taken.items()}
 

@@ -19,7 +19,6 @@ from dagster_project.rules import compile_parameters
 from dagster_project.settings import Settings
 from dagster_project.simulation.assumptions import Assumptions
 from dagster_project.simulation.cells import Cells, load_cells, step_table
-from dagster_project.simulation.compare import TAKEN
 from dagster_project.simulation.kernel import Kernel, kernel
 from dagster_project.simulation.scenario import Base
 
@@ -287,10 +286,9 @@ def _judge(k: Kernel, caster: Caster, packed: np.ndarray, municipalities: int) -
                     "from int_municipality_ratings where not_rated_reason is null"),
         (draws, municipalities), 0,
     )  # fmt: skip
-    taken = ", ".join(f"'{status}'" for status in TAKEN)
     for group in ("average", "spread"):
         rows = k.arrow(f"select enum_code(round) as draw, enum_code(municipality_code) as unit "
-                           f"from int_{group}_group where status in ({taken})")  # fmt: skip
+                           f"from int_{group}_group where within_quota")  # fmt: skip
         mask = np.zeros((draws, municipalities), dtype=bool)
         mask[rows["draw"].to_numpy(), rows["unit"].to_numpy()] = True
         municipality[group] = mask

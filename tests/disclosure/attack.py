@@ -148,7 +148,9 @@ def ranks(public: Tables) -> list[str]:
     for group in ("average", "spread"):
         listed = [r for r in public["selection"] if r["selection_group"] == group]
         if any(r["rank_in_group"] is not None for r in listed) and any(
-            shares[r["municipality_code"]] is None for r in listed if r["status"] != "excluded"
+            shares[r["municipality_code"]] is None
+            for r in listed
+            if r["rank_in_group"] is not None or r["rank_publication"] != "shown"
         ):
             found.append(f"selection {group}: places tell a hidden share")
         found += [

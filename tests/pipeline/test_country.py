@@ -13,7 +13,8 @@ import pytest
 
 from dagster_project.audit import explain
 from dagster_project.extracts import Archive
-from dagster_project.publication import current_revision, publish, verify_revision
+from dagster_project.publication import current_revision, verify_revision
+from dagster_project.rounds.publishing import publish_round as publish
 from dagster_project.settings import REPOSITORY, load_settings
 from tests import samples
 from tests.conftest import NOW, oppfolging
@@ -37,15 +38,15 @@ def test_the_oracle_agrees_on_every_unit_and_cell(country_home: Path) -> None:
 
 
 def test_the_municipalities_that_were_made_weak_are_found(country_home: Path, internal: Path) -> None:
+    """By the end of the story they are selected, or are followed already because an earlier round selected them."""
     truth = json.loads((country_home / "demo" / "truth.json").read_text(encoding="utf-8"))
     selection = read(internal / "selection.parquet")
-    average = {
-        r["municipality_code"] for r in selection if r["selection_group"] == "average" and r["status"] == "selected"
-    }
+    average = {r["municipality_code"] for r in selection if r["selection_group"] == "average" and r["within_quota"]}
+    followed = {r["municipality_code"] for r in selection if r["status"] == "excluded"}
     spread = {r["municipality_code"] for r in selection if r["selection_group"] == "spread"}
-    assert len(average) == 30
-    assert len(set(truth["weak"]) & average) >= 0.9 * len(truth["weak"])
-    assert len(set(truth["spread_weak"]) & (spread | average)) >= 0.75 * len(truth["spread_weak"])
+    assert len(average) == 30 and len(followed) >= 60
+    assert len(set(truth["weak"]) & (average | followed)) >= 0.9 * len(truth["weak"])
+    assert len(set(truth["spread_weak"]) & (spread | average | followed)) >= 0.75 * len(truth["spread_weak"])
 
 
 def test_every_published_file_matches_its_manifest_and_a_flipped_bit_shows(country_home: Path, tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_every_published_file_matches_its_manifest_and_a_flipped_bit_shows(count
     (copy / "internal" / "stray.csv").write_text("x")
     assert {f.code for f in verify_revision(copy)} == {"published-file-changed", "published-file-unexpected"}
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["illustrative"] and manifest["data_origin"] == "fictional" and len(manifest["inputs"]) == 25
+    assert manifest["illustrative"] and manifest["data_origin"] == "fictional" and len(manifest["inputs"]) > 40
 
 
 def test_the_workbooks_open_with_header_filter_and_the_fictional_label(internal: Path) -> None:
@@ -84,8 +85,9 @@ def test_publishing_the_same_again_makes_no_new_revision_and_a_kill_leaves_the_o
     shutil.copytree(country_home, home, ignore=shutil.ignore_patterns("inbox", "warehouse", ".dagster"))
     settings = load_settings(home)
     again = publish(settings, ROUND, now=NOW)
-    assert again is not None and not again.is_new and again.revision == "r0001"
-    (home / "marts" / "limits.parquet").unlink()
+    assert again is not None and not again.is_new
+    before = again.revision
+    (home / "marts" / "point_sources.parquet").unlink()
 
     def killed(*args: object) -> None:
         raise KeyboardInterrupt
@@ -95,7 +97,7 @@ def test_publishing_the_same_again_makes_no_new_revision_and_a_kill_leaves_the_o
         with pytest.raises(KeyboardInterrupt):
             publish(settings, ROUND, now=NOW)
     current = current_revision(settings, ROUND)
-    assert current is not None and current.name == "r0001" and verify_revision(current) == []
+    assert current is not None and current.name == before and verify_revision(current) == []
     mended = publish(settings, ROUND, now=NOW)
     assert mended is not None and mended.is_new and verify_revision(mended.path) == []
 
@@ -146,6 +148,8 @@ def test_threads_row_order_locale_and_time_zone_do_not_change_a_byte(country_hom
     done = subprocess.run([sys.executable, "-c", script, str(home)], env=environment, cwd=REPOSITORY, timeout=200)
     assert done.returncode == 0
     for path in sorted((country_home / "marts").glob("*.parquet")):
+        if path.stem == "cohort_effect":  # estimated from the marts, outside of dbt
+            continue
         assert pq.read_table(path).equals(pq.read_table(home / "marts" / path.name)), path.name
 
 
@@ -155,11 +159,12 @@ def test_a_broken_file_stops_the_run_and_the_published_revision_stays(country_ho
     built = {p.name: p.stat().st_mtime_ns for p in (home / "marts").iterdir()}
     lines = samples.rows("148")
     samples.national_tests(home / "inbox" / "broken.csv", lines, year="2025-26")
+    before = current_revision(load_settings(home), ROUND).name  # type: ignore[union-attr]
     result = oppfolging(home, "run")
     assert result.returncode == 7, result.stdout + result.stderr
     assert "value_off_scale" in result.stderr and "Traceback" not in result.stderr
     folder = current_revision(load_settings(home), ROUND)
-    assert folder is not None and folder.name == "r0001" and verify_revision(folder) == []
+    assert folder is not None and folder.name == before and verify_revision(folder) == []
     assert oppfolging(home, "run").returncode == 0
     # nothing had come into force, so nothing was built again
     assert {p.name: p.stat().st_mtime_ns for p in (home / "marts").iterdir()} == built

@@ -52,6 +52,7 @@ RUN_EVENT = {
 VALIDATOR = Draft202012Validator(RUN_EVENT, format_checker=FormatChecker())
 # column of a mart without a column it is made of: why that is right
 WITHOUT_LINEAGE = {
+    ("exceptions_in_force", "basis"): "register or cohort, written in the model",
     ("support_measures_summary", "summary_level"): "the name of the level, written in the model",
     ("support_measures_summary", "measures"): "a count of rows",
 }

@@ -87,8 +87,8 @@ def find(path: Path, name: str) -> Found | None:
                         break
             book.close()
     except Exception as error:
-        raise unreadable("damaged-workbook", f"the workbook cannot be opened ({error})", name,
-                         fix="Save it again as .xlsx.") from error  # fmt: skip
+        raise unreadable("damaged-workbook", "the workbook cannot be opened", name, found=str(error)[:160],
+                         expected="a whole workbook", fix="Save it again as .xlsx.") from error  # fmt: skip
     if len(found) > 1:
         raise unreadable(
             "several-forms", "arbeidsboken inneholder flere skjemaer", name,

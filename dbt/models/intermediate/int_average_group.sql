@@ -35,6 +35,7 @@ counted as (
 
 select
     *,
+    is_selected as within_quota,
     case
         when is_selected then 'selected'
         when rank_in_group <= taken + average_reserve then 'reserve'

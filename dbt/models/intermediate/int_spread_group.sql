@@ -24,6 +24,7 @@ with candidates as (
 
 select
     *,
+    rank_in_group <= spread_quota as within_quota,
     case
         when rank_in_group > spread_quota + spread_reserve then null
         when spread_priority = 'required' then 'candidate'

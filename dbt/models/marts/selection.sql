@@ -16,6 +16,7 @@ select
         case when o.decision_reason is null then '' else concat(', ', o.decision_reason) end
     ) as reason,
     o.arithmetic_status,
+    o.within_quota,
     o.proposed_status,
     cast(o.proposed_place as bigint) as proposed_place,
     cast(o.governor_reason as varchar) as governor_reason,
