@@ -163,12 +163,15 @@ def _differ(e: Explanation, lang: str) -> Section | None:
         return None
     no = lang == "no"
     title = word("differ", lang)
+    # the spread rests on all the schools' shares at once, which only the models work out
+    spread = "Det letes bare etter endringer som gjelder gjennomsnittsuttrekket, i kommunens egne tall." if no else (
+        "Only changes that concern the average group are looked for, in the municipality's own figures.")  # fmt: skip
     if not e.differences:
         text = (
             "Ingen endring av ett enkelt synlig tall ville ha endret om kommunen tas i gjennomsnittsuttrekket." if no
             else "No change of a single visible figure would have changed whether the average group takes it."
         )  # fmt: skip
-        return Section("differ", title, (text,))
+        return Section("differ", title, (text, spread))
     turned = e.differences[0].taken_after
     text = (
         f"Hver linje er den minste endringen av ett tall som gjør at kommunen {'' if turned else 'ikke '}tas i "
@@ -194,7 +197,7 @@ def _differ(e: Explanation, lang: str) -> Section | None:
         ))  # fmt: skip
     titles = ("indicator", "grade", "year", "value", "needed", "steps", "in_pupils", "given", "share_after", "verified")
     table = Table(tuple(word(t, lang) for t in titles), tuple(rows), frozenset({1, 3, 4, 5, 8}))
-    return Section("differ", title, (text,), table)
+    return Section("differ", title, (text, spread), table)
 
 
 def _neighbours(e: Explanation, lang: str) -> Section | None:

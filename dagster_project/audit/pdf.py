@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 FONTS = Path(__file__).parent / "fonts"
 FAMILY = "DejaVuSansCondensed"
 MARK = "OPPDIKTEDE DATA / FICTIONAL DATA"
-SMALLEST, WIDEST = 8.0, 60
+SMALLEST, WIDEST = 11.0, 40
 
 
 def as_pdf(document: Document) -> bytes:
@@ -68,7 +68,7 @@ def as_pdf(document: Document) -> bytes:
 
 def _table(sheet: FPDF, table: Table) -> None:
     rows = [table.titles, *table.rows, *([table.total] if table.total else [])]
-    widths = [min(max(SMALLEST, *(len(row[i]) + 2 for row in rows)), WIDEST) for i in range(len(table.titles))]
+    widths = [min(max(SMALLEST, *(len(row[i]) + 4 for row in rows)), WIDEST) for i in range(len(table.titles))]
     sheet.set_font(FAMILY, "", 6.6)
     sheet.set_draw_color(200)
     with sheet.table(
