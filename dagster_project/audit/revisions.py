@@ -73,6 +73,7 @@ class Published:
         """The rules this revision was made from: only its own round and rule set."""
         import yaml
 
+        from dagster_project.publication.rulebook import with_cohorts
         from dagster_project.rules import RuleBook
         from dagster_project.rules.model import Exceptions, Governors, Publication, Round, RuleSet
 
@@ -81,7 +82,7 @@ class Published:
 
         round_ = Round.model_validate(self.manifest["round_entry"])
         name = self.manifest["rule_set"]["name"]
-        return RuleBook(
+        own = RuleBook(
             {name: RuleSet.model_validate(read("rules", f"{name}.yaml"))},
             {name: self.manifest["rule_set"]["sha256"]},
             (round_,),
@@ -89,6 +90,7 @@ class Published:
             Governors.model_validate(read("registers", "county_governors.yaml")),
             Publication.model_validate(read("registers", "publication.yaml")).publication,
         )
+        return with_cohorts(own, round_.id, self.folder)
 
     @property
     def rules(self) -> RuleSet:

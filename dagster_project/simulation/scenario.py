@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 from dagster_project import dbt_step
 from dagster_project.diagnostics import NotFound, PipelineProblem
 from dagster_project.publication.edition import INTERNAL, RULEBOOK, current_revision
+from dagster_project.publication.rulebook import with_cohorts
 from dagster_project.rules import Round, RuleBook, RuleSet, compile_parameters, load_rules
-from dagster_project.rules.model import ExceptionRow
 from dagster_project.schema import school_year_label, start_year
 from dagster_project.settings import Settings
 
@@ -86,27 +86,7 @@ def base_of(settings: Settings, round_id: str) -> Base:
         rulebook = load_rules(Settings(home=revision / RULEBOOK), only=round_id)
     else:
         rulebook = load_rules(settings)
-    return Base(rulebook.round(round_id), _with_cohorts(rulebook, round_id, revision), revision)
-
-
-def _with_cohorts(rulebook: RuleBook, round_id: str, revision: Path | None) -> RuleBook:
-    """The rule book with the municipalities that earlier cohorts bar from the round, as it was published.
-
-    A scratch home holds no earlier round, so what decisions in them mean for this one is taken over as it was.
-    """
-    import pyarrow.parquet as pq
-
-    path = None if revision is None else revision / INTERNAL / "exceptions_in_force.parquet"
-    if path is None or not path.exists():
-        return rulebook
-    rows = tuple(
-        ExceptionRow(unit_level=r["unit_level"], unit_code=r["unit_code"], kind=r["kind"], rounds=(round_id,),
-                     ground=r["ground"], source="an earlier cohort")
-        for r in pq.read_table(path).to_pylist()
-        if r["basis"] == "cohort"
-    )  # fmt: skip
-    register = rulebook.exceptions
-    return replace(rulebook, exceptions=register.model_copy(update={"exceptions": (*register.exceptions, *rows)}))
+    return Base(rulebook.round(round_id), with_cohorts(rulebook, round_id, revision), revision)
 
 
 def _earlier(round_: Round, years: int) -> Round:

@@ -150,7 +150,7 @@ def ranks(public: Tables) -> list[str]:
         if any(r["rank_in_group"] is not None for r in listed) and any(
             shares[r["municipality_code"]] is None
             for r in listed
-            if r["rank_in_group"] is not None or r["rank_publication"] != "shown"
+            if r["rank_in_group"] is not None or r.get("rank_publication") != "shown"
         ):
             found.append(f"selection {group}: places tell a hidden share")
         found += [

@@ -63,6 +63,7 @@ RULES: dict[str, tuple[Mistake, str, str]] = {
     "saved_in_another_encoding": (in_another_encoding, "wrong-encoding", "UTF-8"),
     "file_and_rule_set_named_apart": (renamed, "wrong-name", "udir-2030"),
     "round_twice": (in_rounds("id: np-2025", "id: fictional-2026"), "repeated-round", "another id"),
+    "two_rounds_for_one_cohort": (in_rounds("selection_date: 2025-02-15", "selection_date: 2024-02-15"), "repeated-cohort", "uttrekk_2024"),
     "exception_for_a_round_that_is_not": (for_a_round_that_is_not, "unknown-round", "np-2025"),
     "value_left_out": (in_rule("quota: {value: 30, basis: stated", "quota: {basis: stated"), "missing-key", "quota.value is missing"),
     "public_cell_alone": (in_publication("min_hidden: {value: 2", "min_hidden: {value: 1"), "invalid-value", "greater than or equal to 2"),

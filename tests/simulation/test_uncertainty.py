@@ -46,11 +46,7 @@ def test_figures_without_error_give_the_published_list_in_every_draw(
 ) -> None:
     monkeypatch.setattr(cells, "_standard_errors", lambda value, *others: np.zeros(len(value)))
     rows = {(r["unit_level"], r["unit_code"]): r for r in table(country_home, 20, 1).to_pylist()}
-    taken = {
-        r["municipality_code"]: r["selection_group"]
-        for r in read(country_home, "selection")
-        if r["status"] in ("selected", "candidate")
-    }
+    taken = {r["municipality_code"]: r["selection_group"] for r in read(country_home, "selection") if r["within_quota"]}
     for level in ("municipality", "school"):
         published = [r for r in read(country_home, f"{level}_ranking") if r["rated"]]
         assert {r[f"{level}_code"] for r in published} == {code for at, code in rows if at == level}
