@@ -56,8 +56,10 @@ def _tell(settings: Settings, scale: int, seed: int) -> None:
                 raise PipelineProblem(f"The run stopped.\n{outcome.message}")
             console.print(f"  run {outcome.run_id[:8]}: {outcome.timings['total']:.1f} s")
 
-        now = dt.datetime.now(dt.UTC).replace(microsecond=0)
-        tell(settings, run, lambda text: console.print(f"Fabelland, {text}"), now=now, seed=seed, scale=scale)
+        def clock() -> dt.datetime:
+            return dt.datetime.now(dt.UTC).replace(microsecond=0)
+
+        tell(settings, run, lambda text: console.print(f"Fabelland, {text}"), clock=clock, seed=seed, scale=scale)
         progress.listen(None)
 
 

@@ -153,8 +153,3 @@ def ask(settings: Settings, round_id: str, on: dt.date) -> None:
          "effect": None, "handled_by": None},
     ]  # fmt: skip
     write_form(settings.inbox / f"sporsmal_{round_id}.xlsx", QUERIES, fields={}, rows=lines, fictional=True)
-
-
-def inbox_names(folder: Path) -> list[str]:
-    """Names of what waits, for a line in the terminal."""
-    return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []

@@ -21,15 +21,19 @@ FIRST_GAIN, SECOND_GAIN = 0.35, 0.0
 
 
 def tell(
-    settings: Settings, run: Callable[[], None], say: Callable[[str], None], *, now: dt.datetime, seed: int = SEED,
+    settings: Settings, run: Callable[[], None], say: Callable[[str], None], *,
+    clock: Callable[[], dt.datetime], seed: int = SEED,
     scale: int = 1,
 ) -> None:  # fmt: skip
-    """Let the years pass: write files into the inbox, ``run`` the pipeline, let people act on what it published."""
+    """Let the years pass: write files into the inbox, ``run`` the pipeline, let people act on what it published.
+
+    ``clock`` says when a release is signed.
+    """
     land = Fabelland(scale, seed)
     inbox = settings.inbox
 
     def released(round_id: str, selected_in: int, gain: float) -> None:
-        release.finalise(settings, round_id, now=now, override=OVERRIDE, **SIGNED)
+        release.finalise(settings, round_id, now=clock(), override=OVERRIDE, **SIGNED)
         members = {
             r["municipality_code"] for r in published_rows(settings, round_id, "selection") if r["decision"] == "accept"
         }
