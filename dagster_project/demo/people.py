@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from dagster_project.forms.spec import DECISION_CHOICES, MEASURES, QUERIES, REPORTS, SENDERS
