@@ -18,7 +18,7 @@ from dagster_project import schema
 from dagster_project.diagnostics import NotFound, OppfolgingError, Severity
 from dagster_project.extracts import Archive, ExtractTable, MergeReport, merge_partition, merge_reference
 from dagster_project.settings import Settings
-from dagster_project.validation import history, quarantine
+from dagster_project.validation import frames, history, quarantine
 from dagster_project.validation.screen import Screening, screen, too_large
 
 Status = Literal["accepted", "held", "rejected", "duplicate"]
@@ -204,6 +204,7 @@ def take_in_inbox(
         results.append(take_in(path, settings, now=now, by=by))
         if results[-1].sha256:
             path.unlink()
+    frames.release()
     return results
 
 

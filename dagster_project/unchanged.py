@@ -44,7 +44,10 @@ def _inputs(settings: Settings) -> str:
 
 
 def _marts(settings: Settings) -> str:
-    return _hash(settings.home, list(settings.marts.glob("*.parquet")))
+    # Only what dbt exports: later steps put tables of their own beside it.
+    nodes = dbt_step.load_manifest(settings)["nodes"].values()
+    names = {n["name"] for n in nodes if n["resource_type"] == "model" and "marts" in n["fqn"]}
+    return _hash(settings.home, [p for p in settings.marts.glob("*.parquet") if p.stem in names])
 
 
 def last_build(settings: Settings) -> Build | None:
@@ -53,7 +56,7 @@ def last_build(settings: Settings) -> Build | None:
         build = Build(**json.loads(record_path(settings).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
-    same = settings.warehouse.exists() and (build.inputs, build.marts) == (_inputs(settings), _marts(settings))
+    same = settings.warehouse.exists() and build.inputs == _inputs(settings) and build.marts == _marts(settings)
     return build if same else None
 
 

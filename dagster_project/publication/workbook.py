@@ -9,7 +9,7 @@ from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
 from dagster_project.publication.notes import FRACTIONS, ColumnNote, column_notes
-from dagster_project.publication.tables import BATCH, safe_text, translated
+from dagster_project.publication.tables import BATCH, safe_text
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,11 +25,18 @@ class TableSheet(Worksheet):
     header, the widths and all else are the library's; only the rows of the table are put together here.
     """
 
-    rows: pa.Table
+    shown: list[tuple[pa.Array, pa.Array]]
+    """Of each column, for every row the position of its value, and for every value what ends its cell."""
 
     def show(self, rows: pa.Table) -> None:
         """Put the table under the header, from the second line on. Nulls stay blank."""
-        self.rows = rows
+        import pyarrow as pa
+
+        self.shown = []
+        for column in rows.columns:
+            encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+            ends = [self._cell_end(value) for value in encoded.dictionary.to_pylist()]
+            self.shown.append((encoded.indices, pa.array(ends, pa.string())))
         self._check_dimensions(rows.num_rows, rows.num_columns - 1)
 
     def _write_rows(self) -> None:
@@ -40,14 +47,13 @@ class TableSheet(Worksheet):
         for position, cell in self.table[0].items():
             self._write_cell(0, position, cell)
         self._xml_end_tag("row")
-        begins = [f'<c r="{xl_col_to_name(at)}' for at in range(self.rows.num_columns)]
-        styles = [self._style(at) for at in range(self.rows.num_columns)]
-        for start in range(0, self.rows.num_rows, BATCH):
-            part = self.rows.slice(start, BATCH)
-            lines = pa.array(range(start + 2, start + 2 + part.num_rows)).cast(pa.string())
+        begins = [f'<c r="{xl_col_to_name(at)}' for at in range(len(self.shown))]
+        styles = [f'"{self._style(at)}' for at in range(len(self.shown))]
+        for start in range(0, self.dim_rowmax, BATCH):
+            lines = pa.array(range(start + 2, min(start + BATCH, self.dim_rowmax) + 2)).cast(pa.string())
             cells = [
-                pc.binary_join_element_wise(begin, lines, f'"{style}', ends, "")
-                for begin, style, ends in zip(begins, styles, translated(part, self._cell_end), strict=True)
+                pc.binary_join_element_wise(begin, lines, style, ends.take(indices.slice(start, BATCH)), "")
+                for begin, style, (indices, ends) in zip(begins, styles, self.shown, strict=True)
             ]
             rows = pc.binary_join_element_wise(
                 '<row r="', lines, '">', *cells, "</row>", "", null_handling="replace", null_replacement=""
@@ -67,9 +73,7 @@ class TableSheet(Worksheet):
         if hasattr(value, "isoformat"):
             value = value.isoformat()
         if isinstance(value, str):
-            text = self._escape_data(self._escape_control_characters(safe_text(value)))
-            space = ' xml:space="preserve"' if text != text.strip() else ""
-            return f' t="inlineStr"><is><t{space}>{text}</t></is></c>'
+            return f' t="s"><v>{self.str_table._get_shared_string_index(safe_text(value))}</v></c>'
         return f"><v>{float(value):.16G}</v></c>"
 
 

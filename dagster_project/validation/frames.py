@@ -67,6 +67,16 @@ def _database() -> duckdb.DuckDBPyConnection:
     return duckdb.connect()
 
 
+def release() -> None:
+    """Hand back the memory that screening used, for a process that goes on with other work."""
+    import pyarrow as pa
+
+    if _database.cache_info().currsize:
+        _database().close()
+        _database.cache_clear()
+    pa.default_memory_pool().release_unused()
+
+
 @contextmanager
 def opened(rows: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection for the frames of one file. It sees its rows as ``new_rows``: extract columns and ``position``."""
