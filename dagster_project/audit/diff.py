@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dagster_project.audit.revisions import Published, Row, open_folder
+from dagster_project.schema import FORM_DATASETS
 
 Cause = Literal["data", "rule", "decision", "code"]
 CELL_COLUMNS = ("value", "state", "national_limit", "absolute_limit", "points", "weight", "weighted_points",
                 "possible_points")  # fmt: skip
 UNIT_COLUMNS = ("points", "possible_points", "risk_share", "rank", "rated")
 DECISION_COLUMNS = ("status", "rank_in_group", "governor_priority", "decided_on", "reason")
-DECISIONS = {"governor_priorities", "decisions"}
+DECISIONS = set(FORM_DATASETS)
+"""What people entered, as against figures."""
 KEY = ("unit_level", "unit_code", "indicator", "grade", "school_year")
 
 
