@@ -10,6 +10,7 @@ from dagster_project.assets.inbox import findings_table
 from dagster_project.diagnostics import Finding
 from dagster_project.partitions import ROUNDS, names_partitions, processed_keys
 from dagster_project.publication import Revision, verify_revision
+from dagster_project.publication.edition import pointer_of
 from dagster_project.resources import Home, exclusive
 from dagster_project.rounds.candidates import candidate_list, published_rows
 from dagster_project.rounds.publishing import publish_cohort, publish_round
@@ -116,8 +117,11 @@ def published_round(context: dg.AssetExecutionContext, home: Home) -> Iterator[d
                         metadata={"revision": revision.revision, "is_new": revision.is_new, **revision.rows},
                     )
                 )
-    lines = ["| round | revision | new | folder |", "|---|---|---|---|"]
-    lines += [f"| {r.round} | {r.revision} | {r.is_new} | {r.path} |" for r in revisions]
+    lines = ["| round | state | release | revision | new | folder |", "|---|---|---|---|---|---|"]
+    for r in revisions:
+        pointer = pointer_of(settings, r.round) or {}
+        standing = f"{pointer.get('status')} | {pointer.get('release') or '-'}"
+        lines.append(f"| {r.round} | {standing} | {r.revision} | {r.is_new} | {r.path} |")
     differences: list[Finding] = [f for r in revisions for f in r.differences]
     asked = "\n".join(f"- {round_id}: {', '.join(names)}" for round_id, names in waiting.items())
     yield dg.MaterializeResult(

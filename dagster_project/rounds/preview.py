@@ -60,12 +60,20 @@ def _sheet(settings: Settings, table: str, rows: Sequence[Mapping[str, Any]]) ->
     return Evidence(TITLES[table], headers, lines, shares)
 
 
+def _template() -> Any:
+    """The page of a preview: self-contained, no script; names are escaped."""
+    from jinja2 import Environment, select_autoescape
+
+    environment = Environment(autoescape=select_autoescape(default=True, default_for_string=True))
+    return environment.from_string((Path(__file__).parent / "preview.html.j2").read_text(encoding="utf-8"))
+
+
 def _shown(value: Any) -> Any:
     return ("ja" if value else "nei") if isinstance(value, bool) else value
 
 
 def write_previews(settings: Settings, round_id: str, municipality: str | None, folder: Path) -> list[Path]:
-    """Write ``<code>-<name>.xlsx`` and ``.json`` for one municipality, or for all on a list; return the paths.
+    """Write ``<code>-<name>.xlsx``, ``.html`` and ``.json`` for one municipality, or for all on a list.
 
     Raises:
         NotFound: the round is not published, or has no such municipality.
@@ -83,6 +91,7 @@ def write_previews(settings: Settings, round_id: str, municipality: str | None, 
     notes = [CONFIDENTIAL, f"{stand.subject.round.title}, {stand.folder.name}, {stand.state.value}"]
     if stand.subject.round.origin == "fictional":
         notes.append("OPPDIKTEDE DATA / FICTIONAL DATA")
+    template = _template()
     written = []
     for code in wanted:
         own = own_tables(stand, code)
@@ -92,5 +101,7 @@ def write_previews(settings: Settings, round_id: str, municipality: str | None, 
         content = {"confidential": CONFIDENTIAL, "round": round_id, "revision": stand.folder.name, **own}
         text = json.dumps(content, ensure_ascii=False, indent=2, default=str)
         stem.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
-        written.append(stem.with_suffix(".json"))
+        page = template.render(title=f"{code} {names[code]}", notes=notes, sheets=sheets)
+        stem.with_suffix(".html").write_text(page, encoding="utf-8")
+        written += [stem.with_suffix(".json"), stem.with_suffix(".html")]
     return written

@@ -215,4 +215,7 @@ def test_a_preview_holds_nothing_of_any_other_municipality(country_home: Path, t
         assert "CONFIDENTIAL" in text and own in text
         others = [m for m in ranking if m["municipality_code"] != own]
         assert not [m["municipality_code"] for m in others if f'"{m["municipality_code"]}"' in text]
+        page = path.with_suffix(".html").read_text(encoding="utf-8")
+        assert "UNNTATT OFFENTLIGHET" in page and "<script" not in page and page.count("<table>") == 5
+        assert not [m["municipality_code"] for m in others if f">{m['municipality_code']}<" in page]
     shutil.rmtree(tmp_path / "out")
