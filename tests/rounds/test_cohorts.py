@@ -1,0 +1,89 @@
+"""The years after: progress agrees with the round's own points, reports and money add up, effects tell luck from work."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from dagster_project.rounds.candidates import published_rows
+from dagster_project.settings import load_settings
+
+pytestmark = pytest.mark.pipeline
+ROUND, COHORT = "fictional-2024", "uttrekk_2024"
+
+
+def table(home: Path, cohort: str, name: str) -> list[dict[str, Any]]:
+    folder = max((home / "published" / cohort).glob("r*"))
+    rows: list[dict[str, Any]] = pq.read_table(folder / "internal" / f"{name}.parquet").to_pylist()
+    return rows
+
+
+def test_the_share_of_each_year_is_that_of_the_rounds_own_points(country_home: Path) -> None:
+    settings = load_settings(country_home)
+    sums: dict[tuple[str, int], list[Fraction]] = defaultdict(lambda: [Fraction(0), Fraction(0)])
+    for r in published_rows(settings, ROUND, "indicator_points"):
+        if r["unit_level"] == "municipality" and r["points"] is not None:
+            # grade points of the spring before belong to the tests and the survey of the autumn
+            year = int(r["school_year"][:4]) + (r["indicator"] == "grade_points")
+            sums[r["unit_code"], year][0] += Fraction(r["weighted_points"])
+            sums[r["unit_code"], year][1] += Fraction(r["possible_points"])
+    shares = [r for r in table(country_home, COHORT, "cohort_progress") if r["indicator"] == "risk_share"]
+    assert {r["event_time"] for r in shares} == {-2, -1, 0, 1, 2}
+    compared = 0
+    for r in shares:
+        if r["event_time"] <= 0 and r["value"] is not None and r["how"] == "unchanged":
+            top, bottom = sums[r["municipality_code"], r["data_year"]]
+            assert r["value"] == pytest.approx(float(top / bottom), abs=1e-12), r
+            compared += 1
+    assert compared > 900
+    assert sum(r["in_cohort"] for r in shares if r["event_time"] == 0) == 40
+    first = [r for r in table(country_home, "uttrekk_2023", "cohort_progress") if r["event_time"] == 0]
+    assert {"unchanged", "renumbered"} <= {r["how"] for r in first}, "the reform of 2024 lies between"
+
+
+def test_a_gap_is_positive_when_the_figure_is_worse(country_home: Path) -> None:
+    rows = [r for r in table(country_home, COHORT, "cohort_progress") if r["gap"] is not None]
+    for r in rows[::97]:
+        worse = r["value"] - r["national_value"]
+        assert r["gap"] == pytest.approx(
+            worse if r["indicator"] in ("bullying", "reading_level_1", "numeracy_level_1") else -worse
+        )
+
+
+def test_reports_are_received_late_overdue_or_not_due_and_all_owed_ones_close_a_round(country_home: Path) -> None:
+    closed = table(country_home, "uttrekk_2023", "followup_report_status")
+    assert len(closed) == 40 * 7 and {r["status"] for r in closed} == {"received"}
+    followed = table(country_home, COHORT, "followup_report_status")
+    late = [r for r in followed if r["report"] == 1 and r["sender"] == "municipality"]
+    assert sum(r["status"] == "overdue" for r in late) == 2
+    assert {r["status"] for r in followed if r["report"] == 3} == {"not_due"}
+    assert {r["phase"] for r in followed if r["report"] == 1} == {"forfase"}
+
+
+def test_money_adds_up_at_every_level(country_home: Path) -> None:
+    rows = table(country_home, "uttrekk_2023", "support_measures_summary")
+    for year in (None, 2023, 2024, 2025, 2026):
+        of = {level: [r for r in rows if r["summary_level"] == level and r["year"] == year]
+              for level in ("all", "municipality", "county_governor", "competence_environment")}  # fmt: skip
+        (whole,) = of.pop("all")
+        for parts in of.values():
+            for column in ("applied", "granted", "spent", "measures"):
+                assert sum(r[column] for r in parts) == whole[column]
+
+
+def test_the_planted_effect_is_seen_and_luck_is_told_apart(country_home: Path) -> None:
+    rows = table(country_home, "uttrekk_2023", "cohort_effect")
+    of = {r["method"]: r for r in rows if not r["pooled"] and r["event_time"] is None}
+    assert of["did"]["ci_high"] < 0, "follow-up of the first cohort was made to help"
+    assert of["expected_regression_to_the_mean"]["estimate"] < -0.01, "chance alone would look like help"
+    none = {
+        r["method"]: r
+        for r in table(country_home, COHORT, "cohort_effect")
+        if not r["pooled"] and r["event_time"] is None
+    }
+    assert none["did"]["ci_low"] < 0 < none["did"]["ci_high"], "and of the second was not"
