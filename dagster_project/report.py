@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
@@ -11,22 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from dagster_project.extracts import Archive
-from dagster_project.publication.edition import INTERNAL, current_revision
-from dagster_project.publication.manifest import MANIFEST
+from dagster_project.publication.edition import INTERNAL, current_revision, read_manifest
+from dagster_project.rounds.candidates import published_rows
 from dagster_project.rules import load_rules
 from dagster_project.settings import Settings
 from dagster_project.validation import history
 
 SHOWN = 3
-
-
-def _rows(settings: Settings, round_id: str, table: str) -> list[dict[str, Any]]:
-    import pyarrow.parquet as pq
-
-    folder = current_revision(settings, round_id)
-    assert folder is not None
-    rows: list[dict[str, Any]] = pq.read_table(folder / INTERNAL / f"{table}.parquet").to_pylist()
-    return rows
 
 
 def _name(row: dict[str, Any]) -> str:
@@ -45,15 +35,15 @@ def print_round(out: Console, settings: Settings, round_id: str) -> None:
     folder = current_revision(settings, round_id)
     if folder is None:
         return
-    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    manifest = read_manifest(folder)
     out.print(f"\n[bold]{escape(manifest['title'])}[/bold]  ({round_id}, revision {manifest['revision']})")
     if manifest["data_origin"] == "fictional":
         out.print("  OPPDIKTEDE DATA / FICTIONAL DATA: none of these municipalities exists")
     if manifest["illustrative"]:
         out.print(f"  illustrative: {len(manifest['placeholders'])} choices of the rule are placeholders")
-    _unrated(out, "municipalities", _rows(settings, round_id, "municipality_ranking"))
-    _unrated(out, "schools", _rows(settings, round_id, "school_ranking"))
-    selection = _rows(settings, round_id, "selection")
+    _unrated(out, "municipalities", published_rows(settings, round_id, "municipality_ranking"))
+    _unrated(out, "schools", published_rows(settings, round_id, "school_ranking"))
+    selection = published_rows(settings, round_id, "selection")
     table = Table("group", "status", "number", "municipalities")
     for group in ("average", "spread"):
         for status in ("selected", "candidate", "reserve", "declined", "excluded"):

@@ -12,7 +12,7 @@ from dagster_project.partitions import ROUNDS, names_partitions, processed_keys
 from dagster_project.publication import Revision, verify_revision
 from dagster_project.publication.edition import pointer_of
 from dagster_project.resources import Home, exclusive
-from dagster_project.rounds.candidates import candidate_list, published_rows
+from dagster_project.rounds.candidates import published_rows, unanswered
 from dagster_project.rounds.publishing import publish_cohort, publish_round
 from dagster_project.rounds.state import lock_of, round_events
 from dagster_project.settings import Settings
@@ -43,17 +43,6 @@ def _refuse_final(settings: Settings, round_id: str) -> None:
             f"To publish a correction: oppfolging round amend {round_id} --by NAME --reason WHY",
             allow_retries=False,
         )
-
-
-def _waiting(settings: Settings, round_id: str) -> list[str]:
-    """County governors of a round whose reply has not come."""
-    candidates = candidate_list(settings, round_id)
-    open_ = {
-        r["municipality_code"]
-        for r in published_rows(settings, round_id, "selection")
-        if r["proposed_status"] == "candidate" and r["governor_priority"] is None
-    }
-    return [g for g, rows in candidates.governors.items() if any(r["municipality_code"] in open_ for r in rows)]
 
 
 @dg.asset(
@@ -107,7 +96,7 @@ def published_round(context: dg.AssetExecutionContext, home: Home) -> Iterator[d
                 continue
             revisions.append(revision)
             findings += verify_revision(revision.path)
-            if missing := _waiting(settings, round_id):
+            if missing := unanswered(published_rows(settings, round_id, "selection")):
                 waiting[round_id] = missing
             if not names_partitions(context):
                 context.log_event(

@@ -239,15 +239,6 @@ def _building(settings: Settings, subject: Subject) -> Iterator[Path]:
             shutil.rmtree(building)
 
 
-def has_rows(settings: Settings, subject: Subject) -> bool:
-    """Whether the marts hold anything of the subject."""
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    path = settings.marts / f"{subject.decisive}.parquet"
-    return path.exists() and pq.read_table(path, filters=pc.field(subject.column) == subject.name).num_rows > 0
-
-
 def pointer_text(name: str, revision: str, life: dict[str, Any]) -> str:
     """What the pointer of a round or cohort holds."""
     content = {"round": name, "revision": revision, "status": life["status"], "release": life.get("release")}

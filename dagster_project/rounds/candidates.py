@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,12 @@ def published_rows(settings: Settings, round_id: str, table: str) -> list[dict[s
         return []
     rows: list[dict[str, Any]] = pq.read_table(folder / INTERNAL / f"{table}.parquet").to_pylist()
     return rows
+
+
+def unanswered(selection: Iterable[Mapping[str, Any]]) -> list[str]:
+    """County governors with a candidate whose priority has not come; who has no governor waits for nobody."""
+    waiting = (r for r in selection if r["proposed_status"] == "candidate" and r["governor_priority"] is None)
+    return sorted({r["county_governor"] for r in waiting if r["county_governor"]})
 
 
 def of_rows(round_id: str, revision: str, selection: list[dict[str, Any]]) -> CandidateList:

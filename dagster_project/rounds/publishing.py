@@ -71,9 +71,9 @@ def publish_round(settings: Settings, round_id: str, *, now: dt.datetime, by: st
     """
     rulebook = load_rules(settings)
     subject = round_subject(rulebook, round_id)
-    if not edition.has_rows(settings, subject):
-        return None
     tables = dict(edition.subject_tables(settings, subject))
+    if subject.decisive not in tables or tables[subject.decisive].num_rows == 0:
+        return None
     events = states.round_events(settings, round_id)
     lock = states.lock_of(events)
     if lock is not None:
@@ -134,9 +134,9 @@ def publish_cohort(settings: Settings, round_id: str, *, now: dt.datetime) -> Re
     """Publish the follow-up of a round's cohort. Returns None when nobody takes part."""
     rulebook = load_rules(settings)
     subject = cohort_subject(rulebook, round_id)
-    if not edition.has_rows(settings, subject):
-        return None
     tables = dict(edition.subject_tables(settings, subject))
+    if subject.decisive not in tables or tables[subject.decisive].num_rows == 0:
+        return None
     state = states.of_release(tables["followup_report_status"].to_pylist())
     status = "closed" if state is State.CLOSED else "followed"
     return edition.make_revision(

@@ -22,6 +22,7 @@ from dagster_project.publication.edition import Revision
 from dagster_project.publication.manifest import MANIFEST, verify_revision
 from dagster_project.publication.subjects import Subject, round_subject
 from dagster_project.rounds import state as states
+from dagster_project.rounds.candidates import unanswered
 from dagster_project.rounds.compare import all_changes
 from dagster_project.rounds.publishing import state_of_tables, tables_digest
 from dagster_project.rounds.state import MOVES, Lock, State
@@ -102,13 +103,7 @@ def checklist(settings: Settings, stand: Standing, override: str | None = None) 
     """Everything that must hold before a round can be final."""
     selection = stand.tables["selection"].to_pylist()
     undecided = [r["municipality_code"] for r in selection if r["proposed_status"] == "selected" and not r["decision"]]
-    unanswered = sorted(
-        {
-            r["county_governor"]
-            for r in selection
-            if r["proposed_status"] == "candidate" and r["governor_priority"] is None
-        }
-    )
+    silent = unanswered(selection)
     pending = [
         q["query_id"]
         for q in queries_of(settings, stand.subject.round.id)
@@ -121,8 +116,8 @@ def checklist(settings: Settings, stand: Standing, override: str | None = None) 
         Item("not final already", "ikke allerede endelig", stand.lock is None,
              stand.lock.as_text() if stand.lock else ""),
         Item("all figures are in", "alle tall er inne", stand.state is not State.DRAFT),
-        Item("every county governor has replied", "alle statsforvaltere har svart", not unanswered,
-             ", ".join(unanswered)),
+        Item("every county governor has replied", "alle statsforvaltere har svart", not silent,
+             ", ".join(silent)),
         Item("every proposed municipality is decided on", "alle foreslåtte kommuner er besluttet", not undecided,
              ", ".join(undecided)),
         Item("no query waits", "ingen spørsmål venter", not pending, ", ".join(pending)),
