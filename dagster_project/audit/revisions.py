@@ -90,7 +90,7 @@ class Published:
             Governors.model_validate(read("registers", "county_governors.yaml")),
             Publication.model_validate(read("registers", "publication.yaml")).publication,
         )
-        return with_cohorts(own, round_.id, self.folder)
+        return with_cohorts(own, round_.id, self.folder / INTERNAL)
 
     @property
     def rules(self) -> RuleSet:

@@ -47,15 +47,32 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Base:
-    """A round as published: its rule book, where that was found, and the folder of the revision in force."""
+    """A round to start from: its rules, and the folder of its tables, None when it has none.
+
+    ``revision`` is the revision in force the tables belong to, None when they are the marts or there are none.
+    """
 
     round: Round
     rulebook: RuleBook
-    revision: Path | None
+    tables: Path | None
+    revision: Path | None = None
 
     @property
     def rules(self) -> RuleSet:
         return self.rulebook.rule_sets[self.round.rule_set]
+
+    def table(self, name: str) -> pa.Table:
+        """The round's rows of a table.
+
+        Raises:
+            NotFound: the round has no tables here.
+        """
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        if self.tables is None:
+            raise NotFound(f"Round {self.round.id} is not published here: there are no figures to start from.")
+        return pq.read_table(self.tables / f"{name}.parquet", filters=pc.field("round") == self.round.id)
 
 
 @dataclass(frozen=True)
@@ -86,7 +103,13 @@ def base_of(settings: Settings, round_id: str) -> Base:
         rulebook = load_rules(Settings(home=revision / RULEBOOK), only=round_id)
     else:
         rulebook = load_rules(settings)
-    return Base(rulebook.round(round_id), with_cohorts(rulebook, round_id, revision), revision)
+    tables = None if revision is None else revision / INTERNAL
+    return Base(rulebook.round(round_id), with_cohorts(rulebook, round_id, tables), tables, revision)
+
+
+def base_in_marts(settings: Settings, rulebook: RuleBook, round_id: str) -> Base:
+    """The round as the models have just computed it, before it is published."""
+    return Base(rulebook.round(round_id), with_cohorts(rulebook, round_id, settings.marts), settings.marts)
 
 
 def _earlier(round_: Round, years: int) -> Round:
@@ -180,12 +203,9 @@ def _labelled(path: Path, round_id: str, name_of: dict[str, str]) -> pa.Table:
 
 
 def _as_published(base: Base, outcome: Outcome) -> bool | None:
-    import pyarrow.parquet as pq
-
-    path = None if base.revision is None else base.revision / INTERNAL / "municipality_ranking.parquet"
-    if path is None or not path.exists():
+    if base.tables is None:
         return None
     columns = ["municipality_code", "rank", "risk_share", "school_spread"]
-    published = pq.read_table(path, columns=columns)
+    published = base.table("municipality_ranking").select(columns)
     computed = outcome.table("municipality_ranking", AS_IT_STANDS).select(columns)
     return bool(published.sort_by("municipality_code").to_pylist() == computed.sort_by("municipality_code").to_pylist())

@@ -13,8 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from dagster_project.diagnostics import NotFound
-from dagster_project.publication.edition import INTERNAL
 from dagster_project.simulation.compare import Comparison, spearman
 from dagster_project.simulation.scenario import Base
 
@@ -49,17 +47,11 @@ def indicator_weights(base: Base, without: Mapping[str, Comparison]) -> pa.Table
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
-    if base.revision is None:
-        raise NotFound(f"Round {base.round.id} is not published here: there are no points to weigh.")
-    folder = base.revision / INTERNAL
-    rated = pq.read_table(folder / "municipality_ranking.parquet", filters=pc.field("rated"))
+    rated = base.table("municipality_ranking").filter(pc.field("rated"))
     row_of = {code: i for i, code in enumerate(rated["municipality_code"].to_pylist())}
     columns = ["unit_code", "indicator", "weighted_points", "possible_points"]
-    points = pq.read_table(
-        folder / "indicator_points.parquet", columns=columns, filters=pc.field("unit_level") == "municipality"
-    )
+    points = base.table("indicator_points").filter(pc.field("unit_level") == "municipality").select(columns)
     names = [i.name for i in base.rules.indicators]
     obtained, possible = np.zeros((len(row_of), len(names))), np.zeros((len(row_of), len(names)))
     for unit, name, got, of in zip(*(points[c].to_pylist() for c in columns), strict=True):

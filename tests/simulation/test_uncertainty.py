@@ -13,7 +13,7 @@ import pytest
 from dagster_project.diagnostics import PipelineProblem, RuleProblem
 from dagster_project.publication import current_revision
 from dagster_project.settings import REPOSITORY, Settings, load_settings
-from dagster_project.simulation import cells, draws
+from dagster_project.simulation import draws, errors, judge
 from dagster_project.simulation.assumptions import load_assumptions
 from dagster_project.simulation.uncertainty import (
     COLUMN_NOTES,
@@ -44,7 +44,7 @@ def drawn(country_home: Path) -> pa.Table:
 def test_figures_without_error_give_the_published_list_in_every_draw(
     country_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cells, "_standard_errors", lambda value, *others: np.zeros(len(value)))
+    monkeypatch.setattr(errors, "errors_of", lambda value, *others: np.zeros(len(value)))
     rows = {(r["unit_level"], r["unit_code"]): r for r in table(country_home, 20, 1).to_pylist()}
     taken = {r["municipality_code"]: r["selection_group"] for r in read(country_home, "selection") if r["within_quota"]}
     for level in ("municipality", "school"):
@@ -86,7 +86,7 @@ def test_seed_alone_decides_the_bytes(country_home: Path, drawn: pa.Table, monke
 
     connect = duckdb.connect
     monkeypatch.setattr(duckdb, "connect", lambda name: connect(name, config={"threads": 1}))
-    monkeypatch.setattr(draws, "BATCH", 13)
+    monkeypatch.setattr(judge, "BATCH", 13)
     monkeypatch.setattr(draws, "CHUNK", 4)
     assert table(country_home, 60, 7).equals(drawn)
     assert not table(country_home, 60, 8).drop_columns(["seed"]).equals(drawn.drop_columns(["seed"]))
@@ -110,11 +110,11 @@ def test_a_share_of_nothing_is_not_certain_and_few_pupils_mean_more_doubt() -> N
     assumed = load_assumptions(load_settings())
     values, pupils = np.array([0.0, 0.0, 20.0]), np.array([10.0, 1000.0, 10.0])
     groups = (("bullying", 7, "2024-25"),)
-    error = cells._standard_errors(values, pupils, np.full(3, np.nan), np.zeros(3, dtype=int), groups, assumed)
+    error = errors.errors_of(values, pupils, np.full(3, np.nan), np.zeros(3, dtype=int), groups, assumed)
     assert error[0] > 3 * error[1] > 0 and error[2] > error[0]
     groups = (("reading_scale_score", 5, "2024-25"),)
     given = np.array([1.96, np.nan, np.nan])
-    error = cells._standard_errors(values, pupils, given, np.zeros(3, dtype=int), groups, assumed)
+    error = errors.errors_of(values, pupils, given, np.zeros(3, dtype=int), groups, assumed)
     assert error.tolist() == pytest.approx([1.0, 9.1 / 1000**0.5, 9.1 / 10**0.5])
 
 

@@ -1,0 +1,326 @@
+"""Let the rule judge other figures than the published ones: each set of figures is a round of its own.
+
+The points of a cell are a step function of its published decimal: dbt's own model judges every value there can be once,
+values are looked up and added up by unit, and the sums go through the compiled models of ratings, ranks and groups.
+The published figures go first and must give the published ranks and groups again, else nothing is handed out.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagster_project.diagnostics import Finding, PipelineProblem, Severity
+from dagster_project.rules import compile_parameters
+from dagster_project.settings import Settings
+from dagster_project.simulation.cells import load_cells, step_table
+from dagster_project.simulation.kernel import Kernel, kernel
+from dagster_project.simulation.scenario import Base
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+BATCH = 100
+"""How many sets of figures the models judge at once."""
+LOW_HALF = 0xFFFFFFFF
+MODELS = (
+    "int_school_ratings", "int_school_ranks", "int_school_spread", "int_municipality_ratings", "int_eligibility",
+    "int_average_group", "int_spread_group",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the rule says of some sets of figures; ``school`` and ``municipality`` map columns to (sets, units) arrays.
+
+    Columns: ``share``, ``rank``; of schools ``worst`` (among the nation's worst); of municipalities ``school_spread``,
+    ``worst_schools``, and ``average`` and ``spread``: whether the group takes it, before any decision.
+    """
+
+    school: dict[str, np.ndarray]
+    municipality: dict[str, np.ndarray]
+
+
+class Judge:
+    """The rule of a round, ready to judge.
+
+    ``schools`` and ``municipalities`` are the published rows of the rated units, by code. ``cells`` are their judged
+    cells. A unit's place among the sums is its municipality's, then, after all municipalities, its school's.
+    """
+
+    def __init__(self, rule: Kernel, base: Base) -> None:
+        import numpy as np
+
+        self.base, self.kernel = base, rule
+        self.schools, self.municipalities = _prepare(rule, base)
+        self.cells = load_cells(rule, base)
+        steps = step_table(rule, self.cells, base.rules)
+        # points and weight beyond the absolute limit share one integer, so that one look-up and one sum do for both
+        self._steps = steps["weighted_points"].to_numpy() << 32 | steps["beyond"].to_numpy()
+        counts = self.cells.highest - self.cells.lowest + 1
+        begins = np.concatenate([[0], np.cumsum(counts)[:-1]]) - self.cells.lowest
+        self._at = begins[self.cells.group].astype(np.int32)
+        self._starts = np.flatnonzero(np.r_[True, np.diff(self.cells.unit) != 0])
+        self._unit = self.cells.unit[self._starts]
+        self._standing = 0  # for how many sets the relations stand that are the same in each
+        _official_sums(rule)
+        self.as_published = self.sums(self.cells.value[np.newaxis].astype(np.int32))
+        self.exact = self.judge(self.as_published)
+        _refuse_unless_published(self)
+
+    @property
+    def units(self) -> int:
+        """How many units have sums: the municipalities, then the schools."""
+        return len(self.municipalities) + len(self.schools)
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Packed sums, shape (sets, units), of whole ``values`` in last decimals, shape (sets, cells)."""
+        import numpy as np
+
+        packed = np.zeros((len(values), self.units), dtype=np.int64)
+        packed[:, self._unit] = np.add.reduceat(self._steps[values + self._at], self._starts, axis=1)
+        return packed
+
+    def parts(self, cell: int) -> np.ndarray:
+        """What each value of a cell's scale, from the lowest to the highest, adds to the packed sum of its unit."""
+        group = self.cells.group[cell]
+        first = int(self._at[cell] + self.cells.lowest[group])
+        found: np.ndarray = self._steps[first : first + int(self.cells.highest[group] - self.cells.lowest[group]) + 1]
+        return found
+
+    def judge(self, packed: np.ndarray) -> Verdict:
+        """Let the models judge up to ``BATCH`` sets. ``packed`` has shape (sets, units)."""
+        import numpy as np
+        import pyarrow as pa
+
+        sql, (sets, units), municipalities = self.kernel.sql, packed.shape, len(self.municipalities)
+        if self._standing != sets:
+            self._standing = sets
+            sql.execute("create or replace table sets as select i as set, cast(printf('R#%04d', i) as set_name) as "
+                        "round from range(?) as t(i)", [sets])  # fmt: skip
+            for name, select in PER_SET.items():
+                sql.execute(f"create or replace table {name} as {select}")
+        sums = pa.table(
+            {
+                "set": np.repeat(np.arange(sets, dtype=np.int32), units),
+                "unit": np.tile(np.arange(units, dtype=np.int32), sets),
+                "points": _decimals(packed >> 32),
+                "beyond": _decimals(packed & LOW_HALF),
+            }
+        )
+        sql.register("given_sums", sums)
+        sql.execute("""
+            create or replace table int_unit_sums as
+            select d.round, o.unit_level, o.unit_code, s.points, o.possible_points, o.applicable_points,
+                s.beyond as weight_beyond_absolute, o.weight_judged, o.pupils, o.areas
+            from given_sums as s
+            inner join official_sums as o on s.unit = o.unit
+            inner join sets as d on s.set = d.set
+        """)
+        self.kernel.build(MODELS)
+        sql.unregister("given_sums")
+        school = _spread_out(
+            self.kernel.arrow("select enum_code(round) as set, enum_code(school_code) as unit, risk_share as share, "
+                              "rank, worst_quartile as worst from int_school_ranks"),
+            (sets, units - municipalities), municipalities,
+        )  # fmt: skip
+        municipality = _spread_out(
+            self.kernel.arrow("select enum_code(round) as set, enum_code(municipality_code) as unit, risk_share as "
+                              "share, rank, school_spread, schools_in_worst_quartile as worst_schools "
+                              "from int_municipality_ratings where not_rated_reason is null"),
+            (sets, municipalities), 0,
+        )  # fmt: skip
+        for group in ("average", "spread"):
+            rows = self.kernel.arrow("select enum_code(round) as set, enum_code(municipality_code) as unit "
+                                     f"from int_{group}_group where within_quota")  # fmt: skip
+            mask = np.zeros((sets, municipalities), dtype=bool)
+            mask[rows["set"].to_numpy(), rows["unit"].to_numpy()] = True
+            municipality[group] = mask
+        return Verdict(school, municipality)
+
+
+@contextmanager
+def judge_of(settings: Settings, base: Base) -> Iterator[Judge]:
+    """The rule of a round for the time of a computation.
+
+    Raises:
+        NotFound: the round has no tables here.
+        PipelineProblem: the models do not give the published figures, or the dbt manifest is missing or stale.
+    """
+    with kernel(settings) as rule:
+        yield Judge(rule, base)
+
+
+def _prepare(k: Kernel, base: Base) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rated units as published, sorted by code, and the relations that no figure changes.
+
+    Which units are rated hangs on what is visible, never on its value: so it is the same in every set.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    schools, municipalities = (
+        base.table(f"{name}_ranking").filter(pc.field("rated")).sort_by(f"{name}_code")
+        for name in ("school", "municipality")
+    )
+    school_rows, municipality_rows = schools.to_pylist(), municipalities.to_pylist()
+    units = [*(r["municipality_code"] for r in municipality_rows), *(r["school_code"] for r in school_rows)]
+    # places of schools whose municipality is not rated are needed as keys too; they come last and hold no sums
+    others = sorted({r["municipality_code"] for r in school_rows} - set(units))
+    sql = k.sql
+    names = ", ".join("'" + code.replace("'", "''") + "'" for code in [*units, *others])
+    # ordered by code within each level, so that a tie settled by code is settled as in text
+    sql.execute(f"create type unit as enum ({names})")
+    levels = ["municipality"] * len(municipality_rows) + ["school"] * len(school_rows)
+    sql.register("rated_units_arrow", pa.table({"unit_level": levels, "unit_code": units}))
+    sql.execute("create table rated_units as select * from rated_units_arrow")
+    with tempfile.TemporaryDirectory() as folder_name:
+        home = Path(folder_name)
+        book = replace(base.rulebook, rounds=(base.round,))
+        compile_parameters(book, home / "parameters")
+        k.build_parameters(home)
+    for name in ("stg_rounds", "int_exceptions_in_force"):
+        sql.execute(f"create table base_{name} as select * from {name}")
+    sql.execute("create or replace table stg_rounds as select * from base_stg_rounds")
+    sql.register("school_places", schools.select(["school_code", "municipality_code", "ownership"]))
+    sql.register("limits", base.table("limits"))
+    sql.execute(
+        "create table int_limits as select round, indicator, coalesce(grade, 0) as grade_key, "
+        "coalesce(school_year, 'window') as year_key, national_limit, absolute_limit from limits"
+    )
+    return school_rows, municipality_rows
+
+
+def _official_sums(k: Kernel) -> None:
+    """The sums of the published cells by the models themselves; other values change points and weight beyond alone."""
+    k.sql.execute("""
+        create or replace table int_observations as
+        select (select any_value(round) from stg_rounds) as round, 'window' as cell_use, unit_level, unit_code,
+            indicator, grade_key, year_key, value, n_pupils, state, value_basis, source_sha256, source_row,
+            source_column
+        from published_cells
+    """)
+    k.build(["int_indicator_points", "int_unit_sums"])
+    k.sql.execute("""
+        create table official_sums as
+        select enum_code(unit_code) as unit, unit_level, unit_code, possible_points, applicable_points, weight_judged,
+            pupils, areas
+        from int_unit_sums
+    """)
+    k.sql.execute("""
+        create table judged_areas as
+        select distinct unit_level, unit_code, area, judged from int_indicator_points
+        where judged and unit_level = 'school' and (select municipality_share_from from stg_rounds) = 'school_points'
+    """)
+    k.sql.execute("drop table int_indicator_points")
+    labels = ", ".join(f"'R#{i:04d}'" for i in range(BATCH))
+    k.sql.execute(f"create type set_name as enum ({labels})")
+    for name, columns in EMPTY.items():
+        k.sql.execute(f"create table {name} ({columns})")
+
+
+EMPTY = {
+    "int_round_cells": "round set_name, unit_level varchar, unit_code unit, unit_name varchar, start_year int",
+    "int_code_targets": "round set_name, start_year int, code unit, target unit",
+    "int_pseudo_municipalities": "round set_name, municipality_code unit",
+    "int_followed_in_scheme": "round set_name, municipality_code unit, cohort varchar",
+}
+"""Relations that only name units or rule them out: names are not needed here, the unrated are left out already, and
+earlier cohorts stand among the exceptions of the rule book."""
+
+PER_SET = {
+    "stg_rounds": "select b.* replace (d.round as round) from base_stg_rounds as b cross join sets as d",
+    "int_exceptions_in_force": """
+        select b.* replace (d.round as round) from base_int_exceptions_in_force as b cross join sets as d""",
+    "int_school_population": """
+        select d.round, cast(s.school_code as unit) as school_code, cast(null as varchar) as school_name,
+            cast(s.municipality_code as unit) as municipality_code, cast(null as varchar) as ownership,
+            cast(null as varchar) as out_of_scope, true as in_window, true as operating
+        from school_places as s cross join sets as d""",
+    "int_municipality_history": """
+        select d.round, cast(u.unit_code as unit) as municipality_code
+        from rated_units as u cross join sets as d where u.unit_level = 'municipality'""",
+    "int_indicator_points": "select d.round, j.* from judged_areas as j cross join sets as d",
+}
+"""Relations that are the same for every set, once for each."""
+
+
+def _decimals(ten_thousandths: np.ndarray) -> pa.Array:
+    """Whole ten-thousandths as decimal(18, 4), without a detour over floats. The values are not negative."""
+    import numpy as np
+    import pyarrow as pa
+
+    words = np.zeros((ten_thousandths.size, 2), dtype=np.int64)
+    words[:, 0] = ten_thousandths.ravel()
+    return pa.Array.from_buffers(pa.decimal128(18, 4), len(words), [None, pa.py_buffer(words)])
+
+
+def _spread_out(rows: pa.Table, shape: tuple[int, int], first: int) -> dict[str, np.ndarray]:
+    """Rows in any order as arrays of shape (sets, units)."""
+    import numpy as np
+
+    at = (rows["set"].to_numpy().astype(np.int64), rows["unit"].to_numpy().astype(np.int64) - first)
+    found = {}
+    for name in rows.column_names[2:]:
+        values = rows[name].to_numpy()
+        # a rank is below a million and a share is a double: each keeps the smallest type that holds it
+        kind = np.int32 if np.issubdtype(values.dtype, np.integer) else values.dtype
+        found[name] = np.zeros(shape, dtype=kind)
+        found[name][at] = values
+    return found
+
+
+def _refuse_unless_published(judge: Judge) -> None:
+    """The published figures against the published rankings and groups, one by one."""
+    import numpy as np
+
+    pairs = {
+        "school_ranking": (
+            judge.exact.school, judge.schools, {"share": "risk_share", "rank": "rank", "worst": "worst_quartile"},
+        ),
+        "municipality_ranking": (
+            judge.exact.municipality,
+            judge.municipalities,
+            {"share": "risk_share", "rank": "rank", "school_spread": "school_spread",
+             "worst_schools": "schools_in_worst_quartile"},
+        ),
+    }  # fmt: skip
+    findings = []
+    for table, (found, rows, columns) in pairs.items():
+        for mine, published in columns.items():
+            expected = np.array([np.nan if r[published] is None else r[published] for r in rows])
+            same = (found[mine][0] == expected) | (np.isnan(found[mine][0] * 1.0) & np.isnan(expected * 1.0))
+            if not same.all():
+                at = int(np.flatnonzero(~same)[0])
+                unit = rows[at].get("school_code") or rows[at]["municipality_code"]
+                findings.append(_differs(table, published, unit, found[mine][0][at], expected[at], int((~same).sum())))
+    selection = judge.base.table("selection").to_pylist()
+    for group in ("average", "spread"):
+        ranked = judge.kernel.arrow(
+            f"select cast(municipality_code as varchar) as code, rank_in_group from int_{group}_group"
+        )
+        places = dict(zip(ranked["code"].to_pylist(), ranked["rank_in_group"].to_pylist(), strict=True))
+        for r in selection:
+            stands = r["rank_in_group"]
+            if r["selection_group"] == group and stands is not None and places.get(r["municipality_code"]) != stands:
+                code = r["municipality_code"]
+                findings.append(_differs("selection", "rank_in_group", code, places.get(code), stands, 1))
+    if findings:
+        raise PipelineProblem(
+            f"The models as they stand do not give the figures of {judge.base.round.id} again: nothing is computed "
+            "from them.",
+            findings,
+        )
+
+
+def _differs(table: str, column: str, unit: str, found: Any, expected: Any, count: int) -> Finding:
+    return Finding(
+        "not-as-published", Severity.FAIL, f"{table}: {unit} differs from what is published", stage="simulation",
+        file=f"{table}.parquet", column=column, found=str(found), expected=str(expected), count=count,
+        fix="Run and publish the round again with the models as they stand.",
+    )  # fmt: skip
