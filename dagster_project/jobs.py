@@ -28,7 +28,7 @@ simulate = dg.define_asset_job(
     "simulate",
     selection=SIMULATION,
     executor_def=dg.in_process_executor,
-    description="How sure a round is and what hangs on its open choices. Apart from a run: it takes as long again.",
+    description="What hangs on the open choices of a round's rule. Apart from a run: it takes as long again.",
 )
 
 

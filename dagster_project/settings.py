@@ -88,6 +88,10 @@ class Settings(BaseModel):
         return self._own_or_shipped("effects.yaml")
 
     @property
+    def uncertainty(self) -> Path:
+        return self._own_or_shipped("uncertainty.yaml")
+
+    @property
     def registers(self) -> Path:
         return self._own_or_shipped("registers")
 

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from dagster_project import progress
+from dagster_project.assets.marts import documented
 from dagster_project.resources import Home, exclusive
 from dagster_project.rounds.monitoring import current_effects
 from dagster_project.rules import load_rules
@@ -14,6 +15,7 @@ from dagster_project.rules import load_rules
     owners=["team:statistics"],
     kinds={"python", "parquet"},
     deps=["cohort_progress"],
+    metadata=documented("cohort_effect"),
     description=(
         "Effect of the follow-up in each cohort (virkning av oppfølgingen), by several methods, beside the naive "
         "difference that misleads and the regression to the mean that chance alone gives. See docs/effects.md."

@@ -19,7 +19,7 @@ from dagster_project.settings import Settings
 
 MARTS = (
     "area_shares", "exceptions_in_force", "indicator_points", "limits", "municipality_ranking", "point_sources",
-    "school_ranking", "selection",
+    "school_ranking", "selection", "selection_uncertainty",
 )  # fmt: skip
 PUBLIC_MARTS = tuple(
     f"public_{name}"

@@ -1,65 +1,53 @@
-"""How sure a round is, and what hangs on its open choices. Beside the published tables, never among them."""
-
-from collections.abc import Callable, Mapping
-from typing import Any
+"""How sure a round is, and what hangs on its open choices. Neither ever changes a list."""
 
 import dagster as dg
 
+from dagster_project import progress
+from dagster_project.assets.marts import documented
 from dagster_project.partitions import ROUNDS, processed_keys
 from dagster_project.publication import current_revision
 from dagster_project.resources import Home, exclusive
+from dagster_project.rounds.publishing import computed_rounds
+from dagster_project.rounds.uncertainty import RESTS_ON, current_uncertainty
 from dagster_project.rules import load_rules
-from dagster_project.settings import Settings
 from dagster_project.simulation.output import write_tables
-from dagster_project.simulation.uncertainty import compute_uncertainty, uncertainty_table
 from dagster_project.simulation.variants import compute_variants, sensitivity_tables, variants_file
 
-
-class Drawing(dg.Config):
-    """How often the figures are drawn anew, and from which seed."""
-
-    draws: int = 1000
-    seed: int = 1
-
-
-def _write(
-    context: dg.AssetExecutionContext, home: Home, compute: Callable[[Settings, str], Mapping[str, Any] | None]
-) -> dg.MaterializeResult:
-    settings = home.settings()
-    lines = ["| round | table | rows |", "|---|---|---|"]
-    with exclusive(settings):
-        for round_id in processed_keys(context, list(ROUNDS.get_partition_keys())):
-            tables = compute(settings, round_id) if current_revision(settings, round_id) else None
-            if tables is None:
-                context.log.info(f"{round_id}: nothing published, or no readings are written for its rule set")
-                continue
-            folder = write_tables(settings, round_id, tables)
-            lines += [f"| {round_id} | {folder / name} | {table.num_rows} |" for name, table in tables.items()]
-    return dg.MaterializeResult(metadata={"tables": dg.MetadataValue.md("\n".join(lines))})
+OWNER = "team:statistics"
 
 
 @dg.asset(
-    group_name="simulation",
-    owners=["team:statistics"],
-    kinds={"parquet", "csv"},
-    deps=["published_round"],
-    partitions_def=ROUNDS,
+    name="selection_uncertainty",
+    group_name="marts",
+    owners=[OWNER],
+    kinds={"python", "parquet"},
+    deps=list(RESTS_ON),
+    metadata=documented("selection_uncertainty"),
     description=(
         "How sure the list is (usikkerhet): figures drawn anew within their uncertainty and judged by the very models; "
         "probabilities, intervals and confidence sets for ranks. It never changes the list."
     ),
 )
-def selection_uncertainty(context: dg.AssetExecutionContext, config: Drawing, home: Home) -> dg.MaterializeResult:
-    def compute(settings: Settings, round_id: str) -> Mapping[str, Any]:
-        found = compute_uncertainty(settings, round_id, draws=config.draws, seed=config.seed)
-        return {"selection_uncertainty": uncertainty_table(found)}
-
-    return _write(context, home, compute)
+def selection_uncertainty(home: Home) -> dg.MaterializeResult:
+    settings = home.settings()
+    with progress.stage("uncertainty"), exclusive(settings):
+        rulebook = load_rules(settings)
+        table = current_uncertainty(settings, rulebook, computed_rounds(settings, rulebook))
+    lines = ["| round | municipality | rank | taken | from | to |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| {r['round']} | {r['unit_code']} {r['unit_name']} | {r['rank']} | {r['probability_selected']:.0%} "
+        f"| {r['rank_low']} | {r['rank_high']} |"
+        for r in sorted(table.to_pylist(), key=lambda r: (r["round"], r["rank"]))
+        if r["probability_selected"]
+    ]
+    return dg.MaterializeResult(
+        metadata={"dagster/row_count": table.num_rows, "taken": dg.MetadataValue.md("\n".join(lines))}
+    )
 
 
 @dg.asset(
     group_name="simulation",
-    owners=["team:statistics"],
+    owners=[OWNER],
     kinds={"parquet", "csv"},
     deps=["published_round"],
     partitions_def=ROUNDS,
@@ -69,13 +57,15 @@ def selection_uncertainty(context: dg.AssetExecutionContext, config: Drawing, ho
     ),
 )
 def choice_sensitivity(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
-    def compute(settings: Settings, round_id: str) -> Mapping[str, Any] | None:
-        rule_set = load_rules(settings).round(round_id).rule_set
-        if not variants_file(settings, rule_set).exists():
-            return None
-        return sensitivity_tables(compute_variants(settings, round_id))
-
-    return _write(context, home, compute)
-
-
-SIMULATIONS = [selection_uncertainty, choice_sensitivity]
+    settings = home.settings()
+    lines = ["| round | table | rows |", "|---|---|---|"]
+    with exclusive(settings):
+        for round_id in processed_keys(context, list(ROUNDS.get_partition_keys())):
+            rule_set = load_rules(settings).round(round_id).rule_set
+            if not (current_revision(settings, round_id) and variants_file(settings, rule_set).exists()):
+                context.log.info(f"{round_id}: nothing published, or no readings are written for its rule set")
+                continue
+            tables = sensitivity_tables(compute_variants(settings, round_id))
+            folder = write_tables(settings, round_id, tables)
+            lines += [f"| {round_id} | {folder / name} | {table.num_rows} |" for name, table in tables.items()]
+    return dg.MaterializeResult(metadata={"tables": dg.MetadataValue.md("\n".join(lines))})

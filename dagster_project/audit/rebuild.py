@@ -14,9 +14,11 @@ from typing import Any
 from dagster_project import dbt_step
 from dagster_project.diagnostics import PipelineProblem
 from dagster_project.extracts import Archive, read_file
+from dagster_project.extracts.merge import write_table
 from dagster_project.intake import merge_tables
 from dagster_project.publication.edition import RULEBOOK, fill_data, marked_withdrawn, subject_tables
 from dagster_project.publication.subjects import round_subject
+from dagster_project.rounds.uncertainty import round_uncertainty
 from dagster_project.rules import compile_parameters, load_rules
 from dagster_project.settings import Settings
 
@@ -44,6 +46,9 @@ def lay_out_rules(revision: Path, scratch: Settings) -> None:
     rulebook = revision / RULEBOOK
     for folder in ("rules", "registers"):
         shutil.copytree(rulebook / folder, scratch.home / folder, copy_function=shutil.copyfile)
+    for path in (rulebook / "effects.yaml", rulebook / "uncertainty.yaml"):
+        if path.exists():
+            shutil.copyfile(path, scratch.home / path.name)
     rounds = yaml.safe_load((rulebook / "rounds.yaml").read_text(encoding="utf-8"))
     known = {path.stem for path in (rulebook / "rules").glob("*.yaml")}
     rounds["rounds"] = [r for r in rounds["rounds"] if r["rule_set"] in known]
@@ -74,6 +79,10 @@ def rebuild_tables(revision: Path, manifest: dict[str, Any], scratch: Settings, 
     outcome = dbt_step.build(scratch)
     if not outcome.success:
         raise PipelineProblem("The models cannot be built again.", outcome.findings)
+    if "selection_uncertainty" in manifest["rows"]:
+        write_table(
+            scratch.marts / "selection_uncertainty.parquet", round_uncertainty(scratch, rulebook, manifest["round"])
+        )
     tables = subject_tables(scratch, round_subject(rulebook, manifest["round"]))
     if withdrawn := manifest.get("withdrawn"):
         tables = marked_withdrawn(tables, withdrawn["reason"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -149,33 +150,45 @@ def variants(settings: Settings, round_id: str) -> None:
 
 @click.command()
 @click.option("--round", "round_id", required=True, help="Id of the round, as `status` shows it.")
-@click.option(
-    "--draws",
-    type=click.IntRange(20, 100_000),
-    default=1000,
-    show_default=True,
-    help="How often the figures are drawn anew.",
-)
-@click.option(
-    "--seed", type=click.IntRange(0), default=1, show_default=True, help="The same seed gives the same table."
-)
+@click.option("--draws", type=click.IntRange(20, 100_000), help="Draw anew, this often.")
+@click.option("--seed", type=click.IntRange(0), help="Draw anew, from this seed; the same seed gives the same table.")
 @click.pass_obj
-def uncertainty(settings: Settings, round_id: str, draws: int, seed: int) -> None:
-    """How sure is the list, given that every figure is a mean over few pupils? It is never changed by this."""
+def uncertainty(settings: Settings, round_id: str, draws: int | None, seed: int | None) -> None:
+    """How sure the list is, given that every figure is a mean over few pupils. It is never changed by this.
+
+    Shows what is published beside the ranks. With --draws or --seed the figures are drawn anew, into another table.
+    """
+    from dagster_project.simulation.output import write_tables
+    from dagster_project.simulation.scenario import base_of
+
+    base = base_of(settings, round_id)
+    if draws is None and seed is None and base.has("selection_uncertainty"):
+        _print_uncertainty(base.table("selection_uncertainty").to_pylist())
+        return
+    from dagster_project.simulation.assumptions import load_assumptions
+    from dagster_project.simulation.uncertainty import compute_uncertainty, uncertainty_table
+
+    found = compute_uncertainty(settings, base, load_assumptions(settings), draws=draws, seed=seed)
+    result = uncertainty_table(found)
+    _print_uncertainty(result.to_pylist())
+    d = found.draws
+    click.echo(f"Of {d.cells} cells the file states the uncertainty of {d.published_errors}; {d.without_count} have "
+               "neither that nor a count of pupils and were taken to be of middle size.")  # fmt: skip
+    click.echo(f"Table: {write_tables(settings, round_id, {'selection_uncertainty': result})}")
+
+
+def _print_uncertainty(every: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    from dagster_project.simulation.output import write_tables
-    from dagster_project.simulation.uncertainty import compute_uncertainty, uncertainty_table
-
-    found = compute_uncertainty(settings, round_id, draws=draws, seed=seed)
-    result = uncertainty_table(found)
-    rows = [r for r in result.to_pylist() if r["unit_level"] == "municipality"]
-    reach = sum(r["could_be_worst_30"] for r in rows)
-    rows = sorted((r for r in rows if r["probability_selected"] > 0), key=lambda r: -r["probability_selected"])
+    municipalities = [r for r in every if r["unit_level"] == "municipality"]
+    rows = sorted(
+        (r for r in municipalities if r["probability_selected"] > 0),
+        key=lambda r: (-r["probability_selected"], r["rank"]),
+    )
     out = Console()
-    if found.base.round.origin == "fictional":
+    if any(r["data_origin"] == "fictional" for r in rows):
         out.print("[bold]OPPDIKTEDE DATA / FICTIONAL DATA[/bold]")
     table = Table("municipality", "rank", "taken", "average", "spread", "rank from", "to", "set from", "to")
     for r in rows[:SHOWN]:
@@ -186,13 +199,13 @@ def uncertainty(settings: Settings, round_id: str, draws: int, seed: int) -> Non
             *(str(r[name]) for name in ("rank_low", "rank_high", "rank_set_low", "rank_set_high")),
         )
     out.print(table)
-    sure = sum(r["probability_selected"] >= found.level for r in rows)
-    worst = rows[0]["worst_count"] if rows else 0
-    out.print(f"{sure} municipalities are taken in at least {100 * found.level:.0f} % of the draws and {len(rows)} in "
-              f"any; {reach} could be among the worst {worst}.")  # fmt: skip
-    if found.draws.without_count:
-        out.print(f"{found.draws.without_count} cells without a count of pupils were taken to be of middle size.")
-    out.print(f"Table: {write_tables(settings, round_id, {'selection_uncertainty': result})}", soft_wrap=True)
+    if not rows:
+        return
+    level, worst = rows[0]["level"], rows[0]["worst_count"]
+    sure = sum(r["probability_selected"] >= level for r in rows)
+    reach = sum(r["could_be_worst_30"] for r in municipalities)
+    out.print(f"{sure} municipalities are taken in at least {100 * level:.0f} % of the {rows[0]['draws']} draws (seed "
+              f"{rows[0]['seed']}) and {len(rows)} in any; {reach} could be among the worst {worst}.")  # fmt: skip
 
 
 def _number(value: float | None) -> str:

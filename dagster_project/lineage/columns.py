@@ -45,8 +45,8 @@ def columns_of_node(node: Mapping[str, Any]) -> dict[str, str]:
     """Column name -> data type of a manifest node, as its yml or the extract contract says."""
     declared = {name: str(c.get("data_type") or "") for name, c in node.get("columns", {}).items()}
     if node["resource_type"] == "source":
-        written = _source_columns(node["source_name"], node["name"])
-        declared |= {c: t for c, t in written.items() if c not in declared}
+        written = {} if declared else _source_columns(node["source_name"], node["name"])
+        declared |= written
     return declared
 
 

@@ -192,11 +192,15 @@ def record_revision(settings: Settings, folder: Path, now: dt.datetime) -> None:
 
 def _fill_rules(settings: Settings, rule_set: str, building: Path) -> None:
     """Keep the very rule files beside the figures they gave, laid out as a home has them."""
-    wanted = [settings.rounds, settings.rules / f"{rule_set}.yaml", *sorted(settings.registers.glob("*.yaml"))]
-    for path in wanted:
-        folder = building / RULEBOOK / ("" if path == settings.rounds else path.parent.name)
+    rulebook = building / RULEBOOK
+    for folder, paths in {
+        rulebook: [settings.rounds, settings.effects, settings.uncertainty],
+        rulebook / "rules": [settings.rules / f"{rule_set}.yaml"],
+        rulebook / "registers": sorted(settings.registers.glob("*.yaml")),
+    }.items():
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, folder / path.name)
+        for path in paths:
+            shutil.copyfile(path, folder / path.name)
 
 
 def _fill_spreadsheets(settings: Settings, notes: list[str], building: Path) -> None:

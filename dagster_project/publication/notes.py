@@ -14,20 +14,26 @@ FRACTIONS = {"risk_share", "coverage", "share_if_hidden_best", "share_if_hidden_
 
 @dataclass(frozen=True)
 class ColumnNote:
-    """What people read about a column."""
+    """What people read about a column. ``made_of`` names columns of other marts, where dbt cannot know them."""
 
     description: str
     norsk: str
+    data_type: str = ""
+    made_of: tuple[str, ...] = ()
 
 
 @cache
 def model_note(settings: Settings, model: str) -> dict[str, Any]:
-    """What the file that documents a mart says of it; nothing when there is no such file."""
+    """What the file that documents a mart says of it; nothing when there is no such file.
+
+    A mart that is made outside of dbt is documented as a source of it.
+    """
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     for path in (settings.dbt_project / "models" / "marts").rglob(f"{model}.yml"):
-        noted: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), loader)["models"][0]
+        content = yaml.load(path.read_text(encoding="utf-8"), loader)
+        noted: dict[str, Any] = content["models"][0] if "models" in content else content["sources"][0]["tables"][0]
         return noted
     return {}
 
@@ -35,9 +41,11 @@ def model_note(settings: Settings, model: str) -> dict[str, Any]:
 @cache
 def column_notes(settings: Settings, model: str) -> dict[str, ColumnNote]:
     """Descriptions of a mart's columns, in English and Norwegian."""
-    return {
-        column["name"]: ColumnNote(
-            column.get("description", ""), column.get("config", {}).get("meta", {}).get("norsk", "")
-        )
-        for column in model_note(settings, model).get("columns", ())
-    }
+    found = {}
+    for column in model_note(settings, model).get("columns", ()):
+        meta = column.get("config", {}).get("meta", {})
+        found[column["name"]] = ColumnNote(
+            column.get("description", ""), meta.get("norsk", ""), column.get("data_type", ""),
+            tuple(meta.get("made_of", ())),
+        )  # fmt: skip
+    return found

@@ -31,12 +31,14 @@ class CellChange:
 
 @cache
 def key_of(settings: Settings, table: str) -> tuple[str, ...]:
-    """The columns that make a row of a mart unique, from the test that holds it to them."""
-    model = model_of(settings, table.removeprefix(f"{PUBLIC}/")) if table.startswith(PUBLIC) else table
-    for test in model_note(settings, model).get("data_tests", []):
+    """The columns that make a row of a mart unique: from the test that holds it to them, else as it is documented."""
+    note = model_note(
+        settings, model_of(settings, table.removeprefix(f"{PUBLIC}/")) if table.startswith(PUBLIC) else table
+    )
+    for test in note.get("data_tests", []):
         if isinstance(test, dict) and "unique_combination" in test:
             return tuple(test["unique_combination"]["arguments"]["columns"])
-    return ()
+    return tuple(note.get("config", {}).get("meta", {}).get("key", ()))
 
 
 def figures(table: pa.Table) -> pa.Table:

@@ -43,6 +43,20 @@ def state_of_tables(rulebook: RuleBook, round_: Round, tables: Mapping[str, pa.T
     return states.of_figures(complete, tables["selection"].to_pylist())
 
 
+def computed_rounds(settings: Settings, rulebook: RuleBook) -> list[str]:
+    """The rounds all of whose figures are in, so that the marts hold what would be published."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    tables = {name: pq.read_table(settings.marts / f"{name}.parquet") for name in ("limits", "selection")}
+
+    def state(round_: Round) -> State:
+        own = {name: table.filter(pc.field("round") == round_.id) for name, table in tables.items()}
+        return state_of_tables(rulebook, round_, own)
+
+    return [r.id for r in rulebook.rounds if state(r) is not State.DRAFT]
+
+
 def tables_digest(tables: Mapping[str, pa.Table]) -> str:
     """One hash over the figures of tables, for `keep` to name exactly what was looked at."""
     digest = hashlib.sha256()

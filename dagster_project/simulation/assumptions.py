@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from dagster_project.rules.loader import read_checked
 from dagster_project.rules.model import Choice, Exact, Sourced, SourceEntry, Strict
 from dagster_project.schema import INDICATORS
-from dagster_project.settings import REPOSITORY, Settings
+from dagster_project.settings import Settings
 
 Positive = Annotated[Exact, Field(gt=0)]
 
@@ -22,6 +22,8 @@ class Assumptions(Strict):
     published_multiple: Choice[Positive]
     prior_pupils: Choice[Annotated[Exact, Field(ge=0)]]
     level: Choice[Annotated[Exact, Field(gt=0, lt=1)]]
+    draws: Choice[Annotated[int, Field(ge=20, le=100_000)]]
+    seed: Choice[Annotated[int, Field(ge=0)]]
     shares: Choice[tuple[str, ...]]
     pupil_deviation: dict[str, Choice[Positive]]
 
@@ -36,6 +38,8 @@ class Assumptions(Strict):
             self.published_multiple,
             self.prior_pupils,
             self.level,
+            self.draws,
+            self.seed,
             self.shares,
             *self.pupil_deviation.values(),
         ]
@@ -56,6 +60,4 @@ def load_assumptions(settings: Settings) -> Assumptions:
     Raises:
         RuleProblem: the file is wrong; file and line are named.
     """
-    own = settings.home / "uncertainty.yaml"
-    path = own if own.exists() else REPOSITORY / "data" / "uncertainty.yaml"
-    return read_checked(path, Assumptions, settings)[0]
+    return read_checked(settings.uncertainty, Assumptions, settings)[0]

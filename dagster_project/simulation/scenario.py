@@ -61,6 +61,10 @@ class Base:
     def rules(self) -> RuleSet:
         return self.rulebook.rule_sets[self.round.rule_set]
 
+    def has(self, table: str) -> bool:
+        """Whether the round has this table; a revision of earlier days may lack one."""
+        return self.tables is not None and (self.tables / f"{table}.parquet").exists()
+
     def table(self, name: str) -> pa.Table:
         """The round's rows of a table.
 

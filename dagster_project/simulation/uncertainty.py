@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_project.settings import Settings
 from dagster_project.simulation import rank_sets
-from dagster_project.simulation.assumptions import load_assumptions
+from dagster_project.simulation.assumptions import Assumptions
 from dagster_project.simulation.draws import Draws, simulate
-from dagster_project.simulation.scenario import Base, base_of
+from dagster_project.simulation.scenario import Base
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+
+# so that the last bits of another machine's arithmetic do not show
+DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -27,22 +30,24 @@ class Uncertainty:
     seed: int
 
 
-def compute_uncertainty(settings: Settings, round_id: str, *, draws: int, seed: int) -> Uncertainty:
-    """Draw the round's figures anew ``draws`` times. The official list is read, never changed.
+def compute_uncertainty(
+    settings: Settings, base: Base, assumed: Assumptions, *, draws: int | None = None, seed: int | None = None
+) -> Uncertainty:
+    """Draw the round's figures anew, as often as is assumed where ``draws`` is None. The official list never changes.
 
     Raises:
-        NotFound: the round is not published.
-        RuleProblem: no such round, or the assumptions are wrong.
-        PipelineProblem: the models do not give the published figures without noise.
+        NotFound: the round has no tables here.
+        RuleProblem: nothing is assumed about an indicator.
+        PipelineProblem: the models do not give the published figures again.
     """
-    base = base_of(settings, round_id)
-    assumed = load_assumptions(settings)
-    found = simulate(settings, base, assumed, draws=draws, seed=seed)
-    return Uncertainty(base, found, float(assumed.level.value), draws, seed)
+    count = assumed.draws.value if draws is None else draws
+    start = assumed.seed.value if seed is None else seed
+    found = simulate(settings, base, assumed, draws=count, seed=start)
+    return Uncertainty(base, found, float(assumed.level.value), count, start)
 
 
 def uncertainty_schema() -> pa.Schema:
-    """Columns of ``selection_uncertainty``: one row a rated municipality or school. ``COLUMN_NOTES`` explains them."""
+    """Columns of ``selection_uncertainty``, one row a rated municipality or school. A file under dbt/ explains them."""
     import pyarrow as pa
 
     text, whole, real, flag = pa.string(), pa.int64(), pa.float64(), pa.bool_()
@@ -66,32 +71,6 @@ def uncertainty_schema() -> pa.Schema:
             ("data_origin", text),
         ]
     )
-
-
-COLUMN_NOTES = {
-    "rank": "Rank as published.",
-    "risk_share": "Share of possible risk points as published.",
-    "expected_share": "Mean share over the draws.",
-    "share_low": "Lower end of the interval that holds the share in the stated part of the draws.",
-    "share_high": "Upper end of that interval.",
-    "rank_low": "Lowest (worst) rank of the same interval; 1 is the highest share.",
-    "rank_high": "Highest rank of the same interval.",
-    "probability_selected": "Part of the draws in which either group takes the municipality, before any decision.",
-    "probability_average": "Part of the draws in which the average group takes it.",
-    "probability_spread": "Part of the draws in which the spread group takes it.",
-    "probability_worst_quartile": "Part of the draws in which the school is among the nation's worst.",
-    "rank_set_low": "Lowest rank of the marginal confidence set, municipalities only.",
-    "rank_set_high": "Highest rank of the marginal confidence set, municipalities only.",
-    "rank_set_simultaneous_low": "Lowest rank of the set that holds for all units of the level at once.",
-    "rank_set_simultaneous_high": "Highest rank of the set that holds for all units of the level at once.",
-    "worst_count": "How many count as the worst: the quota of the average group, or the worst share of the schools.",
-    "could_be_worst_30": "Whether the simultaneous set reaches worst_count (30 where the rule says 30).",
-    "could_be_worst_quartile": "Whether the simultaneous set reaches the nation's worst share of schools (a quarter).",
-    "level": "Of all intervals and sets.",
-    "draws": "Number of draws.",
-    "seed": "Of the random numbers; the same seed gives the same table.",
-}
-"""What the columns of ``selection_uncertainty`` mean."""
 
 
 def _interval(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
@@ -135,7 +114,7 @@ def _rows(found: Uncertainty, unit_level: str) -> list[dict[str, Any]]:
                 "municipality_code": unit["municipality_code"],
                 "rank": unit["rank"],
                 "risk_share": unit["risk_share"],
-                "expected_share": float(expected[i]),
+                "expected_share": round(float(expected[i]), DECIMALS),
                 "share_low": float(share_low[i]),
                 "share_high": float(share_high[i]),
                 "rank_low": int(rank_low[i]),

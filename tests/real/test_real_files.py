@@ -105,10 +105,12 @@ def test_no_name_or_code_of_the_fictional_country_exists(home: Settings) -> None
 
 def test_the_uncertainty_that_the_exports_state_is_the_one_that_is_drawn_from(home: Settings) -> None:
     from dagster_project.rounds.publishing import publish_round
+    from dagster_project.simulation.assumptions import load_assumptions
+    from dagster_project.simulation.scenario import base_of
     from dagster_project.simulation.uncertainty import compute_uncertainty
 
     assert publish_round(home, "np-2025", now=NOW) is not None
-    drawn = compute_uncertainty(home, "np-2025", draws=20, seed=1).draws
+    drawn = compute_uncertainty(home, base_of(home, "np-2025"), load_assumptions(home), draws=20, seed=1).draws
     points = [r for r in read(home.marts / "indicator_points.parquet") if r["points"] is not None]
     rated = {r["school_code"] for r in read(home.marts / "school_ranking.parquet") if r["rated"]}
     rated |= {r["municipality_code"] for r in read(home.marts / "municipality_ranking.parquet") if r["rated"]}

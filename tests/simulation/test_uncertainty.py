@@ -15,12 +15,8 @@ from dagster_project.publication import current_revision
 from dagster_project.settings import REPOSITORY, Settings, load_settings
 from dagster_project.simulation import draws, errors, judge
 from dagster_project.simulation.assumptions import load_assumptions
-from dagster_project.simulation.uncertainty import (
-    COLUMN_NOTES,
-    compute_uncertainty,
-    uncertainty_schema,
-    uncertainty_table,
-)
+from dagster_project.simulation.scenario import base_of
+from dagster_project.simulation.uncertainty import compute_uncertainty, uncertainty_table
 
 ROUND = "fictional-2026"
 
@@ -33,7 +29,9 @@ def read(home: Path, table: str) -> list[dict[str, object]]:
 
 
 def table(home: Path, count: int, seed: int) -> pa.Table:
-    return uncertainty_table(compute_uncertainty(load_settings(home), ROUND, draws=count, seed=seed))
+    settings = load_settings(home)
+    base, assumed = base_of(settings, ROUND), load_assumptions(settings)
+    return uncertainty_table(compute_uncertainty(settings, base, assumed, draws=count, seed=seed))
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +101,6 @@ def test_probabilities_add_up_to_the_quotas_and_intervals_hold_what_they_should(
         )
         assert r["could_be_worst_30"] or r["probability_average"] < 1
     assert sum(0 < r["probability_selected"] < 1 for r in rows) > 0
-    assert set(COLUMN_NOTES) <= set(uncertainty_schema().names)
 
 
 def test_a_share_of_nothing_is_not_certain_and_few_pupils_mean_more_doubt() -> None:

@@ -1,0 +1,94 @@
+"""How sure each round is, as a mart: made again only when what it rests on has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dagster_project import dbt_step
+from dagster_project.extracts.merge import write_table
+from dagster_project.publication.edition import RULEBOOK
+from dagster_project.rounds.state import lock_of, round_events
+from dagster_project.rules import RuleBook
+from dagster_project.settings import Settings
+from dagster_project.simulation.assumptions import load_assumptions
+from dagster_project.simulation.scenario import Base, base_in_marts
+from dagster_project.simulation.uncertainty import compute_uncertainty, uncertainty_schema, uncertainty_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+RESTS_ON = (
+    "exceptions_in_force", "indicator_points", "limits", "municipality_ranking", "school_ranking", "selection",
+)  # fmt: skip
+STAMP = ".selection_uncertainty.json"
+
+
+def round_uncertainty(settings: Settings, rulebook: RuleBook, round_id: str) -> pa.Table:
+    """``selection_uncertainty`` of a round as the marts have it; no rows when nobody is rated.
+
+    A final round keeps the assumptions of its release.
+
+    Raises:
+        RuleProblem: the assumptions are wrong.
+        PipelineProblem: the models do not give the marts again.
+    """
+    base = base_in_marts(settings, rulebook, round_id)
+    if not any(base.table("municipality_ranking")["rated"].to_pylist()):
+        return uncertainty_schema().empty_table()
+    return uncertainty_table(compute_uncertainty(settings, base, load_assumptions(_assumed_in(settings, round_id))))
+
+
+def current_uncertainty(settings: Settings, rulebook: RuleBook, round_ids: Iterable[str]) -> pa.Table:
+    """The mart ``selection_uncertainty`` of these rounds as it stands."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    target, stamp = settings.marts / "selection_uncertainty.parquet", settings.marts / STAMP
+    before: dict[str, str] = {}
+    made = uncertainty_schema().empty_table()
+    if target.exists() and stamp.exists():
+        before, made = json.loads(stamp.read_text(encoding="utf-8")), pq.read_table(target)
+    now = {r: _basis(settings, base_in_marts(settings, rulebook, r)) for r in round_ids}
+    if now != before:
+        stamp.unlink(missing_ok=True)
+        parts = [
+            made.filter(pc.field("round") == r) if now[r] == before.get(r) else round_uncertainty(settings, rulebook, r)
+            for r in now
+        ]
+        made = pa.concat_tables([made.slice(0, 0), *parts])
+        write_table(target, made)
+        stamp.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
+    return made
+
+
+def _assumed_in(settings: Settings, round_id: str) -> Settings:
+    """Where the assumptions of a round stand: beside its release when it is final."""
+    lock = lock_of(round_events(settings, round_id))
+    return settings if lock is None else Settings(home=settings.published / round_id / lock.revision / RULEBOOK)
+
+
+def _basis(settings: Settings, base: Base) -> str:
+    """One hash over all that the rows of a round follow from. Where a file states the uncertainty of a cell, the place
+    of the cell, which is among the tables, names the very file."""
+    import pyarrow as pa
+
+    basis = hashlib.sha256()
+    for name in RESTS_ON:
+        table = base.table(name).replace_schema_metadata(None).combine_chunks()
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table)
+        basis.update(sink.getvalue())
+    code = sorted((Path(__file__).parent.parent / "simulation").glob("*.py"))
+    for path in (_assumed_in(settings, base.round.id).uncertainty, *code):
+        basis.update(path.read_bytes())
+    versions = [version(name) for name in ("duckdb", "numpy")]
+    texts = [base.round.model_dump_json(), base.rules.model_dump_json(), dbt_step.source_digest(settings), *versions]
+    basis.update("\n".join(texts).encode())
+    return basis.hexdigest()
