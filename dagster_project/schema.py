@@ -33,21 +33,25 @@ SLICE_KEY = ("fictional", "grade", "indicator", "ownership", "sex")
 
 @dataclass(frozen=True)
 class IndicatorFormat:
-    """What the files say about an indicator: its dataset, scale and number of published decimals."""
+    """What the files say about an indicator: its dataset, scale and number of published decimals.
+
+    ``share_of_pupils``: the value is a percentage of pupils, not a mean over them.
+    """
 
     dataset: str
     scale_min: float
     scale_max: float
     decimals: int
     grades: tuple[int, ...]
+    share_of_pupils: bool = False
 
 
 INDICATORS = {
-    "bullying": IndicatorFormat(PUPIL_SURVEY, 0, 100, 1, (7, 10)),
+    "bullying": IndicatorFormat(PUPIL_SURVEY, 0, 100, 1, (7, 10), share_of_pupils=True),
     "teacher_support": IndicatorFormat(PUPIL_SURVEY, 1, 5, 1, (7, 10)),
     "motivation": IndicatorFormat(PUPIL_SURVEY, 1, 5, 1, (7, 10)),
-    "reading_level_1": IndicatorFormat(NATIONAL_TESTS, 0, 100, 1, (5, 8, 9)),
-    "numeracy_level_1": IndicatorFormat(NATIONAL_TESTS, 0, 100, 1, (5, 8, 9)),
+    "reading_level_1": IndicatorFormat(NATIONAL_TESTS, 0, 100, 1, (5, 8, 9), share_of_pupils=True),
+    "numeracy_level_1": IndicatorFormat(NATIONAL_TESTS, 0, 100, 1, (5, 8, 9), share_of_pupils=True),
     "grade_points": IndicatorFormat(GRADE_POINTS, 0, 60, 1, (10,)),
     "reading_scale_score": IndicatorFormat(NATIONAL_TESTS, 0, 100, 0, (5, 8, 9)),
     "numeracy_scale_score": IndicatorFormat(NATIONAL_TESTS, 0, 100, 0, (5, 8, 9)),

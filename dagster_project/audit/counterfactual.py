@@ -1,30 +1,28 @@
-"""What would have had to differ? The smallest change of one published cell that changes who is taken.
+"""What would have had to differ? The smallest change of one published figure after which the rule decides otherwise.
 
-The search only reads what is published: the steps of the points, the municipality's own sum, and the municipalities
-around the cut. What it finds is a proposal. The rule lives in the models and only there: ``verify`` puts the changed
-cell into a scratch home and runs the very same models.
+Nothing of the rule is worked out here. The models say what each value a figure can have would give, and then judge the
+round anew for every sum that one changed figure can lead to.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.audit.revisions import Published, Row
-from dagster_project.diagnostics import PipelineProblem
+from dagster_project.diagnostics import NotFound, PipelineProblem
 from dagster_project.schema import INDICATORS
-from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
-    from dagster_project.rules.model import Indicator, RuleSet
+    from dagster_project.settings import Settings
+    from dagster_project.simulation.judge import Judge, Verdict
 
-OWN_CELLS = "municipality_values"
 AS_PUBLISHED = ("published", "carried")
-PERCENT = {"bullying", "reading_level_1", "numeracy_level_1"}
+AVERAGE, SPREAD, WORST = "average", "spread", "worst_quartile"
 
 
 @dataclass(frozen=True)
@@ -51,59 +49,45 @@ class Margin:
 
 @dataclass(frozen=True)
 class Difference:
-    """One cell, as it is and as it would have to be for the outcome to change.
+    """One figure, as it is and as it would have to be for ``outcome`` to become ``after``.
 
-    ``steps`` counts units of the last published decimal. ``pupils`` is for shares: so many of ``n_pupils`` would have
-    had to stand on the other side, at least. ``sum_change`` is for means: so much the pupils' values together.
-    ``verified`` is True or False after the models were run with the change, None before.
+    ``outcome``: taken by the ``average`` or the ``spread`` group, or (of a school) ``worst_quartile``. The figure is
+    the municipality's own or one of its schools'; ``share_after`` is the share of that unit, ``spread_after`` the
+    spread between the municipality's schools. ``steps`` counts units of the last published decimal. ``pupils`` is for
+    shares: so many of ``n_pupils`` would have had to stand on the other side, at least. ``sum_change`` is for means: so
+    much the pupils' values together.
     """
 
+    outcome: str
+    after: bool
+    unit_level: str
+    unit_code: str
+    unit_name: str | None
     indicator: str
-    grade: int
-    school_year: str
+    grade: int | None
+    school_year: str | None
     published: Decimal
     needed: Decimal
     steps: int
     points_before: int
     points_after: int
     share_after: float
-    taken_after: bool
+    spread_after: float | None
     n_pupils: int | None
     pupils: int | None
     sum_change: Decimal | None
-    sources: tuple[tuple[str, int, str], ...]
-    one_step: Decimal
-    verified: bool | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        return {k: v for k, v in asdict(self).items() if k not in ("sources", "one_step")}
-
-
-def eligible(published: Published, ranking: list[Row]) -> list[Row]:
-    """Rated municipalities that no exception keeps out of the average group, worst first."""
-    out = {
-        r["municipality_code"]
-        for r in published.rows("selection", selection_group="average")
-        if r["status"] == "excluded" and r["rank_in_group"] is None
-    }
-    return sorted((m for m in ranking if m["rated"] and m["municipality_code"] not in out), key=lambda m: m["rank"])
-
-
-def _taken(order: list[Row], rules: RuleSet) -> int:
-    """How many of an ordered list the average group takes."""
-    group = rules.groups.average
-    quota = group.quota.value
-    if group.ties.value == "include_ties" and 0 < quota <= len(order):
-        last = order[quota - 1]["risk_share"]
-        return max(quota, sum(1 for m in order if m["risk_share"] >= last))
-    return min(quota, len(order))
+        return asdict(self)
 
 
 def margin_of(published: Published, ranking: list[Row], code: str) -> Margin | None:
     """The distance of a municipality to the cut of the average group; None when it has no place in that order."""
-    order = eligible(published, ranking)
+    group = published.rows("selection", selection_group=AVERAGE)
+    out = {r["municipality_code"] for r in group if r["arithmetic_status"] == "excluded"}
+    order = sorted((m for m in ranking if m["rated"] and m["municipality_code"] not in out), key=lambda m: m["rank"])
+    taken = sum(bool(r["within_quota"]) for r in group)
     place = next((i for i, m in enumerate(order) if m["municipality_code"] == code), None)
-    taken = _taken(order, published.rules)
     if place is None or not 0 < taken < len(order):
         return None
     inside = place < taken
@@ -115,174 +99,137 @@ def margin_of(published: Published, ranking: list[Row], code: str) -> Margin | N
     )  # fmt: skip
 
 
-def _key(rules: RuleSet) -> Callable[[Row], tuple[Any, ...]]:
-    """The order of the ranking as the rule set names it, to propose; the models have the last word."""
-    ties = [t for t in rules.tie_breaks.value if t != "none"]
-    return lambda m: (-m["risk_share"], *(-(m[t] or 0) for t in ties), m["municipality_code"])
+@contextmanager
+def judge_of_revision(settings: Settings, published: Published) -> Iterator[Judge | None]:
+    """The models, ready to judge changed figures of a revision; None when they no longer give what it has."""
+    from dagster_project.publication.edition import INTERNAL
+    from dagster_project.simulation.judge import judge_of
+    from dagster_project.simulation.scenario import Base
+
+    (round_,) = published.rulebook.rounds
+    base = Base(round_, published.rulebook, published.folder / INTERNAL, published.folder)
+    with ExitStack() as stack:
+        try:
+            judge = stack.enter_context(judge_of(settings, base))
+        except (NotFound, PipelineProblem):
+            judge = None
+        yield judge
 
 
-def _turning_values(cell: Row, indicator: Indicator, rules: RuleSet) -> Iterator[tuple[Decimal, int]]:
-    """The nearest value on either side of each limit with the points it gives, on the grid of published decimals."""
-    step = Decimal(1).scaleb(-indicator.decimals.value)
-    sign = 1 if indicator.direction.value == "higher_is_worse" else -1
-    equal_counts = rules.points.comparison.value == "worse_or_equal"
+def what_would_differ(judge: Judge, published: Published, level: str, code: str) -> tuple[Difference, ...]:
+    """For each figure that can do it alone, the smallest change; by outcome, fewest steps first.
 
-    def first_worse(limit: Decimal) -> Decimal:
-        position = sign * limit / step
-        whole = math.ceil(position) if equal_counts else math.floor(position) + 1
-        return sign * whole * step
-
-    national, absolute = first_worse(cell["national_limit"]), first_worse(cell["absolute_limit"])
-    known = INDICATORS[cell["indicator"]]
-    for value in (national, absolute, national - sign * step, absolute - sign * step):
-        if known.scale_min <= value <= known.scale_max:
-            if sign * value >= sign * absolute:
-                yield value, rules.points.absolute.value
-            else:
-                yield value, rules.points.national.value if sign * value >= sign * national else 0
-
-
-def what_would_differ(published: Published, ranking: list[Row], code: str, cells: list[Row]) -> tuple[Difference, ...]:
-    """For each indicator, grade and year that can do it, the smallest change; fewest steps first.
-
-    Empty when the rule adds up schools, when no single cell is enough, or when the municipality has no place in the
-    order. Cells that are hidden, or worked out from others, are left alone: there is no published cell to change.
+    Of a municipality its own figures and its schools' are tried, of a school its own. Figures that are hidden or worked
+    out from others are left alone: there is no published figure to change. Empty when the unit is not rated.
     """
-    rules = published.rules
-    if rules.scope.municipality_share_from.value != OWN_CELLS:
+    places = [i for i, (at, row) in enumerate(_units(judge)) if at == level and row[f"{level}_code"] == code]
+    if not places:
         return ()
-    order = eligible(published, ranking)
-    own = next(m for m in order if m["municipality_code"] == code)
-    others = [m for m in order if m is not own]
-    taken_before = order.index(own) < _taken(order, rules)
-    key = _key(rules)
-    by_name = {i.name: i for i in rules.indicators}
-    judged = [c for c in cells if c["points"] is not None]
-    worst = rules.points.absolute.value
-    weight_all = sum((c["weight"] for c in judged), Decimal(0))
-    weight_worst = sum((c["weight"] for c in judged if c["points"] == worst), Decimal(0))
+    (subject,) = places
+    if level == "municipality":
+        places += [i for i, (at, r) in enumerate(_units(judge)) if at == "school" and r["municipality_code"] == code]
+    changes = [change for place in places for change in _changes(judge, published, place)]
+    verdicts = _judged(judge, sorted({(c.place, c.added) for c in changes}))
     found = []
-    for cell in judged:
-        if cell["value_basis"] not in AS_PUBLISHED or len(cell["sources"]) != 1:
+    for outcome in (AVERAGE, SPREAD) if level == "municipality" else (WORST,):
+        before = _taken(judge, judge.exact, outcome, subject)[0]
+        smallest: dict[tuple[int, str], Difference] = {}
+        for change in changes:
+            verdict, row = verdicts[change.place, change.added]
+            if _taken(judge, verdict, outcome, subject)[row] == before:
+                continue
+            figure = (change.place, str(change.key))
+            if figure not in smallest or change.steps < smallest[figure].steps:
+                smallest[figure] = _difference(judge, change, outcome, not before, verdict, row, subject)
+        found += sorted(smallest.values(), key=lambda d: (d.steps, d.unit_level, d.unit_code, d.indicator,
+                                                          d.grade or 0, d.school_year or ""))  # fmt: skip
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """A figure and the nearest value that gives other points. ``place`` is its unit's among the sums.
+
+    ``steps`` is how many last decimals away ``needed`` lies; ``added`` is what that adds to the packed sum of the unit.
+    """
+
+    place: int
+    key: tuple[Any, ...]
+    cell: Row
+    needed: Decimal
+    steps: int
+    points_after: int
+    added: int
+
+
+def _units(judge: Judge) -> list[tuple[str, Row]]:
+    """Level and row of every unit, in the order of the sums."""
+    return [*(("municipality", r) for r in judge.municipalities), *(("school", r) for r in judge.schools)]
+
+
+def _changes(judge: Judge, published: Published, place: int) -> Iterator[_Change]:
+    """For each published figure of a unit and each number of points it does not have: the nearest value that has it."""
+    import numpy as np
+
+    from dagster_project.simulation.judge import weighted_points
+
+    level, unit = _units(judge)[place]
+    rows = published.rows("indicator_points", unit_level=level, unit_code=unit[f"{level}_code"])
+    by_key = {(r["indicator"], r["grade"] or 0, r["school_year"] or "window"): r for r in rows}
+    cells = judge.cells
+    for at in np.flatnonzero(cells.unit == place):
+        group = int(cells.group[at])
+        cell = by_key[cells.groups[group]]
+        if cell["value_basis"] not in AS_PUBLISHED or cell["source_sha256"] is None:
             continue
-        indicator = by_name[cell["indicator"]]
-        step = Decimal(1).scaleb(-indicator.decimals.value)
-        for value, points in sorted(
-            _turning_values(cell, indicator, rules), key=lambda t: (abs(t[0] - cell["value"]), t[0])
-        ):
-            if points == cell["points"]:
-                continue
-            total = own["points"] + (points - cell["points"]) * cell["weight"]
-            hits = weight_worst + cell["weight"] * ((points == worst) - (cell["points"] == worst))
-            changed = {
-                **own,
-                "risk_share": float(total) / float(own["possible_points"]),
-                "absolute_hit_share": float(hits) / float(weight_all),
-            }
-            after = sorted([*others, changed], key=key)
-            taken_after = after.index(changed) < _taken(after, rules)
-            if taken_after == taken_before:
-                continue
-            distance = abs(value - cell["value"])
-            n = cell["n_pupils"]
-            source = cell["sources"][0]
-            found.append(
-                Difference(
-                    indicator.name, cell["grade"], cell["school_year"], cell["value"], value, int(distance / step),
-                    cell["points"], points, changed["risk_share"], taken_after, n,
-                    math.ceil(distance * n / 100) if n and indicator.name in PERCENT else None,
-                    distance * n if n and indicator.name not in PERCENT else None,
-                    ((source["sha256"], source["line"], source["column"]),),
-                    step if value > cell["value"] else -step,
-                )
-            )  # fmt: skip
-            break
-    return tuple(sorted(found, key=lambda d: (d.steps, d.indicator, d.grade, d.school_year)))
+        parts, stands = judge.parts(int(at)), int(cells.value[at]) - int(cells.lowest[group])
+        distance = np.abs(np.arange(len(parts)) - stands)
+        for part in np.unique(parts[parts != parts[stands]]):
+            nearest = int(np.where(parts == part, distance, len(parts)).argmin())
+            value = Decimal(nearest + int(cells.lowest[group])) / Decimal(int(cells.steps[group]))
+            points = weighted_points(int(part)) / cell["weight"]
+            added = int(part) - int(parts[stands])
+            yield _Change(place, cells.groups[group], cell, value, int(distance[nearest]), int(points), added)
 
 
-def rerun(settings: Settings, published: Published, source: tuple[str, int, str], value: Decimal, home: Path) -> None:
-    """Lay the extracts and the revision's own rules in ``home``, with one cell changed, and run the models there.
+def _judged(judge: Judge, sums: list[tuple[int, int]]) -> dict[tuple[int, int], tuple[Verdict, int]]:
+    """What the rule says when the packed sum of one unit is another: the verdict, and which of its sets it is."""
+    import numpy as np
 
-    Raises:
-        PipelineProblem: the cell is no longer in the extracts (a later export has replaced it), or a model failed.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
+    from dagster_project.simulation.judge import BATCH
 
-    from dagster_project import dbt_step
-    from dagster_project.rules import compile_parameters
-
-    sha256, line, column = source
-    scratch = Settings(home=home)
-    changed = 0
-    for path in sorted(settings.extracts.rglob("*.parquet")):
-        table = pq.read_table(path, partitioning=None)
-        target = scratch.extracts / path.relative_to(settings.extracts)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if "value" in table.column_names:
-            here = pc.and_(
-                pc.and_(pc.equal(table["source_sha256"], sha256), pc.equal(table["source_row"], line)),
-                pc.and_(pc.equal(table["source_column"], column), pc.equal(table["state"], "observed")),
-            )
-            if count := pc.sum(here).as_py() or 0:
-                at = table.schema.get_field_index("value")
-                new = pa.scalar(value.quantize(Decimal("0.0001")), table.schema.field("value").type)
-                table = table.set_column(at, table.schema.field("value"), pc.if_else(here, new, table["value"]))
-                changed += count
-        pq.write_table(table, target)
-    if changed != 1:
-        raise PipelineProblem(
-            f"The change cannot be verified: the cell on line {line}, {column}, of the file {sha256[:12]} stands "
-            f"{changed} times in the extracts as they are now. Later exports may have replaced it."
-        )
-    compile_parameters(published.rulebook, scratch.parameters)
-    outcome = dbt_step.build(scratch, select=["+selection", "+municipality_ranking"], tests=False)
-    if not outcome.success:
-        raise PipelineProblem("The models did not run on the changed cell.", outcome.findings)
+    found = {}
+    for begin in range(0, len(sums), BATCH):
+        batch = sums[begin : begin + BATCH]
+        packed = np.repeat(judge.as_published, len(batch), axis=0)
+        for i, (place, added) in enumerate(batch):
+            packed[i, place] += added
+        verdict = judge.judge(packed)
+        found.update({key: (verdict, i) for i, key in enumerate(batch)})
+    return found
 
 
-def is_taken(marts: Path, published: Published, code: str) -> bool:
-    """Whether the average group takes a municipality, as the models just said.
-
-    Raises:
-        PipelineProblem: the models do not give the other municipalities the sums this revision has. Data or models
-            have moved on since, so nothing can be said of the revision.
-    """
-    import pyarrow.parquet as pq
-
-    def sums(rows: list[Row]) -> dict[str, tuple[Any, ...]]:
-        return {r["municipality_code"]: (r["points"], r["possible_points"], r["risk_share"])
-                for r in rows if r["municipality_code"] != code}  # fmt: skip
-
-    here = pq.read_table(marts / "municipality_ranking.parquet").to_pylist()
-    if sums(here) != sums(published.rows("municipality_ranking")):
-        raise PipelineProblem(
-            f"The change cannot be verified for revision {published.revision}: the models give other municipalities "
-            "other sums than it has. Data or rules have changed since it was published; explain the newest revision."
-        )
-    quota = published.rules.groups.average.quota.value
-    rows = pq.read_table(marts / "selection.parquet").to_pylist()
-    return any(
-        r["municipality_code"] == code
-        and r["selection_group"] == "average"
-        and r["rank_in_group"] is not None
-        and (r["rank_in_group"] <= quota or r["status"] == "selected")
-        for r in rows
-    )
+def _taken(judge: Judge, verdict: Verdict, outcome: str, place: int) -> list[bool]:
+    """Whether the unit at a place is taken, or among the worst, in each set of a verdict."""
+    first = len(judge.municipalities)
+    column = verdict.school["worst"][:, place - first] if outcome == WORST else verdict.municipality[outcome][:, place]
+    return [bool(v) for v in column]
 
 
-def verify(settings: Settings, published: Published, code: str, difference: Difference) -> bool:
-    """Whether the models say so too: the change turns the outcome, and one published step less does not.
-
-    Raises:
-        PipelineProblem: the models could not be run on the data of this revision.
-    """
-    import tempfile
-
-    answers = []
-    for value in (difference.needed, difference.needed - difference.one_step):
-        with tempfile.TemporaryDirectory(prefix="oppfolging-verify-") as folder:
-            rerun(settings, published, difference.sources[0], value, Path(folder))
-            answers.append(is_taken(Settings(home=Path(folder)).marts, published, code))
-    return answers == [difference.taken_after, not difference.taken_after]
+def _difference(
+    judge: Judge, change: _Change, outcome: str, after: bool, verdict: Verdict, row: int, subject: int
+) -> Difference:
+    level, unit = _units(judge)[change.place]
+    cell, first = change.cell, len(judge.municipalities)
+    shares = verdict.municipality["share"] if level == "municipality" else verdict.school["share"]
+    spread = verdict.municipality["school_spread"][row, subject] if outcome == SPREAD else math.nan
+    distance, n = abs(change.needed - cell["value"]), cell["n_pupils"]
+    of_pupils = INDICATORS[cell["indicator"]].share_of_pupils
+    return Difference(
+        outcome, after, level, unit[f"{level}_code"], unit[f"{level}_name"], cell["indicator"], cell["grade"],
+        cell["school_year"], cell["value"], change.needed, change.steps, cell["points"], change.points_after,
+        float(shares[row, change.place - (0 if level == "municipality" else first)]),
+        None if math.isnan(spread) else float(spread), n,
+        math.ceil(distance * n / 100) if n and of_pupils else None,
+        distance * n if n and not of_pupils else None,
+    )  # fmt: skip

@@ -141,7 +141,7 @@ def _named(cell: CellChange) -> str:
 
 
 def _shown(columns: dict[str, tuple[Any, Any]]) -> str:
-    from dagster_project.audit.words import number
+    from dagster_project.words import number
 
     def one(value: Any) -> str:
         return str(value) if value is None or isinstance(value, bool | str) else (

@@ -6,16 +6,15 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dagster_project.audit.words import number, percent, word
 from dagster_project.rules.describe import choice_text
+from dagster_project.words import number, percent, word
 
 if TYPE_CHECKING:
+    from dagster_project.audit.counterfactual import Difference
     from dagster_project.audit.explain import Explanation
 
 SHORT = 12
 SHOWN_DIFFERENCES = 8
-SELECTION_KEYS = ("round", "municipality_code", "municipality_name", "county_governor", "selection_group", "status",
-                  "data_origin")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def document_of(e: Explanation, lang: str) -> Document:
         )  # fmt: skip
     revision = "revisjon" if no else "revision"
     name = f"{e.code} {e.unit[f'{e.level}_name'] or ''}".strip()
-    makers = (_decision, _share, _differ, _neighbours, _points, _limits, _schools, _sources, _rule, _provenance)
+    makers = (_decision, _share, _doubt, _differ, _neighbours, _points, _limits, _schools, _sources, _rule, _provenance)
     sections = [section for make in makers if (section := make(e, lang)) is not None]
     return Document(
         lang, name, f"{m['title']} ({m['round']}), {revision} {m['revision']}",
@@ -80,14 +79,7 @@ def document_of(e: Explanation, lang: str) -> Document:
 
 def _decision(e: Explanation, lang: str) -> Section:
     no = lang == "no"
-    lines = []
-    for row in e.decisions:
-        more = [
-            f"{word(k, lang)}: {v.isoformat() if hasattr(v, 'isoformat') else v}"
-            for k, v in row.items()
-            if k not in SELECTION_KEYS and v is not None
-        ]
-        lines.append(f"{word(row['selection_group'], lang)}: {word(row['status'], lang)}. {'; '.join(more)}.")
+    lines = [line for row in e.decisions for line in _outcome(e, row, lang)]
     if not e.decisions:
         lines.append("Ikke trukket ut i noen av gruppene." if no else "Not selected: neither group takes it.")
     unit = e.unit
@@ -103,14 +95,66 @@ def _decision(e: Explanation, lang: str) -> Section:
         spread = number(unit["school_spread"], lang) or "-"
         level = number(e.published.rules.groups.spread.level.value, lang)
         lines.append(
-            f"Spredning mellom {unit['rated_schools']} rangerte skoler: {spread} (må være over {level}); "
+            f"Spredning mellom skolene ({unit['rated_schools']} rangerte): {spread} (må være over {level}); "
             f"{unit['schools_in_worst_quartile']} av dem er blant landets svakeste." if no
-            else f"Spread between {unit['rated_schools']} rated schools: {spread} (must be above {level}); "
+            else f"Spread between the schools ({unit['rated_schools']} rated): {spread} (must be above {level}); "
             f"{unit['schools_in_worst_quartile']} of them among the nation's worst."
         )  # fmt: skip
     if unit["county_governor"]:
         lines.append(f"{'Statsforvalter' if no else 'County governor'}: {unit['county_governor']}.")
     return Section("decision", word("decision", lang), tuple(lines))
+
+
+def _outcome(e: Explanation, row: dict[str, Any], lang: str) -> list[str]:
+    """What became of a municipality in one group: the rule's word, the county governor's, and Udir's."""
+    no = lang == "no"
+    lines = [f"{word(row['selection_group'], lang)}: {word(row['status'], lang)}."]
+    if row["rank_in_group"] is not None:
+        quota = ("innenfor kvoten" if no else "within the quota") if row["within_quota"] else (
+            "utenfor kvoten" if no else "outside the quota")  # fmt: skip
+        alone = "Etter regelen alene" if no else "By the rule alone"
+        place = "plass" if no else "rank"
+        lines.append(f"{alone}: {word(row['arithmetic_status'], lang)}, {place} {row['rank_in_group']}, {quota}.")
+    for ground in e.exceptions if row["arithmetic_status"] == "excluded" else ():
+        if ground["basis"] == "cohort":
+            lines.append(f"{'Er allerede i ordningen' if no else 'Is in the scheme already'}: {ground['ground']}.")
+        else:
+            lines.append(
+                f"{'Holdt utenfor etter registeret' if no else 'Kept out by the register'}: {ground['ground']}"
+            )
+    if row["governor_priority"] is not None:
+        priority = "Statsforvalterens prioritet" if no else "The county governor's priority"
+        lines.append(_sentence(
+            f"{priority} {row['governor_priority']}", row["governor_reason"],
+            "Samtale holdt" if no else "Conversation held", row["conversation_on"],
+            "Besvart av" if no else "Answered by", row["replied_by"],
+        ))  # fmt: skip
+        lines.append(_from(e, row, "reply", "Svaret står i" if no else "The reply is in", lang))
+    if row["decision"] is not None:
+        lines.append(_sentence(
+            f"{'Beslutning' if no else 'Decision'}: {word(row['decision'], lang)}", row["decision_reason"],
+            "Besluttet" if no else "Decided on", row["decided_on"], "Besluttet av" if no else "Decided by",
+            row["decided_by"],
+        ))  # fmt: skip
+        lines.append(_from(e, row, "decision", "Beslutningen står i" if no else "The decision is in", lang))
+    if row["is_override"]:
+        lines.append("Beslutningen avviker fra forslaget." if no else "The decision departs from the proposal.")
+    return lines
+
+
+def _sentence(first: str, quoted: str | None, *labelled: Any) -> str:
+    """A statement, what somebody wrote about it, and labels with their values; a date is written as one."""
+    parts = [first + (f": «{quoted}»" if quoted else "")]
+    for label, value in zip(labelled[::2], labelled[1::2], strict=True):
+        if value is not None:
+            parts.append(f"{label}: {value.isoformat() if hasattr(value, 'isoformat') else value}")
+    return " ".join(part if part.endswith((".", ".»")) else f"{part}." for part in parts)
+
+
+def _from(e: Explanation, row: dict[str, Any], what: str, label: str, lang: str) -> str:
+    sha256 = row[f"{what}_source_sha256"]
+    line = "rad" if lang == "no" else "row"
+    return f"{label} {e.published.file_names.get(sha256, sha256)}, {line} {row[f'{what}_source_row']}."
 
 
 def _share(e: Explanation, lang: str) -> Section:
@@ -158,46 +202,110 @@ def _cell_names(cell: Any, lang: str) -> tuple[str, str, str]:
     return word(indicator, lang), number(grade, lang), year or ""
 
 
-def _differ(e: Explanation, lang: str) -> Section | None:
-    if e.level == "school" or e.margin is None:
+def _doubt(e: Explanation, lang: str) -> Section | None:
+    own = e.doubt.get(e.code)
+    if own is None:
         return None
-    no = lang == "no"
-    title = word("differ", lang)
-    # the spread rests on all the schools' shares at once, which only the models work out
-    spread = "Det letes bare etter endringer som gjelder gjennomsnittsuttrekket, i kommunens egne tall." if no else (
-        "Only changes that concern the average group are looked for, in the municipality's own figures.")  # fmt: skip
+    no, level = lang == "no", percent(own["level"], lang, 0)
+    ranks, shares = (own["rank_low"], own["rank_high"]), [percent(own[f"share_{end}"], lang) for end in ("low", "high")]
+    within = (
+        f"Tallene er gjennomsnitt over få elever. Trukket på nytt {own['draws']} ganger innenfor sin usikkerhet gir de "
+        f"en plass fra {ranks[0]} til {ranks[1]} og en andel fra {shares[0]} til {shares[1]} i {level} av trekningene."
+        if no
+        else f"The figures are means over few pupils. Drawn anew {own['draws']} times within their uncertainty, they "
+        f"give a rank from {ranks[0]} to {ranks[1]} and a share from {shares[0]} to {shares[1]} in {level} of the "
+        "draws."
+    )
+    if e.level == "municipality":
+        p = {name: percent(own[f"probability_{name}"], lang) for name in ("selected", "average", "spread")}
+        taken = (
+            f"Regelen tar kommunen i {p['selected']} av trekningene: gjennomsnittsuttrekket i {p['average']}, "
+            f"spredningsuttrekket i {p['spread']}." if no
+            else f"The rule takes the municipality in {p['selected']} of the draws: the average group in "
+            f"{p['average']}, the spread group in {p['spread']}."
+        )  # fmt: skip
+        alone = own["rank_set_low"], own["rank_set_high"]
+        together = own["rank_set_simultaneous_low"], own["rank_set_simultaneous_high"]
+        sets = (
+            f"Konfidensmengden for plassen går fra {alone[0]} til {alone[1]} for kommunen alene, og fra {together[0]} "
+            f"til {together[1]} når den skal holde for alle samtidig." if no
+            else f"The confidence set of the rank goes from {alone[0]} to {alone[1]} for the municipality alone, and "
+            f"from {together[0]} to {together[1]} when it is to hold for all at once."
+        )  # fmt: skip
+    else:
+        worst = percent(own["probability_worst_quartile"], lang)
+        taken = (
+            f"Skolen er blant landets svakeste i {worst} av trekningene." if no
+            else f"The school is among the nation's worst in {worst} of the draws."
+        )  # fmt: skip
+        sets = (
+            f"Konfidensmengden for plassen, som holder for alle skoler samtidig, går fra "
+            f"{own['rank_set_simultaneous_low']} til {own['rank_set_simultaneous_high']}." if no
+            else f"The confidence set of the rank, which holds for all schools at once, goes from "
+            f"{own['rank_set_simultaneous_low']} to {own['rank_set_simultaneous_high']}."
+        )  # fmt: skip
+    official = "Listen endres aldri av dette." if no else "This never changes the list."
+    return Section("doubt", word("doubt", lang), (within, taken, sets, official))
+
+
+def _differ(e: Explanation, lang: str) -> Section:
+    no, title = lang == "no", word("differ", lang)
+    if e.differences is None:
+        text = (
+            "Kan ikke regnes ut: modellene slik de er nå gir ikke tallene i denne revisjonen." if no
+            else "It cannot be computed: the models as they are now do not give the figures of this revision."
+        )  # fmt: skip
+        if e.whole_round and not e.decisions:
+            text = (
+                "Kommunen står på ingen liste. `oppfolging explain` regner ut hvilke endringer som ville satt den der."
+                if no
+                else "It is on no list. `oppfolging explain` computes which changes would have put it there."
+            )
+        return Section("differ", title, (text,))
     if not e.differences:
         text = (
-            "Ingen endring av ett enkelt synlig tall ville ha endret om kommunen tas i gjennomsnittsuttrekket." if no
-            else "No change of a single visible figure would have changed whether the average group takes it."
+            "Ingen endring av ett enkelt publisert tall ville ha endret utfallet." if no
+            else "No change of a single published figure would have changed the outcome."
         )  # fmt: skip
-        return Section("differ", title, (text, spread))
-    turned = e.differences[0].taken_after
+        return Section("differ", title, (text,))
     text = (
-        f"Hver linje er den minste endringen av ett tall som gjør at kommunen {'' if turned else 'ikke '}tas i "
-        "gjennomsnittsuttrekket. Alt annet er uendret." if no
-        else f"Each line is the smallest change of one figure after which the average group "
-        f"{'takes' if turned else 'no longer takes'} it. All else stays."
+        "Hver linje er den minste endringen av ett tall som alene endrer utfallet etter regelen. Alt annet er uendret. "
+        "Ett steg mindre endrer ingenting." if no
+        else "Each line is the smallest change of one figure that alone changes the outcome by the rule. All else "
+        "stays. One step less changes nothing."
     )  # fmt: skip
-    rows = []
-    for d in e.differences[:SHOWN_DIFFERENCES]:
-        if d.pupils is not None:
-            people = f"{d.pupils} av {d.n_pupils} elever" if no else f"{d.pupils} of {d.n_pupils} pupils"
-        elif d.sum_change is not None:
-            total = number(d.sum_change, lang)
-            people = (
-                f"{total} til sammen over {d.n_pupils} elever" if no else f"{total} in all over {d.n_pupils} pupils"
-            )
-        else:
-            people = ""
-        tried = "untried" if d.verified is None else "yes" if d.verified else "no"
-        rows.append((
-            *_cell_names(d, lang), number(d.published, lang), number(d.needed, lang), str(d.steps), people,
-            f"{d.points_before} → {d.points_after}", percent(d.share_after, lang), word(tried, lang),
-        ))  # fmt: skip
-    titles = ("indicator", "grade", "year", "value", "needed", "steps", "in_pupils", "given", "share_after", "verified")
-    table = Table(tuple(word(t, lang) for t in titles), tuple(rows), frozenset({1, 3, 4, 5, 8}))
-    return Section("differ", title, (text, spread), table)
+    shown = [
+        d
+        for outcome in dict.fromkeys(d.outcome for d in e.differences)
+        for d in [d for d in e.differences if d.outcome == outcome][:SHOWN_DIFFERENCES]
+    ]
+    left = len(e.differences) - len(shown)
+    more = f"{left} større endringer er utelatt." if no else f"{left} larger changes are left out."
+    rows = [_difference(d, lang) for d in shown]
+    titles = ("outcome", "unit", "indicator", "grade", "year", "value", "needed", "steps", "in_pupils", "points_change",
+              "share_after", "spread_after")  # fmt: skip
+    table = Table(tuple(word(t, lang) for t in titles), tuple(rows), frozenset({3, 5, 6, 7, 10, 11}))
+    return Section("differ", title, (text, more) if left else (text,), table)
+
+
+def _difference(d: Difference, lang: str) -> tuple[str, ...]:
+    no = lang == "no"
+    if d.pupils is not None:
+        people = f"{d.pupils} av {d.n_pupils} elever" if no else f"{d.pupils} of {d.n_pupils} pupils"
+    elif d.sum_change is not None:
+        total = number(d.sum_change, lang)
+        people = f"{total} til sammen over {d.n_pupils} elever" if no else f"{total} in all over {d.n_pupils} pupils"
+    else:
+        people = ""
+    becomes = ("" if d.after else "not_") + ("among_worst" if d.outcome == "worst_quartile" else "taken")
+    outcome = (
+        word(becomes, lang) if d.outcome == "worst_quartile" else f"{word(d.outcome, lang)}: {word(becomes, lang)}"
+    )
+    return (
+        outcome, f"{d.unit_code} {d.unit_name or ''}".strip(), *_cell_names(d, lang), number(d.published, lang),
+        number(d.needed, lang), str(d.steps), people, f"{d.points_before} → {d.points_after}",
+        percent(d.share_after, lang), number(None if d.spread_after is None else round(d.spread_after, 4), lang),
+    )  # fmt: skip
 
 
 def _neighbours(e: Explanation, lang: str) -> Section | None:
@@ -207,11 +315,23 @@ def _neighbours(e: Explanation, lang: str) -> Section | None:
         (
             str(r["rank"]), f"{r[f'{e.level}_code']} {r[f'{e.level}_name']}", percent(r["risk_share"], lang, 4),
             number(r["points"], lang), number(r["possible_points"], lang),
+            *_sure(e.doubt.get(r[f"{e.level}_code"]), e.level, lang),
         )
         for r in e.neighbours
     )  # fmt: skip
-    titles = tuple(word(t, lang) for t in ("rank", e.level, "share_column", "weighted", "possible"))
-    return Section("neighbours", word("neighbours", lang), (), Table(titles, rows, frozenset({0, 2, 3, 4})))
+    probability = "probability" if e.level == "municipality" else "probability_worst"
+    titles = ("rank", e.level, "share_column", "weighted", "possible", "rank_interval", probability)
+    shown = 7 if e.doubt else 5
+    table = Table(tuple(word(t, lang) for t in titles[:shown]), rows, frozenset(range(shown)) - {1})
+    return Section("neighbours", word("neighbours", lang), (), table)
+
+
+def _sure(doubt: dict[str, Any] | None, level: str, lang: str) -> tuple[str, ...]:
+    """How sure a rank is, to stand beside it."""
+    if doubt is None:
+        return ()
+    chance = doubt["probability_selected" if level == "municipality" else "probability_worst_quartile"]
+    return f"{doubt['rank_low']}–{doubt['rank_high']}", percent(chance, lang, 0)
 
 
 def _points(e: Explanation, lang: str) -> Section:

@@ -11,18 +11,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.audit.counterfactual import judge_of_revision
 from dagster_project.audit.excerpts import Excerpt, Place, PlaceReader, place_of
 from dagster_project.audit.explain import explain_in, find_unit
 from dagster_project.audit.revisions import Published, Row, open_revision
-from dagster_project.audit.words import LANGUAGES
 from dagster_project.diagnostics import NotFound
 from dagster_project.extracts import Archive
 from dagster_project.publication.edition import RULEBOOK
 from dagster_project.publication.manifest import MANIFEST
 from dagster_project.settings import Settings
+from dagster_project.words import LANGUAGES
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from dagster_project.simulation.judge import Judge
 
 TEMPLATES = Path(__file__).parent / "templates"
 STAMP = (1980, 1, 1, 0, 0, 0)
@@ -51,8 +54,11 @@ def write_pack(
     temporary = out.with_name(f".{out.name}.tmp")
     sums: list[str] = []
     try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as package:
-            for name, content in _entries(published, reader, codes, whole=not municipalities):
+        with (
+            judge_of_revision(settings, published) as judge,
+            zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as package,
+        ):
+            for name, content in _entries(published, reader, judge, codes, whole=not municipalities):
                 entry = zipfile.ZipInfo(name, STAMP)
                 entry.external_attr = 0o644 << 16
                 entry.compress_type = zipfile.ZIP_DEFLATED
@@ -68,7 +74,7 @@ def write_pack(
 
 
 def _entries(
-    published: Published, reader: PlaceReader, codes: list[str], *, whole: bool
+    published: Published, reader: PlaceReader, judge: Judge | None, codes: list[str], *, whole: bool
 ) -> Iterator[tuple[str, bytes]]:
     """Names and contents of the pack but the sums, sorted by name."""
     tables = _tables(published, None if whole else codes)
@@ -79,7 +85,7 @@ def _entries(
     yield "manifest.json", (published.folder / MANIFEST).read_bytes()
     yield "pack.json", _json(_about(published, codes))
     for code in codes:
-        explanation = explain_in(published, reader, code)
+        explanation = explain_in(published, reader, judge, code, whole_round=whole)
         if len(codes) == 1:
             for lang in LANGUAGES:
                 yield f"pages/{code}.{lang}.html", explanation.as_html(lang).encode("utf-8")

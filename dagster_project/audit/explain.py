@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from dagster_project.audit.counterfactual import Difference, Margin, margin_of, what_would_differ
+from dagster_project.audit.counterfactual import (
+    Difference,
+    Margin,
+    judge_of_revision,
+    margin_of,
+    what_would_differ,
+)
 from dagster_project.audit.excerpts import PlaceReader, place_of
 from dagster_project.audit.revisions import Published, Row, open_revision
 from dagster_project.diagnostics import NotFound
@@ -16,6 +22,7 @@ from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
     from dagster_project.audit.document import Document
+    from dagster_project.simulation.judge import Judge
 
 NEIGHBOURS = 3
 SIDES = ("national", "absolute")
@@ -28,8 +35,11 @@ class Explanation:
 
     ``unit`` is its row of the ranking, ``decisions`` the municipality's rows of the selection as they stand, ``cells``
     its indicator points with ``sources`` and, for each side, where the limit comes from; ``neighbours`` the rows
-    around it in rank, ``schools`` the rows of a municipality's schools. ``margin`` is the distance to the cut and
-    ``differences`` the smallest changes of one cell that would have changed the outcome; both are for municipalities.
+    around it in rank, ``schools`` the rows of a municipality's schools, ``exceptions`` what keeps it out, ``margin``
+    its distance to the cut. ``differences`` are the smallest changes of one figure that would have changed the outcome,
+    None when the models of today do not give the figures of the revision, or the page is one of a ``whole_round`` and
+    the municipality on no list. ``doubt`` maps the unit and its neighbours to
+    their rows of ``selection_uncertainty``; a revision of earlier days has none.
     """
 
     published: Published
@@ -39,8 +49,11 @@ class Explanation:
     neighbours: list[Row]
     cells: list[Row]
     schools: list[Row]
+    exceptions: list[Row]
     margin: Margin | None
-    differences: tuple[Difference, ...]
+    differences: tuple[Difference, ...] | None
+    whole_round: bool
+    doubt: dict[str, Row]
 
     @property
     def manifest(self) -> Row:
@@ -49,11 +62,6 @@ class Explanation:
     @property
     def code(self) -> str:
         return str(self.unit[f"{self.level}_code"])
-
-    @property
-    def municipality(self) -> Row:
-        """The row of the ranking, under the name it had when only municipalities could be explained."""
-        return self.unit
 
     def as_dict(self) -> Row:
         """Plain content for JSON; decimals are still decimals."""
@@ -70,7 +78,10 @@ class Explanation:
             self.level: self.unit,
             "decisions": self.decisions,
             "margin": self.margin.as_dict() if self.margin else None,
-            "what_would_have_had_to_differ": [d.as_dict() for d in self.differences],
+            "uncertainty": self.doubt.get(self.code),
+            "what_would_have_had_to_differ": (
+                None if self.differences is None else [d.as_dict() for d in self.differences]
+            ),
             "neighbours": self.neighbours,
             "schools": self.schools,
             "cells": self.cells,
@@ -138,11 +149,20 @@ def explain(
     Raises:
         NotFound: the round was never published, has no such revision, or no such unit.
     """
-    return explain_in(open_revision(settings, round_id, revision), PlaceReader(Archive(settings)), wanted, level=level)
+    published = open_revision(settings, round_id, revision)
+    find_unit(published.rows(f"{level}_ranking"), level, wanted, round_id)
+    with judge_of_revision(settings, published) as judge:
+        return explain_in(published, PlaceReader(Archive(settings)), judge, wanted, level=level)
 
 
-def explain_in(published: Published, reader: PlaceReader, wanted: str, *, level: str = "municipality") -> Explanation:
-    """The same in a revision that is already open."""
+def explain_in(
+    published: Published, reader: PlaceReader, judge: Judge | None, wanted: str, *, level: str = "municipality",
+    whole_round: bool = False,
+) -> Explanation:  # fmt: skip
+    """The same in a revision that is already open. For a ``whole_round`` only those on a list get their differences.
+
+    To judge the changes of every municipality would take minutes, and most have none.
+    """
     ranking = published.rows(f"{level}_ranking")
     unit = find_unit(ranking, level, wanted, published.round)
     code = unit[f"{level}_code"]
@@ -154,14 +174,29 @@ def explain_in(published: Published, reader: PlaceReader, wanted: str, *, level:
     cells = judged_cells(published, reader, level, code)
     municipality = unit["municipality_code"]
     decisions = published.rows("selection", municipality_code=municipality)
+    differences = None
+    if judge is not None and (decisions or not whole_round):
+        differences = what_would_differ(judge, published, level, code)
     margin: Margin | None = None
-    differences: tuple[Difference, ...] = ()
     schools: list[Row] = []
     if level == "municipality":
         margin = margin_of(published, ranking, code)
-        differences = what_would_differ(published, ranking, code, cells) if margin else ()
         schools = published.rows("school_ranking", municipality_code=code)
-    return Explanation(published, level, unit, decisions, near, cells, schools, margin, differences)
+    exceptions = _rows(published, "exceptions_in_force", unit_level="municipality", unit_code=municipality)
+    doubt = _doubt(published, level, [code, *(r[f"{level}_code"] for r in near)])
+    return Explanation(
+        published, level, unit, decisions, near, cells, schools, exceptions, margin, differences, whole_round, doubt
+    )
+
+
+def _doubt(published: Published, level: str, codes: list[str]) -> dict[str, Row]:
+    rows = _rows(published, "selection_uncertainty", unit_level=level, unit_code=codes)
+    return {r["unit_code"]: r for r in rows}
+
+
+def _rows(published: Published, table: str, **equal: Any) -> list[Row]:
+    """Rows of a table that revisions of earlier days may lack."""
+    return published.rows(table, **equal) if published.path(table).exists() else []
 
 
 def judged_cells(published: Published, reader: PlaceReader, level: str, code: str) -> list[Row]:
@@ -207,18 +242,3 @@ def judged_cells(published: Published, reader: PlaceReader, level: str, code: st
             cell[f"{side}_source"] = citation(place, raw)
         cells.append({**cell, "sources": sources.get(key(row), [])})
     return cells
-
-
-def verified(settings: Settings, explanation: Explanation) -> Explanation:
-    """The explanation after its smallest change was tried with the rule itself. One change is tried: the first.
-
-    Raises:
-        PipelineProblem: the data or the rules of this revision are no longer at hand.
-    """
-    from dagster_project.audit.counterfactual import verify
-
-    if not explanation.differences:
-        return explanation
-    first, *rest = explanation.differences
-    tried = replace(first, verified=verify(settings, explanation.published, explanation.code, first))
-    return replace(explanation, differences=(tried, *rest))

@@ -211,7 +211,7 @@ def _touched(
 
 def cells_as_text(cells: list[Row]) -> str:
     """Judged cells with what they rest on, for a terminal."""
-    from dagster_project.audit.words import number
+    from dagster_project.words import number
 
     lines = []
     for cell in cells:

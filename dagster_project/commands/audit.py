@@ -33,19 +33,17 @@ def _deliver(content: str | bytes, out: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--lang", type=click.Choice(["no", "en"]), default="en", show_default=True, help="Language of the words.")
 @click.option("--out", type=click.Path(path_type=Path), help="File to write instead of the terminal.")
-@click.option("--verify", is_flag=True, help="Try the smallest change with the rule itself (some seconds).")
 @click.pass_obj
 def explain(
     settings: Settings, municipality: str | None, school: str | None, round_id: str, revision: str | None,
-    form: str, as_json: bool, lang: str, out: Path | None, verify: bool,
+    form: str, as_json: bool, lang: str, out: Path | None,
 ) -> None:  # fmt: skip
     """Why this MUNICIPALITY (number or name)? Each number down to its file, line and column.
 
-    Also says which change of one figure would have changed the outcome. That is found by arithmetic; --verify
-    runs the models with the changed figure, and with one step less.
+    Also says how sure the rank is, and which change of one figure would have changed the outcome: the models of the
+    rule judge every change.
     """
     from dagster_project.audit import explain as explain_unit
-    from dagster_project.audit import verified
 
     if (municipality is None) == (school is None):
         raise click.UsageError("name one municipality, or one school with --school")
@@ -55,8 +53,6 @@ def explain(
         settings, round_id, municipality or school or "", revision=revision,
         level="municipality" if municipality else "school",
     )  # fmt: skip
-    if verify:
-        explanation = verified(settings, explanation)
     if as_json or form == "json":
         _deliver(explanation.as_json(), out)
     elif form == "html":

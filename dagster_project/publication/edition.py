@@ -207,18 +207,18 @@ def _fill_spreadsheets(settings: Settings, notes: list[str], building: Path) -> 
     """Write a workbook beside every table people read; the list of source cells is for programs."""
     import pyarrow.parquet as pq
 
-    from dagster_project.publication.workbook import write_xlsx
+    from dagster_project.publication.workbook import beside_rank, write_xlsx
 
-    for edition in (INTERNAL, public.PUBLIC):
-        for path in sorted((building / edition).glob("*.parquet")):
-            if path.stem in FOR_PROGRAMS:
-                continue
-            shown = edition == public.PUBLIC
-            write_xlsx(
-                path.with_suffix(".xlsx"), path.stem, pq.read_table(path),
-                [*public.notes_of_table(path), *notes] if shown else notes, settings,
-                model=public.model_of(settings, path.stem) if shown else None,
-            )  # fmt: skip
+    def sheets(edition: str) -> Iterator[Path]:
+        yield from (p for p in sorted((building / edition).glob("*.parquet")) if p.stem not in FOR_PROGRAMS)
+
+    for path in sheets(INTERNAL):
+        write_xlsx(path.with_suffix(".xlsx"), path.stem, beside_rank(path), notes, settings)
+    for path in sheets(public.PUBLIC):
+        write_xlsx(
+            path.with_suffix(".xlsx"), path.stem, pq.read_table(path), [*public.notes_of_table(path), *notes], settings,
+            model=public.model_of(settings, path.stem),
+        )  # fmt: skip
 
 
 @contextmanager

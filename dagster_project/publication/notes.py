@@ -8,7 +8,11 @@ from typing import Any
 
 from dagster_project.settings import Settings
 
-FRACTIONS = {"risk_share", "coverage", "share_if_hidden_best", "share_if_hidden_worst", "absolute_hit_share"}
+FRACTIONS = {
+    "risk_share", "coverage", "share_if_hidden_best", "share_if_hidden_worst", "absolute_hit_share", "expected_share",
+    "share_low", "share_high", "probability_selected", "probability_average", "probability_spread",
+    "probability_worst_quartile",
+}  # fmt: skip
 """Columns that are shown as percent."""
 
 

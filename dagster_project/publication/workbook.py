@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 EXCEL_ROWS = 1_048_575
+UNCERTAINTY = "selection_uncertainty"
+BESIDE_RANK = {
+    "municipality": ("rank_low", "rank_high", "probability_selected"),
+    "school": ("rank_low", "rank_high", "probability_worst_quartile"),
+}
+"""Columns of ``selection_uncertainty`` that stand beside a rank."""
 
 
 class TableSheet(Worksheet):
@@ -77,6 +83,22 @@ class TableSheet(Worksheet):
         return f"><v>{float(value):.16G}</v></c>"
 
 
+def beside_rank(path: Path) -> pa.Table:
+    """A table as its workbook shows it: a ranking has how sure each rank is beside it, the others are as published."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    level, doubt = path.stem.removesuffix("_ranking"), path.with_name(f"{UNCERTAINTY}.parquet")
+    if level not in BESIDE_RANK or not doubt.exists():
+        return table
+    rows = pq.read_table(doubt, filters=pc.field("unit_level") == level)
+    at = pc.index_in(table[f"{level}_code"], rows["unit_code"].combine_chunks())
+    for name in reversed(BESIDE_RANK[level]):
+        table = table.add_column(table.column_names.index("rank") + 1, name, rows[name].combine_chunks().take(at))
+    return table
+
+
 def write_xlsx(
     path: Path, name: str, table: pa.Table, notes: list[str], settings: Settings, *, model: str | None = None
 ) -> None:
@@ -85,7 +107,7 @@ def write_xlsx(
 
     import xlsxwriter
 
-    described = column_notes(settings, model or name)
+    described = column_notes(settings, UNCERTAINTY) | column_notes(settings, model or name)
     book = xlsxwriter.Workbook(str(path), {"strings_to_formulas": False})
     book.set_properties({"title": name, "created": dt.datetime(2000, 1, 1, tzinfo=dt.UTC)})
     head = book.add_format({"bold": True, "bg_color": "#DCE6F1", "text_wrap": True, "valign": "top", "border": 1})

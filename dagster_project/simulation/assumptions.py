@@ -24,23 +24,19 @@ class Assumptions(Strict):
     level: Choice[Annotated[Exact, Field(gt=0, lt=1)]]
     draws: Choice[Annotated[int, Field(ge=20, le=100_000)]]
     seed: Choice[Annotated[int, Field(ge=0)]]
-    shares: Choice[tuple[str, ...]]
     pupil_deviation: dict[str, Choice[Positive]]
 
     @model_validator(mode="after")
     def _consistent(self) -> Assumptions:
-        named = [*self.shares.value, *self.pupil_deviation]
-        if unknown := sorted(set(named) - set(INDICATORS)):
-            raise ValueError(f"unknown indicator {unknown[0]}; known are {', '.join(INDICATORS)}")
-        if twice := sorted({n for n in named if named.count(n) > 1}):
-            raise ValueError(f"{twice[0]} is both a share and a mean")
+        means = [name for name, known in INDICATORS.items() if not known.share_of_pupils]
+        if unknown := sorted(set(self.pupil_deviation) - set(means)):
+            raise ValueError(f"{unknown[0]} is no mean over pupils; those are {', '.join(means)}")
         entries: list[Sourced] = [
             self.published_multiple,
             self.prior_pupils,
             self.level,
             self.draws,
             self.seed,
-            self.shares,
             *self.pupil_deviation.values(),
         ]
         for entry in entries:

@@ -100,7 +100,7 @@ def errors_of(
             assumed_error = float(deviation) / np.sqrt(n)
             published = given[here] / float(assumed.published_multiple.value)
             error[here] = np.where(np.isnan(published), assumed_error, published)
-        elif name in assumed.shares.value:
+        elif INDICATORS[name].share_of_pupils:
             share = value[here] / SHARE_SCALE
             country = float((share * n).sum() / n.sum())
             drawn_in = (share * n + country * prior) / (n + prior)
@@ -108,7 +108,7 @@ def errors_of(
         else:
             finding = Finding(
                 "no-uncertainty", Severity.FAIL, f"nothing is assumed about the uncertainty of {name}",
-                stage="uncertainty", file="uncertainty.yaml", found=name, expected="a share or a pupil deviation",
+                stage="uncertainty", file="uncertainty.yaml", found=name, expected="a pupil deviation",
                 fix=f"Add {name} with basis and source.",
             )  # fmt: skip
             raise RuleProblem("The uncertainty cannot be computed.", [finding])

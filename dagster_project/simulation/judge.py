@@ -11,10 +11,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster_project.diagnostics import Finding, PipelineProblem, Severity
+from dagster_project.diagnostics import Finding, NotFound, PipelineProblem, Severity
 from dagster_project.rules import compile_parameters
 from dagster_project.settings import Settings
 from dagster_project.simulation.cells import load_cells, step_table
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 BATCH = 100
 """How many sets of figures the models judge at once."""
 LOW_HALF = 0xFFFFFFFF
+POINT_DECIMALS = 4
 MODELS = (
     "int_school_ratings", "int_school_ranks", "int_school_spread", "int_municipality_ratings", "int_eligibility",
     "int_average_group", "int_spread_group",
@@ -144,12 +146,17 @@ class Judge:
         return Verdict(school, municipality)
 
 
+def weighted_points(packed: int) -> Decimal:
+    """The weighted points in a packed sum, or part of one."""
+    return Decimal(packed >> 32).scaleb(-POINT_DECIMALS)
+
+
 @contextmanager
 def judge_of(settings: Settings, base: Base) -> Iterator[Judge]:
     """The rule of a round for the time of a computation.
 
     Raises:
-        NotFound: the round has no tables here.
+        NotFound: the round has no tables here, or rates nobody.
         PipelineProblem: the models do not give the published figures, or the dbt manifest is missing or stale.
     """
     with kernel(settings) as rule:
@@ -170,6 +177,8 @@ def _prepare(k: Kernel, base: Base) -> tuple[list[dict[str, Any]], list[dict[str
     )
     school_rows, municipality_rows = schools.to_pylist(), municipalities.to_pylist()
     units = [*(r["municipality_code"] for r in municipality_rows), *(r["school_code"] for r in school_rows)]
+    if not units:
+        raise NotFound(f"Round {base.round.id} rates nobody: there is nothing to judge.")
     # places of schools whose municipality is not rated are needed as keys too; they come last and hold no sums
     others = sorted({r["municipality_code"] for r in school_rows} - set(units))
     sql = k.sql
@@ -300,16 +309,14 @@ def _refuse_unless_published(judge: Judge) -> None:
                 unit = rows[at].get("school_code") or rows[at]["municipality_code"]
                 findings.append(_differs(table, published, unit, found[mine][0][at], expected[at], int((~same).sum())))
     selection = judge.base.table("selection").to_pylist()
+    codes = [r["municipality_code"] for r in judge.municipalities]
     for group in ("average", "spread"):
-        ranked = judge.kernel.arrow(
-            f"select cast(municipality_code as varchar) as code, rank_in_group from int_{group}_group"
-        )
-        places = dict(zip(ranked["code"].to_pylist(), ranked["rank_in_group"].to_pylist(), strict=True))
-        for r in selection:
-            stands = r["rank_in_group"]
-            if r["selection_group"] == group and stands is not None and places.get(r["municipality_code"]) != stands:
-                code = r["municipality_code"]
-                findings.append(_differs("selection", "rank_in_group", code, places.get(code), stands, 1))
+        published_as = {
+            r["municipality_code"] for r in selection if r["selection_group"] == group and r["within_quota"]
+        }
+        taken = {code for code, is_taken in zip(codes, judge.exact.municipality[group][0], strict=True) if is_taken}
+        for code in sorted(taken ^ published_as):
+            findings.append(_differs("selection", "within_quota", code, code in taken, code in published_as, 1))
     if findings:
         raise PipelineProblem(
             f"The models as they stand do not give the figures of {judge.base.round.id} again: nothing is computed "

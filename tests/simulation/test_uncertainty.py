@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from openpyxl import load_workbook
 
 from dagster_project.diagnostics import PipelineProblem, RuleProblem
 from dagster_project.publication import current_revision
+from dagster_project.rounds import uncertainty
+from dagster_project.rounds.publishing import computed_rounds
+from dagster_project.rules import load_rules
 from dagster_project.settings import REPOSITORY, Settings, load_settings
 from dagster_project.simulation import draws, errors, judge
 from dagster_project.simulation.assumptions import load_assumptions
@@ -101,6 +107,55 @@ def test_probabilities_add_up_to_the_quotas_and_intervals_hold_what_they_should(
         )
         assert r["could_be_worst_30"] or r["probability_average"] < 1
     assert sum(0 < r["probability_selected"] < 1 for r in rows) > 0
+
+
+def test_the_published_table_is_the_one_the_assumptions_give_and_stands_beside_each_rank(country_home: Path) -> None:
+    folder = current_revision(load_settings(country_home), ROUND)
+    assert folder is not None
+    published = pq.read_table(folder / "internal" / "selection_uncertainty.parquet")
+    assumed = load_assumptions(load_settings())
+    assert published.equals(table(country_home, assumed.draws.value, assumed.seed.value))
+    of = {(r["unit_level"], r["unit_code"]): r for r in published.to_pylist()}
+    for level, chance in (("municipality", "probability_selected"), ("school", "probability_worst_quartile")):
+        sheet = load_workbook(folder / "internal" / f"{level}_ranking.xlsx", read_only=True)[f"{level}_ranking"]
+        header, *rows = [[c.value for c in row] for row in sheet.iter_rows(max_row=400)]
+        at = header.index("rank")
+        assert header[at + 1 : at + 4] == ["rank_low", "rank_high", chance]
+        shown = 0
+        for row in rows:
+            found = of.get((level, row[header.index(f"{level}_code")]), {})
+            assert row[at + 1 : at + 4] == [found.get(n) for n in header[at + 1 : at + 4]]
+            shown += bool(found)
+        assert shown > 100
+    assert not (folder / "public" / "selection_uncertainty.parquet").exists()
+
+
+def test_it_is_made_again_only_when_what_it_rests_on_has_changed_and_a_release_keeps_its_assumptions(
+    country_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    final = "fictional-2024"
+    settings = part_of(country_home, tmp_path, "marts", "extracts", "published")
+    rulebook = load_rules(settings)
+    made: list[tuple[str, int]] = []
+    compute = uncertainty.compute_uncertainty
+
+    def counted(*given: Any, **named: Any) -> Uncertainty:
+        found = compute(*given, **named)
+        made.append((found.base.round.id, found.count))
+        return found
+
+    monkeypatch.setattr(uncertainty, "compute_uncertainty", counted)
+    rounds = computed_rounds(settings, rulebook)
+    assert {ROUND, final} <= set(rounds) and "np-2025" not in rounds
+    before = uncertainty.current_uncertainty(settings, rulebook, rounds)
+    assert made == []
+    text = (REPOSITORY / "data" / "uncertainty.yaml").read_text(encoding="utf-8")
+    (tmp_path / "uncertainty.yaml").write_text(text.replace("draws: {value: 1000", "draws: {value: 40"), "utf-8")
+    after = uncertainty.current_uncertainty(settings, rulebook, rounds)
+    assert made == [(ROUND, 40)]
+    of = pc.field("round")
+    assert after.filter(of == final).equals(before.filter(of == final))
+    assert set(after.filter(of == ROUND)["draws"].to_pylist()) == {40}
 
 
 def test_a_share_of_nothing_is_not_certain_and_few_pupils_mean_more_doubt() -> None:

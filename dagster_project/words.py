@@ -27,10 +27,13 @@ WORDS: dict[str, tuple[str, str]] = {
     "reserve": ("reserve", "reserve"),
     "declined": ("takket nei", "declined"),
     "excluded": ("holdt utenfor", "excluded"),
-    "rank_in_group": ("plass i gruppen", "rank in the group"),
-    "governor_priority": ("statsforvalterens prioritet", "county governor's priority"),
-    "decided_on": ("vedtatt", "decided on"),
-    "reason": ("grunn", "reason"),
+    "not_listed": ("på ingen av listene", "on neither list"),
+    # decisions
+    "accept": ("takker ja", "accepts"),
+    "decline": ("takker nei", "declines"),
+    "exclude": ("tas ut", "is left out"),
+    "withdrew": ("trekker seg", "withdraws"),
+    "called_up": ("kalles opp fra reserve", "is called up from the reserve"),
     # why not rated
     "pseudo_unit": ("står i filene, men er ingen kommune", "it stands in the files but is no municipality"),
     "no_visible_cells": ("alle tallene er skjult", "every figure of it is hidden"),
@@ -48,6 +51,7 @@ WORDS: dict[str, tuple[str, str]] = {
     # headings
     "decision": ("Resultatet", "The outcome"),
     "share": ("Andelen", "The share"),
+    "doubt": ("Hvor sikker plassen er", "How sure the rank is"),
     "differ": ("Hva måtte vært annerledes", "What would have had to differ"),
     "neighbours": ("Naboer i rangeringen", "Neighbours in rank"),
     "schools": ("Kommunens skoler", "The municipality's schools"),
@@ -87,8 +91,17 @@ WORDS: dict[str, tuple[str, str]] = {
     "needed": ("måtte vært", "would have had to be"),
     "steps": ("steg på siste desimal", "steps of the last decimal"),
     "in_pupils": ("i elever", "in pupils"),
+    "points_change": ("poeng da", "points then"),
     "share_after": ("andel da", "share then"),
-    "verified": ("prøvd med regelen", "tried with the rule"),
+    "spread_after": ("spredning da", "spread then"),
+    "outcome": ("utfall", "outcome"),
+    "taken": ("tas", "taken"),
+    "not_taken": ("tas ikke", "not taken"),
+    "among_worst": ("blant landets svakeste", "among the nation's worst"),
+    "not_among_worst": ("ikke blant landets svakeste", "not among the nation's worst"),
+    "rank_interval": ("plass fra og til", "rank from and to"),
+    "probability": ("tas i", "taken in"),
+    "probability_worst": ("blant svakeste i", "among the worst in"),
     "choice": ("valg", "choice"),
     "basis": ("grunnlag", "basis"),
     "source": ("kilde", "source"),
@@ -96,7 +109,16 @@ WORDS: dict[str, tuple[str, str]] = {
     "coverage": ("dekning", "coverage"),
     "yes": ("ja", "yes"),
     "no": ("nei", "no"),
-    "untried": ("ikke prøvd (--verify)", "not tried (--verify)"),
+    # areas
+    "learning_environment": ("læringsmiljø", "learning environment"),
+    "national_tests": ("nasjonale prøver", "national tests"),
+    # where a value comes from
+    "published": ("publisert", "published"),
+    "carried": ("publisert under et tidligere nummer", "published under an earlier number"),
+    "recomputed": ("regnet ut fra skolene", "worked out from the schools"),
+    "official": ("offisielle tall", "official figures"),
+    "fictional": ("oppdiktet", "fictional"),
+    "public": ("offentlig", "public"),
 }
 
 
