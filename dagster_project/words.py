@@ -1,4 +1,7 @@
-"""What people read, Norwegian and English side by side. A name nobody has put into words is shown as it stands."""
+"""What people read for what programs call it, Norwegian and English side by side.
+
+A name nobody has put into words is shown as it stands.
+"""
 
 from __future__ import annotations
 
@@ -65,11 +68,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "indicator": ("indikator", "indicator"),
     "grade": ("trinn", "grade"),
     "year": ("skoleår", "year"),
-    "state": ("tilstand", "state"),
+    "state": ("status", "state"),
     "value": ("verdi", "value"),
     "pupils": ("elever", "pupils"),
     "national": ("nasjonal grense", "national limit"),
-    "absolute": ("absolutt grense", "absolute limit"),
+    "absolute": ("absolutt nedre grense", "absolute limit"),
     "given": ("poeng", "points"),
     "weight": ("vekt", "weight"),
     "weighted": ("vektede poeng", "weighted points"),

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.publication.sentences import outcome_sentences
 from dagster_project.rules.describe import choice_text
 from dagster_project.words import number, percent, word
 
@@ -79,12 +80,12 @@ def document_of(e: Explanation, lang: str) -> Document:
 
 def _decision(e: Explanation, lang: str) -> Section:
     no = lang == "no"
-    lines = [line for row in e.decisions for line in _outcome(e, row, lang)]
+    lines = [line for row in e.decisions for line in outcome_sentences(row, e.exceptions, e.published.file_names, lang)]
     if not e.decisions:
         lines.append("Ikke trukket ut i noen av gruppene." if no else "Not selected: neither group takes it.")
     unit = e.unit
     if not unit["rated"]:
-        what = "Ikke rangert" if no else "Not rated"
+        what = "Ikke vurdert" if no else "Not rated"
         lines.append(f"{what}: {word(unit['not_rated_reason'], lang)}.")
     if e.level == "school":
         among = "Blant landets svakeste skoler" if no else "Among the nation's worst schools"
@@ -95,7 +96,7 @@ def _decision(e: Explanation, lang: str) -> Section:
         spread = number(unit["school_spread"], lang) or "-"
         level = number(e.published.rules.groups.spread.level.value, lang)
         lines.append(
-            f"Spredning mellom skolene ({unit['rated_schools']} rangerte): {spread} (må være over {level}); "
+            f"Spredning mellom skolene ({unit['rated_schools']} vurderte): {spread} (må være over {level}); "
             f"{unit['schools_in_worst_quartile']} av dem er blant landets svakeste." if no
             else f"Spread between the schools ({unit['rated_schools']} rated): {spread} (must be above {level}); "
             f"{unit['schools_in_worst_quartile']} of them among the nation's worst."
@@ -103,58 +104,6 @@ def _decision(e: Explanation, lang: str) -> Section:
     if unit["county_governor"]:
         lines.append(f"{'Statsforvalter' if no else 'County governor'}: {unit['county_governor']}.")
     return Section("decision", word("decision", lang), tuple(lines))
-
-
-def _outcome(e: Explanation, row: dict[str, Any], lang: str) -> list[str]:
-    """What became of a municipality in one group: the rule's word, the county governor's, and Udir's."""
-    no = lang == "no"
-    lines = [f"{word(row['selection_group'], lang)}: {word(row['status'], lang)}."]
-    if row["rank_in_group"] is not None:
-        quota = ("innenfor kvoten" if no else "within the quota") if row["within_quota"] else (
-            "utenfor kvoten" if no else "outside the quota")  # fmt: skip
-        alone = "Etter regelen alene" if no else "By the rule alone"
-        place = "plass" if no else "rank"
-        lines.append(f"{alone}: {word(row['arithmetic_status'], lang)}, {place} {row['rank_in_group']}, {quota}.")
-    for ground in e.exceptions if row["arithmetic_status"] == "excluded" else ():
-        if ground["basis"] == "cohort":
-            lines.append(f"{'Er allerede i ordningen' if no else 'Is in the scheme already'}: {ground['ground']}.")
-        else:
-            lines.append(
-                f"{'Holdt utenfor etter registeret' if no else 'Kept out by the register'}: {ground['ground']}"
-            )
-    if row["governor_priority"] is not None:
-        priority = "Statsforvalterens prioritet" if no else "The county governor's priority"
-        lines.append(_sentence(
-            f"{priority} {row['governor_priority']}", row["governor_reason"],
-            "Samtale holdt" if no else "Conversation held", row["conversation_on"],
-            "Besvart av" if no else "Answered by", row["replied_by"],
-        ))  # fmt: skip
-        lines.append(_from(e, row, "reply", "Svaret står i" if no else "The reply is in", lang))
-    if row["decision"] is not None:
-        lines.append(_sentence(
-            f"{'Beslutning' if no else 'Decision'}: {word(row['decision'], lang)}", row["decision_reason"],
-            "Besluttet" if no else "Decided on", row["decided_on"], "Besluttet av" if no else "Decided by",
-            row["decided_by"],
-        ))  # fmt: skip
-        lines.append(_from(e, row, "decision", "Beslutningen står i" if no else "The decision is in", lang))
-    if row["is_override"]:
-        lines.append("Beslutningen avviker fra forslaget." if no else "The decision departs from the proposal.")
-    return lines
-
-
-def _sentence(first: str, quoted: str | None, *labelled: Any) -> str:
-    """A statement, what somebody wrote about it, and labels with their values; a date is written as one."""
-    parts = [first + (f": «{quoted}»" if quoted else "")]
-    for label, value in zip(labelled[::2], labelled[1::2], strict=True):
-        if value is not None:
-            parts.append(f"{label}: {value.isoformat() if hasattr(value, 'isoformat') else value}")
-    return " ".join(part if part.endswith((".", ".»")) else f"{part}." for part in parts)
-
-
-def _from(e: Explanation, row: dict[str, Any], what: str, label: str, lang: str) -> str:
-    sha256 = row[f"{what}_source_sha256"]
-    line = "rad" if lang == "no" else "row"
-    return f"{label} {e.published.file_names.get(sha256, sha256)}, {line} {row[f'{what}_source_row']}."
 
 
 def _share(e: Explanation, lang: str) -> Section:
@@ -363,7 +312,7 @@ def _limits(e: Explanation, lang: str) -> Section:
             how = {
                 "published": "publisert nasjonal verdi" if no else "published national value",
                 "fixed": "fastsatt i regelen" if no else "fixed by the rule",
-                "percentile": f"dårligste {worst} % av {schools} skoler i {base}" if no
+                "percentile": f"de svakeste {worst} % av {schools} skoler i {base}" if no
                 else f"the worst {worst} % of {schools} schools in {base}",
                 "mean_sd": f"gjennomsnitt og {number(rule.k, lang)} standardavvik, {schools} skoler i {base}" if no
                 else f"mean and {number(rule.k, lang)} standard deviations, {schools} schools in {base}",

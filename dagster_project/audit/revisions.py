@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_project.diagnostics import NotFound
 from dagster_project.extracts import Archive
-from dagster_project.publication.edition import INTERNAL, RULEBOOK, current_revision
+from dagster_project.publication.edition import INTERNAL, RULEBOOK, current_revision, round_revision
 from dagster_project.publication.manifest import MANIFEST
 from dagster_project.settings import Settings
 
@@ -114,7 +114,7 @@ def open_revision(settings: Settings, round_id: str, revision: str | None = None
     Raises:
         NotFound: the round was never published here, or has no such revision.
     """
-    current = current_revision(settings, round_id)
+    current = round_revision(settings, round_id)
     if current is None:
         known = sorted(p.parent.name for p in settings.published.glob("*/current.json"))
         raise NotFound(f"Round {round_id} is not published here. Published: {', '.join(known) or 'none'}.")

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster_project.diagnostics import Finding, PipelineProblem, Severity
+from dagster_project.diagnostics import Finding, NotFound, PipelineProblem, Severity
 from dagster_project.extracts import Archive
 from dagster_project.extracts.archive import sha256_of
 from dagster_project.publication import manifest as manifests
@@ -87,6 +87,18 @@ def current_revision(settings: Settings, name: str) -> Path | None:
     """The folder of the revision in force, None when the round or cohort has never been published."""
     pointer = pointer_of(settings, name)
     return settings.published / name / pointer["revision"] if pointer else None
+
+
+def round_revision(settings: Settings, round_id: str) -> Path | None:
+    """The same of a round.
+
+    Raises:
+        NotFound: it is a cohort, which has other tables; its round is named.
+    """
+    folder = current_revision(settings, round_id)
+    if folder is not None and (stated := read_manifest(folder))["subject"] != stated["round"]:
+        raise NotFound(f"{round_id} is a cohort, not a round. Its round is {stated['round']}.")
+    return folder
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ own schools, and its own outcome. Ranks among all are left in: they say nothing 
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,10 +14,13 @@ from typing import Any
 
 from dagster_project.diagnostics import NotFound
 from dagster_project.forms.write import Evidence, write_evidence
-from dagster_project.publication.workbook import FRACTIONS, column_notes
+from dagster_project.publication.edition import read_manifest
+from dagster_project.publication.notes import FRACTIONS, column_notes
+from dagster_project.publication.sentences import outcome_sentences
 from dagster_project.rounds import release
 from dagster_project.rounds.workbooks import file_name
 from dagster_project.settings import Settings
+from dagster_project.words import number, percent, word
 
 OWN = {
     "selection": "municipality_code",
@@ -31,7 +35,9 @@ TITLES = {
     "school_ranking": "Skolene",
     "indicator_points": "Tallene",
 }
-LEFT_OUT = {"round", "data_origin"}
+LEFT_OUT = {"round", "data_origin", "reason"}
+PLACES = ("source_sha256", "source_row", "source_column")
+EXPLANATION = "forklaring"
 CONFIDENTIAL = "UNNTATT OFFENTLIGHET: FORHÅNDSINNSYN FOR KOMMUNEN / CONFIDENTIAL: PREVIEW FOR THE MUNICIPALITY"
 
 
@@ -51,13 +57,28 @@ def own_tables(stand: release.Standing, code: str) -> dict[str, list[dict[str, A
 
 
 def _sheet(settings: Settings, table: str, rows: Sequence[Mapping[str, Any]]) -> Evidence:
-    """A table as people read it: Norwegian headers, shares in percent."""
+    """A table as people read it: Norwegian headers and words, shares in percent, no places in files."""
     notes = column_notes(settings, table)
-    columns = [c for c in (rows[0] if rows else notes) if c not in LEFT_OUT]
+    columns = [c for c in (rows[0] if rows else notes) if c not in LEFT_OUT and not c.endswith(PLACES)]
     headers = tuple(notes[c].norsk or c if c in notes else c for c in columns)
     shares = frozenset(i for i, c in enumerate(columns) if c in FRACTIONS)
-    lines = [[_shown(r[c]) for c in columns] for r in rows]
+    lines = [[_shown(c, r[c]) for c in columns] for r in rows]
     return Evidence(TITLES[table], headers, lines, shares)
+
+
+def _shown(column: str, value: Any) -> Any:
+    if isinstance(value, bool):
+        return word("yes" if value else "no", "no")
+    return word(value, "no") if isinstance(value, str) and not column.endswith(("_name", "_code")) else value
+
+
+def _cell(value: Any, share: bool) -> str:
+    """A cell of the page. The workbook gets the value itself."""
+    if value is None:
+        return ""
+    if isinstance(value, str | dt.date):
+        return str(value)
+    return percent(value, "no") if share else number(value, "no")
 
 
 def _template() -> Any:
@@ -65,11 +86,8 @@ def _template() -> Any:
     from jinja2 import Environment, select_autoescape
 
     environment = Environment(autoescape=select_autoescape(default=True, default_for_string=True))
+    environment.filters["cell"] = _cell
     return environment.from_string((Path(__file__).parent / "preview.html.j2").read_text(encoding="utf-8"))
-
-
-def _shown(value: Any) -> Any:
-    return ("ja" if value else "nei") if isinstance(value, bool) else value
 
 
 def write_previews(settings: Settings, round_id: str, municipality: str | None, folder: Path) -> list[Path]:
@@ -92,11 +110,19 @@ def write_previews(settings: Settings, round_id: str, municipality: str | None, 
     if stand.subject.round.origin == "fictional":
         notes.append("OPPDIKTEDE DATA / FICTIONAL DATA")
     template = _template()
+    files = {i["sha256"]: i["file"] for i in read_manifest(stand.folder)["inputs"]}
+    exceptions: dict[str, list[dict[str, Any]]] = {}
+    for row in stand.tables["exceptions_in_force"].to_pylist():
+        exceptions.setdefault(row["unit_code"], []).append(row)
     written = []
     for code in wanted:
         own = own_tables(stand, code)
         stem = folder / f"{code}-{file_name(names[code])}"
-        sheets = [_sheet(settings, name, rows) for name, rows in own.items()]
+        told = [
+            {**row, EXPLANATION: " ".join(outcome_sentences(row, exceptions.get(code, ()), files, "no"))}
+            for row in own["selection"]
+        ]
+        sheets = [_sheet(settings, name, rows) for name, rows in {**own, "selection": told}.items()]
         written.append(write_evidence(stem.with_suffix(".xlsx"), f"{code} {names[code]}", notes, sheets))
         content = {"confidential": CONFIDENTIAL, "round": round_id, "revision": stand.folder.name, **own}
         text = json.dumps(content, ensure_ascii=False, indent=2, default=str)

@@ -9,13 +9,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagster_project import dbt_step
 from dagster_project.extracts.merge import write_table
 from dagster_project.publication.edition import RULEBOOK
 from dagster_project.rounds.state import lock_of, round_events
 from dagster_project.rules import RuleBook
 from dagster_project.settings import Settings
 from dagster_project.simulation.assumptions import load_assumptions
+from dagster_project.simulation.judge import MODELS, SUMS
+from dagster_project.simulation.kernel import digest
 from dagster_project.simulation.scenario import Base, base_in_marts
 from dagster_project.simulation.uncertainty import compute_uncertainty, uncertainty_schema, uncertainty_table
 
@@ -89,6 +90,6 @@ def _basis(settings: Settings, base: Base) -> str:
     for path in (_assumed_in(settings, base.round.id).uncertainty, *code):
         basis.update(path.read_bytes())
     versions = [version(name) for name in ("duckdb", "numpy")]
-    texts = [base.round.model_dump_json(), base.rules.model_dump_json(), dbt_step.source_digest(settings), *versions]
+    texts = [base.round.model_dump_json(), base.rules.model_dump_json(), digest(settings, (*SUMS, *MODELS)), *versions]
     basis.update("\n".join(texts).encode())
     return basis.hexdigest()

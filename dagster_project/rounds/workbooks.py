@@ -65,7 +65,7 @@ def evidence_of(candidates: Sequence[Row], tables: Mapping[str, pa.Table]) -> li
     return [
         Evidence("Kandidater",
                  ("Plass i gruppen", "Kommunenr", "Kommune", "Spredning mellom skolene", "Vurderte skoler",
-                  "Skoler i landets dårligste fjerdedel", "Andel risikopoeng", "Plass i landet", "Dekning",
+                  "Skoler blant landets svakeste", "Andel risikopoeng", "Plass i landet", "Dekning",
                   "Andel hvis skjulte tall er best", "Andel hvis skjulte tall er dårligst"),
                  lines, frozenset({3, 6, 8, 9, 10})),
         Evidence("Områder",
@@ -73,7 +73,7 @@ def evidence_of(candidates: Sequence[Row], tables: Mapping[str, pa.Table]) -> li
                  areas, frozenset({6, 7})),
         Evidence("Skoler",
                  ("Kommunenr", "Kommune", "Organisasjonsnr", "Skole", "Andel risikopoeng", "Plass i landet",
-                  "I landets dårligste fjerdedel", "Dekning"),
+                  "Blant landets svakeste", "Dekning"),
                  schools, frozenset({4, 7})),
     ]  # fmt: skip
 

@@ -20,7 +20,7 @@ def choice_text(entry: Sourced, lang: str) -> str:
             "published": ("publisert nasjonal verdi samme år", "the published national value of the same year"),
             "fixed": (f"fastsatt til {fixed}", f"fixed at {fixed}"),
             "percentile": (
-                f"de dårligste {entry.percentile} % av skolene i {entry.base_year}",
+                f"de svakeste {entry.percentile} % av skolene i {entry.base_year}",
                 f"the worst {entry.percentile} % of schools in {entry.base_year}",
             ),
             "mean_sd": (

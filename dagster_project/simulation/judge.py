@@ -30,6 +30,7 @@ BATCH = 100
 """How many sets of figures the models judge at once."""
 LOW_HALF = 0xFFFFFFFF
 POINT_DECIMALS = 4
+SUMS = ("int_indicator_points", "int_unit_sums")
 MODELS = (
     "int_school_ratings", "int_school_ranks", "int_school_spread", "int_municipality_ratings", "int_eligibility",
     "int_average_group", "int_spread_group",
@@ -214,7 +215,7 @@ def _official_sums(k: Kernel) -> None:
             source_column
         from published_cells
     """)
-    k.build(["int_indicator_points", "int_unit_sums"])
+    k.build(SUMS)
     k.sql.execute("""
         create table official_sums as
         select enum_code(unit_code) as unit, unit_level, unit_code, possible_points, applicable_points, weight_judged,

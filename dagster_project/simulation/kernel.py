@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +45,14 @@ class Kernel:
         for name in PARAMETERS:
             code = self._nodes[name]["compiled_code"].replace(placeholder, str(home))
             self.sql.execute(f'create or replace table "{name}" as {code}')
+
+
+def digest(settings: Settings, models: Iterable[str]) -> str:
+    """One hash over the compiled SQL of the parameters and of these models, wherever the checkout lies."""
+    nodes = dbt_step.load_manifest(settings)["nodes"].values()
+    code = {n["name"]: n["compiled_code"] for n in nodes if n["resource_type"] == "model"}
+    text = "\n".join(code[name] for name in (*PARAMETERS, *models))
+    return hashlib.sha256(text.replace(str(dbt_step.placeholder_home(settings)), "").encode()).hexdigest()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from dagster_project import dbt_step
 from dagster_project.diagnostics import NotFound, PipelineProblem
-from dagster_project.publication.edition import INTERNAL, RULEBOOK, current_revision
+from dagster_project.publication.edition import INTERNAL, RULEBOOK, round_revision
 from dagster_project.publication.rulebook import with_cohorts
 from dagster_project.rules import Round, RuleBook, RuleSet, compile_parameters, load_rules
 from dagster_project.schema import school_year_label, start_year
@@ -101,8 +101,9 @@ def base_of(settings: Settings, round_id: str) -> Base:
 
     Raises:
         RuleProblem: there is no such round, or its rules cannot be read.
+        NotFound: it is a cohort.
     """
-    revision = current_revision(settings, round_id)
+    revision = round_revision(settings, round_id)
     if revision is not None and (revision / RULEBOOK / "rounds.yaml").exists():
         rulebook = load_rules(Settings(home=revision / RULEBOOK), only=round_id)
     else:

@@ -368,3 +368,16 @@ def test_a_pack_is_the_same_twice_and_one_changed_digit_shows(
     assert "source cell" in tampered(excerpt, in_excerpt, hide=True)
     assert "share" in tampered("tables/municipality_ranking.csv", in_share, hide=True)
     assert "DISAGREES file: README.md" in tampered("README.md", lambda text: text.replace("53p", "54p"), hide=False)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [("explain", "6101", "--round"), ("evidence", "--all", "--out", "x.zip", "--round"), ("whatif", "--round"),
+     ("uncertainty", "--round"), ("variants", "--round"), ("diff", "fictional-2024")],
+)  # fmt: skip
+def test_a_question_about_a_round_that_names_a_cohort_is_told_its_round(
+    home: Settings, question: tuple[str, ...]
+) -> None:
+    done = oppfolging(home.home, *question, "uttrekk_2023")
+    assert done.returncode == 5, done.stdout + done.stderr
+    assert "uttrekk_2023 is a cohort, not a round. Its round is fictional-2023" in " ".join(done.stderr.split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -217,6 +218,8 @@ def test_a_preview_holds_nothing_of_any_other_municipality(country_home: Path, t
         assert not [m["municipality_code"] for m in others if f'"{m["municipality_code"]}"' in text]
         page = path.with_suffix(".html").read_text(encoding="utf-8")
         assert "UNNTATT OFFENTLIGHET" in page and "<script" not in page and page.count("<table>") == 5
+        english = {"average", "spread", "selected", "candidate", "accept", "observed", "suppressed", "published"}
+        assert not english & set(re.findall(r"[\w]+", page)) and not re.search(r"\b[a-z]+_[a-z_]+\b|[0-9a-f]{64}", page)
         # by name: a number of four digits may be a line of a file
         assert not [m["municipality_name"] for m in others if f">{m['municipality_name']}<" in page]
     shutil.rmtree(tmp_path / "out")

@@ -22,7 +22,8 @@ from dagster_project.settings import REPOSITORY, Settings, load_settings
 from dagster_project.simulation import draws, errors, judge
 from dagster_project.simulation.assumptions import load_assumptions
 from dagster_project.simulation.scenario import base_of
-from dagster_project.simulation.uncertainty import compute_uncertainty, uncertainty_table
+from dagster_project.simulation.uncertainty import Uncertainty, compute_uncertainty, uncertainty_table
+from tests.conftest import part_of
 
 ROUND = "fictional-2026"
 
