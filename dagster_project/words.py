@@ -31,6 +31,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "declined": ("takket nei", "declined"),
     "excluded": ("holdt utenfor", "excluded"),
     "not_listed": ("på ingen av listene", "on neither list"),
+    # where a round stands
+    "round_draft": ("utkast", "draft"),
+    "round_candidates": ("kandidatene er til prioritering", "the candidates await priorities"),
+    "round_prioritised": ("prioritert, Udir beslutter", "prioritised, Udir decides"),
+    "round_final": ("endelig", "final"),
+    "round_closed": ("oppfølgingen er avsluttet", "the follow-up is over"),
     # decisions
     "accept": ("takker ja", "accepts"),
     "decline": ("takker nei", "declines"),

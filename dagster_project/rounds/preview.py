@@ -35,7 +35,16 @@ TITLES = {
     "school_ranking": "Skolene",
     "indicator_points": "Tallene",
 }
-LEFT_OUT = {"round", "data_origin", "reason"}
+# the page is of one municipality, and names it once
+LEFT_OUT = {
+    "round",
+    "data_origin",
+    "reason",
+    "municipality_code",
+    "municipality_name",
+    "county_code",
+    "county_governor",
+}
 PLACES = ("source_sha256", "source_row", "source_column")
 EXPLANATION = "forklaring"
 CONFIDENTIAL = "UNNTATT OFFENTLIGHET: FORHÅNDSINNSYN FOR KOMMUNEN / CONFIDENTIAL: PREVIEW FOR THE MUNICIPALITY"
@@ -57,9 +66,13 @@ def own_tables(stand: release.Standing, code: str) -> dict[str, list[dict[str, A
 
 
 def _sheet(settings: Settings, table: str, rows: Sequence[Mapping[str, Any]]) -> Evidence:
-    """A table as people read it: Norwegian headers and words, shares in percent, no places in files."""
+    """A table as people read it: Norwegian headers and words, shares in percent; no empty columns, no file places."""
     notes = column_notes(settings, table)
-    columns = [c for c in (rows[0] if rows else notes) if c not in LEFT_OUT and not c.endswith(PLACES)]
+    columns = [
+        c
+        for c in (rows[0] if rows else notes)
+        if c not in LEFT_OUT and not c.endswith(PLACES) and (not rows or any(r[c] is not None for r in rows))
+    ]
     headers = tuple(notes[c].norsk or c if c in notes else c for c in columns)
     shares = frozenset(i for i, c in enumerate(columns) if c in FRACTIONS)
     lines = [[_shown(c, r[c]) for c in columns] for r in rows]
@@ -106,7 +119,7 @@ def write_previews(settings: Settings, round_id: str, municipality: str | None, 
             f"Round {round_id} has no municipality {unknown[0]}." if unknown else f"{round_id} lists nobody."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    notes = [CONFIDENTIAL, f"{stand.subject.round.title}, {stand.folder.name}, {stand.state.value}"]
+    notes = [CONFIDENTIAL, f"{stand.subject.round.title}, {stand.folder.name}: {word(f'round_{stand.state}', 'no')}"]
     if stand.subject.round.origin == "fictional":
         notes.append("OPPDIKTEDE DATA / FICTIONAL DATA")
     template = _template()
@@ -119,7 +132,7 @@ def write_previews(settings: Settings, round_id: str, municipality: str | None, 
         own = own_tables(stand, code)
         stem = folder / f"{code}-{file_name(names[code])}"
         told = [
-            {**row, EXPLANATION: " ".join(outcome_sentences(row, exceptions.get(code, ()), files, "no"))}
+            {EXPLANATION: " ".join(outcome_sentences(row, exceptions.get(code, ()), files, "no")), **row}
             for row in own["selection"]
         ]
         sheets = [_sheet(settings, name, rows) for name, rows in {**own, "selection": told}.items()]
@@ -127,7 +140,8 @@ def write_previews(settings: Settings, round_id: str, municipality: str | None, 
         content = {"confidential": CONFIDENTIAL, "round": round_id, "revision": stand.folder.name, **own}
         text = json.dumps(content, ensure_ascii=False, indent=2, default=str)
         stem.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
-        page = template.render(title=f"{code} {names[code]}", notes=notes, sheets=sheets)
+        governor = own["municipality_ranking"][0]["county_governor"] or ""
+        page = template.render(title=f"{code} {names[code]}", governor=governor, notes=notes, sheets=sheets)
         stem.with_suffix(".html").write_text(page, encoding="utf-8")
         written += [stem.with_suffix(".json"), stem.with_suffix(".html")]
     return written
