@@ -14,7 +14,7 @@ from dagster_project.assets.simulation import choice_sensitivity, selection_unce
 from dagster_project.jobs import JOBS, everything
 from dagster_project.resources import Home
 from dagster_project.schedules import SCHEDULES
-from dagster_project.sensors import inbox_sensor, publish_after_year
+from dagster_project.sensors import LINEAGE, inbox_sensor, publish_after_year
 from dagster_project.settings import load_settings
 
 
@@ -31,7 +31,8 @@ def build() -> dg.Definitions:
     )
     whole = everything(base)
     # added after `everything` is made: what hangs on the open choices is no part of a run
-    rest = dg.Definitions(assets=[choice_sensitivity], jobs=[whole], sensors=[inbox_sensor(whole), publish_after_year])
+    sensors = [inbox_sensor(whole), publish_after_year, *LINEAGE]
+    rest = dg.Definitions(assets=[choice_sensitivity], jobs=[whole], sensors=sensors)
     return dg.Definitions.merge(base, rest)
 
 

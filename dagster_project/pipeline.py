@@ -106,7 +106,8 @@ def run_everything(settings: Settings) -> RunOutcome:
             from dagster_project.assets.outcomes import record_of
             from dagster_project.lineage import openlineage
 
-            warnings = openlineage.deliver(settings, record_of(instance, result.run_id, defs, settings))
+            record = record_of(instance, result.run_id, defs.get_repository_def(), settings)
+            warnings = openlineage.deliver(settings, record)
     timings = progress.timings()
     timings["total"] = time.perf_counter() - start
     return RunOutcome(result.run_id, result.success, timings, "\n".join(messages), tuple(warnings))

@@ -1,4 +1,4 @@
-"""What starts a run without a calendar: files in the inbox, and a year that has been computed."""
+"""What follows from something that happened: files in the inbox, a year that was computed, a run that ended."""
 
 from __future__ import annotations
 
@@ -93,3 +93,33 @@ def publish_after_year(context: dg.RunStatusSensorContext) -> Iterator[dg.RunReq
         yield dg.SkipReason(f"no round reaches {year}")
     for round_id in rounds:
         yield dg.RunRequest(run_key=f"{context.dagster_run.run_id}-{round_id}", partition_key=round_id)
+
+
+def lineage_sensor(status: dg.DagsterRunStatus) -> dg.SensorDefinition:
+    """The sensor that delivers the lineage of runs that ended so. `oppfolging run` delivers its own."""
+
+    @dg.run_status_sensor(
+        name=f"lineage_of_{status.value.lower()}",
+        run_status=status,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="OpenLineage events of every run started here or by the daemon, whatever job it was, once.",
+    )
+    def deliver_lineage(context: dg.RunStatusSensorContext) -> None:
+        from dagster_project.assets.outcomes import record_of
+        from dagster_project.lineage import openlineage
+
+        settings, run_id = load_settings(), context.dagster_run.run_id
+        if openlineage.file_of(settings, run_id).exists():
+            return
+        assert context.repository_def is not None, "the daemon always says which repository a sensor belongs to"
+        record = record_of(context.instance, run_id, context.repository_def, settings)
+        for warning in openlineage.deliver(settings, record):
+            context.log.warning(warning.as_text())
+
+    return deliver_lineage
+
+
+LINEAGE = [
+    lineage_sensor(status)
+    for status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+]

@@ -10,9 +10,9 @@ from dagster_project.assets.inbox import taken_in_by
 from dagster_project.assets.models import UNIQUE_ID
 from dagster_project.diagnostics import PipelineProblem
 from dagster_project.extracts import Archive
-from dagster_project.lineage.openlineage import AssetOutcome, CheckOutcome, Column, RunRecord
+from dagster_project.lineage.openlineage import AssetOutcome, CheckOutcome, Column, End, RunRecord
 from dagster_project.publication.manifest import code_version
-from dagster_project.settings import Settings
+from dagster_project.settings import REPOSITORY, Settings
 
 INBOX = "inbox"
 READ = {
@@ -22,15 +22,27 @@ READ = {
     dg.DagsterEventType.ASSET_MATERIALIZATION,
     dg.DagsterEventType.ASSET_CHECK_EVALUATION,
 }
+ENDS: dict[dg.DagsterRunStatus, End] = {
+    dg.DagsterRunStatus.SUCCESS: "COMPLETE",
+    dg.DagsterRunStatus.FAILURE: "FAIL",
+    dg.DagsterRunStatus.CANCELED: "ABORT",
+}
 
 
-def record_of(instance: dg.DagsterInstance, run_id: str, defs: dg.Definitions, settings: Settings) -> RunRecord:
-    """The record of a finished run: every asset that a step materialised or failed to, with its checks.
+def record_of(
+    instance: dg.DagsterInstance, run_id: str, repository: dg.RepositoryDefinition, settings: Settings
+) -> RunRecord:
+    """The record of a run that ended, wherever it ran: what its steps did with each asset, and the checks of those.
 
     Raises:
         PipelineProblem: the run has not ended.
     """
-    graph = defs.resolve_asset_graph()
+    run = instance.get_run_record_by_id(run_id)
+    if run is None or run.end_time is None or run.dagster_run.status not in ENDS:
+        raise PipelineProblem(f"Run {run_id} has not ended, so it has no lineage yet.")
+    # a run without partitions tells Dagster of each partition beside the asset; one with partitions of nothing else
+    by_partition = run.dagster_run.is_partitioned
+    graph = repository.asset_graph
     started: dict[str, float] = {}
     failures: dict[str, tuple[float, str]] = {}
     made: dict[dg.AssetKey, tuple[str, float, Mapping[str, Any]]] = {}
@@ -44,11 +56,10 @@ def record_of(instance: dg.DagsterInstance, run_id: str, defs: dg.Definitions, s
         if event.event_type_value == "STEP_START":
             started[step] = at
         elif event.event_type_value == "STEP_FAILURE":
-            error = event.step_failure_data.error
-            failures[step] = (at, str(error.message).strip() if error else "the step failed")
+            failures[step] = (at, _message(event.step_failure_data.error, settings))
         elif event.event_type_value == "ASSET_MATERIALIZATION_PLANNED" and event.asset_key is not None:
             planned[event.asset_key] = step
-        elif event.event_type_value == "ASSET_MATERIALIZATION" and event.partition is None:
+        elif event.event_type_value == "ASSET_MATERIALIZATION" and (event.partition is None or by_partition):
             materialization = event.step_materialization_data.materialization
             made[materialization.asset_key] = (step, at, materialization.metadata)
         elif event.event_type_value == "ASSET_CHECK_EVALUATION":
@@ -85,21 +96,27 @@ def record_of(instance: dg.DagsterInstance, run_id: str, defs: dg.Definitions, s
                 rows=int(rows.value) if rows is not None else None,
             )
         )
-    run = instance.get_run_record_by_id(run_id)
-    if run is None or run.start_time is None or run.end_time is None:
-        raise PipelineProblem(f"Run {run_id} has not ended, so it has no lineage yet.")
     arrived = [e for e in Archive(settings).events("arrived") if e.get("by") == taken_in_by(run_id)]
     return RunRecord(
         run_id=run_id,
-        job="everything",
-        started=moment(run.start_time),
+        job=run.dagster_run.job_name,
+        # a run that could not be launched never started
+        started=moment(run.start_time or run.create_timestamp.timestamp()),
         ended=moment(run.end_time),
-        success=run.dagster_run.status is dg.DagsterRunStatus.SUCCESS,
+        end=ENDS[run.dagster_run.status],
         code_version=code_version(),
         assets=tuple(outcomes),
         inbox=INBOX,
         files={e["file"]: e["sha256"] for e in arrived},
     )
+
+
+def _message(error: Any, settings: Settings) -> str:
+    """What went wrong, without what Dagster wraps around it and without the folders of this machine."""
+    if error is None:
+        return "the step failed"
+    message = str((error.cause or error).message).strip()
+    return message.replace(f"{settings.home}/", "").replace(f"{REPOSITORY}/", "")
 
 
 def _source(node: Any) -> str:

@@ -5,8 +5,9 @@ Its inputs and outputs are datasets named after the assets, with columns, descri
 files are the inputs of the inbox, with their hashes as versions. Checks are a job of their own (``<asset>.checks``)
 that reads the asset, because the standard keeps assertions with what a job reads.
 
-Events go to a file of the home. Only when a server is configured are they sent there too, and to no other place: the
-client's own configuration by environment and files is not read. Names are relative: no path or host of this machine.
+Events go to a file of the home; `oppfolging run` delivers its own, sensors those of all other runs. Only when a server
+is configured are they sent there too, and to no other place: the client's own configuration by environment and files is
+not read. Names are relative: no path or host of this machine.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from dagster_project.diagnostics import Finding, Severity
 from dagster_project.settings import Settings
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 NAMESPACE = "oppfolging"
 PRODUCER = "urn:oppfolging:run"
 TIMEOUT = 5.0
+
+End = Literal["COMPLETE", "FAIL", "ABORT"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class RunRecord:
     job: str
     started: dt.datetime
     ended: dt.datetime
-    success: bool
+    end: End
     code_version: str
     assets: tuple[AssetOutcome, ...]
     inbox: str
@@ -105,22 +109,32 @@ def events(record: RunRecord) -> list[RunEvent]:
             read = [_checked(asset)]
             result.append(make(RunState.START, asset.ended, _child(record, name), job, read))
             result.append(make(RunState.COMPLETE, asset.ended, _child(record, name), job, read))
-    end = RunState.COMPLETE if record.success else RunState.FAIL
-    return [*result, make(end, record.ended, record.run_id, whole)]
+    return [*result, make(RunState(record.end), record.ended, record.run_id, whole)]
+
+
+def file_of(settings: Settings, run_id: str) -> Path:
+    """Where the events of a run are. The file is there as soon as somebody has begun to deliver them."""
+    return settings.lineage / f"{run_id}.jsonl"
 
 
 def deliver(settings: Settings, record: RunRecord) -> list[Finding]:
-    """Write the events of a run to ``lineage/<run id>.jsonl``, and send them to the server that is configured, if any.
+    """Write the events of a run to its file, and send them to the server that is configured, if any; but only once.
 
-    A run never fails for its lineage: what could not be delivered is a warning.
+    A run never fails for its lineage: what could not be delivered is a warning. Of two that deliver the same run, the
+    one that makes the file does it all, and the other nothing.
     """
     from openlineage.client.serde import Serde
 
     made = events(record)
-    settings.lineage.mkdir(parents=True, exist_ok=True)
+    path = file_of(settings, record.run_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
     # one write of all events; the client's file transport opens the file anew for each
     text = "".join(Serde.to_json(event) + "\n" for event in made)
-    (settings.lineage / f"{record.run_id}.jsonl").write_text(text, encoding="utf-8")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return []
     if settings.openlineage_url is None:
         return []
     try:
@@ -132,7 +146,7 @@ def deliver(settings: Settings, record: RunRecord) -> list[Finding]:
         return [
             Finding(
                 "lineage-not-sent", Severity.WARN, "the lineage server did not take the events", stage="lineage",
-                file=f"lineage/{record.run_id}.jsonl", found=str(error).splitlines()[0] if str(error) else repr(error),
+                file=f"lineage/{path.name}", found=str(error).splitlines()[0] if str(error) else repr(error),
                 expected="a server that answers at OPPFOLGING_OPENLINEAGE_URL",
                 fix="Send the file when it is up again.",
             )

@@ -15,21 +15,24 @@ import pkgutil
 import threading
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import attr
+import dagster as dg
 import openlineage.client.generated as generated
 import pytest
+from dagster._core.definitions.run_status_sensor_definition import RunStatusSensorCursor
 
 from dagster_project import dbt_step, lineage
 from dagster_project.extracts import Archive
 from dagster_project.lineage import openlineage
-from dagster_project.settings import Settings, load_settings
+from dagster_project.settings import HOME_VARIABLE, Settings, load_settings
 from tests.pipeline.openlineage_spec import FACETS, Facet, facets_of, problems
 
+START_OF_HISTORY = RunStatusSensorCursor(record_id=-1).to_json()
 # column of a mart without a column it is made of: why that is right
 WITHOUT_LINEAGE = {
     ("exceptions_in_force", "basis"): "register or cohort, written in the model",
@@ -148,7 +151,7 @@ def record(error: str | None = None) -> openlineage.RunRecord:
     at = dt.datetime(2026, 2, 15, 7, tzinfo=dt.UTC)
     asset = openlineage.AssetOutcome("selection", "Who is selected.", "dbt/models/marts/selection.sql", at, at, error,
                                      ("limits",), checks=(openlineage.CheckOutcome("unique", False, "ERROR"),))  # fmt: skip
-    return openlineage.RunRecord("5fca72bd-d682-48a3-8639-dcb7118180c8", "everything", at, at, error is None, "abc",
+    return openlineage.RunRecord("5fca72bd-d682-48a3-8639-dcb7118180c8", "everything", at, at, "FAIL" if error else "COMPLETE", "abc",
                                  (asset,), "inbox")  # fmt: skip
 
 
@@ -232,8 +235,107 @@ def test_a_configured_server_gets_every_event_and_a_dead_one_is_a_warning(
         server.shutdown()
     (path,) = settings.lineage.iterdir()
     assert got == [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    path.unlink()
     (warning,) = openlineage.deliver(settings, record())
     assert warning.code == "lineage-not-sent" and warning.severity == "WARN" and len(got) == 6
+
+
+@pytest.fixture(scope="module")
+def defs() -> dg.Definitions:
+    from dagster_project.definitions import build
+
+    return build()
+
+
+@pytest.fixture
+def instance(rules_home: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    """A history of its own, for a home with nothing but rules."""
+    monkeypatch.setenv(HOME_VARIABLE, str(rules_home.home))
+    with dg.instance_for_test() as made:
+        yield made
+
+
+def tick(defs: dg.Definitions, instance: dg.DagsterInstance, cursors: dict[str, str | None]) -> list[str]:
+    """One look of each lineage sensor, as the daemon does it; the runs it acted on without an error."""
+    acted = []
+    for sensor in (s for s in defs.sensors or () if s.name.startswith("lineage_of_")):
+        context = dg.build_sensor_context(
+            instance, cursors.get(sensor.name), repository_def=defs.get_repository_def(), sensor_name=sensor.name
+        )
+        found = sensor.evaluate_tick(context)
+        cursors[sensor.name] = found.cursor
+        acted += [r.dagster_run.run_id for r in found.dagster_run_reactions if r.dagster_run and r.error is None]
+    return acted
+
+
+def materialise(
+    defs: dg.Definitions, instance: dg.DagsterInstance, name: str, partition: str | None = None
+) -> dg.ExecuteInProcessResult:
+    """What the UI starts when an asset is materialised."""
+    job = defs.resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(
+        instance=instance, asset_selection=[dg.AssetKey(name)], partition_key=partition, raise_on_error=False
+    )
+
+
+def delivered(settings: Settings, run_id: str) -> list[tuple[str, str]]:
+    """(job, state) of the events of a run, which are valid."""
+    made = [json.loads(line) for line in openlineage.file_of(settings, run_id).read_text("utf-8").splitlines()]
+    check_events(made)
+    return [(e["job"]["name"], e["eventType"]) for e in made]
+
+
+def test_a_run_of_the_web_ui_delivers_once(
+    defs: dg.Definitions, instance: dg.DagsterInstance, rules_home: Settings
+) -> None:
+    cursors: dict[str, str | None] = {}
+    tick(defs, instance, cursors)
+    whole = materialise(defs, instance, "parameters").run_id
+    part = materialise(defs, instance, "national_tests", "2024-25").run_id
+    assert sorted(tick(defs, instance, cursors)) == sorted([whole, part])
+    job = "__ASSET_JOB"
+    assert delivered(rules_home, whole) == [
+        (job, "START"), ("parameters", "START"), ("parameters", "COMPLETE"), (job, "COMPLETE"),
+    ]  # fmt: skip
+    assert delivered(rules_home, part) == [
+        (job, "START"), ("national_tests", "START"), ("national_tests", "COMPLETE"),
+        ("national_tests.checks", "START"), ("national_tests.checks", "COMPLETE"), (job, "COMPLETE"),
+    ]  # fmt: skip
+    before = {path: path.stat().st_mtime_ns for path in rules_home.lineage.iterdir()}
+    assert len(before) == 2 and tick(defs, instance, cursors) == []
+    # a second daemon, or one whose cursor was lost
+    assert sorted(tick(defs, instance, dict.fromkeys(cursors, START_OF_HISTORY))) == sorted([whole, part])
+    assert {path: path.stat().st_mtime_ns for path in rules_home.lineage.iterdir()} == before
+
+
+def test_a_run_that_failed_or_was_stopped_is_told_as_that(
+    defs: dg.Definitions, instance: dg.DagsterInstance, rules_home: Settings
+) -> None:
+    cursors: dict[str, str | None] = {}
+    tick(defs, instance, cursors)
+    rules_home.rounds.write_text("rounds: nonsense", encoding="utf-8")
+    failed = materialise(defs, instance, "parameters").run_id
+    job = defs.resolve_implicit_global_asset_job_def()
+    stopped = instance.create_run_for_job(job, asset_selection=frozenset({dg.AssetKey("parameters")})).run_id
+    never = instance.create_run_for_job(job, asset_selection=frozenset({dg.AssetKey("parameters")})).run_id
+    instance.report_run_canceled(instance.get_run_by_id(stopped))
+    instance.report_run_failed(instance.get_run_by_id(never))
+    assert sorted(tick(defs, instance, cursors)) == sorted([failed, stopped, never])
+    ends = [("parameters", "START"), ("parameters", "FAIL"), (job.name, "FAIL")]
+    assert delivered(rules_home, failed) == [(job.name, "START"), *ends]
+    assert delivered(rules_home, stopped) == [(job.name, "START"), (job.name, "ABORT")]
+    assert delivered(rules_home, never) == [(job.name, "START"), (job.name, "FAIL")]
+    made = openlineage.file_of(rules_home, failed).read_text("utf-8").splitlines()
+    message = json.loads(made[2])["run"]["facets"]["errorMessage"]["message"]
+    assert message.endswith("The rules cannot be used as they stand.") and "DagsterExecution" not in message
+
+
+def test_what_is_delivered_already_is_not_sent_again(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, openlineage_url="http://127.0.0.1:9")
+    openlineage.file_of(settings, record().run_id).parent.mkdir()
+    openlineage.file_of(settings, record().run_id).write_text("by somebody else", encoding="utf-8")
+    assert openlineage.deliver(settings, record()) == []
+    assert openlineage.file_of(settings, record().run_id).read_text("utf-8") == "by somebody else"
 
 
 def test_every_column_of_every_mart_has_lineage_or_a_reason() -> None:

@@ -35,7 +35,9 @@ def test_assets_jobs_schedules_and_sensors(defs: dg.Definitions) -> None:
     assert {s.name for s in defs.schedules or ()} == {
         "national_tests_published", "pupil_survey_published", "grade_points_published", "round_run",
     }  # fmt: skip
-    assert {s.name for s in defs.sensors or ()} == {"inbox_sensor", "publish_after_year"}
+    assert {s.name for s in defs.sensors or ()} == {
+        "inbox_sensor", "publish_after_year", "lineage_of_success", "lineage_of_failure", "lineage_of_canceled",
+    }  # fmt: skip
 
 
 def test_every_asset_says_what_it_is_and_whose(defs: dg.Definitions) -> None:
