@@ -1,11 +1,11 @@
 """Confidence sets for ranks, from estimates and draws of their errors.
 
-After Mogstad, Romano, Shaikh and Wilhelm, "Inference for Ranks with Applications to Mobility across Neighbourhoods and
-Academic Achievement across Countries" (Review of Economic Studies 2024). The rank of unit j is one plus the number of
-units with a higher value (rank 1 is the worst, as in the scheme). A unit that is surely higher than j pushes j's best
-possible rank down; a unit surely lower than j lifts its worst. What is sure is settled by testing all ordered pairs,
-H(j, k): value_j <= value_k, with a critical value from the largest studentised error over the pairs still in doubt, in
-steps (Romano and Wolf 2005): pairs that are settled leave, and the rest face a smaller critical value.
+After Mogstad, Romano, Shaikh and Wilhelm (2024). The rank of unit j is one plus the number of units with a higher value
+(rank 1 is the worst, as in the scheme). A unit that is surely higher than j pushes j's best possible rank down; a unit
+surely lower than j lifts its worst. What is sure is settled by testing all ordered pairs, H(j, k): value_j <= value_k,
+with a critical value from the largest studentised error over the pairs still in doubt, in steps (Romano and Wolf 2005):
+pairs that are settled leave, and the rest face a smaller critical value. docs/what-if-and-uncertainty.md has the
+references.
 """
 
 from __future__ import annotations

@@ -2,10 +2,9 @@
 
 A weight in a sum is not its influence: an indicator on which all are alike moves nobody. Two measures are given.
 (1) The share of a municipality is the sum of its indicators' parts; the covariance of a part with the share, divided by
-the variance of the share, is the part's effective weight, and these sum to 1 (Wang and Stanley 1970, Review of
-Educational Research 40(5), on differential weighting). (2) The rule is computed again without the indicator (the
-handbook on composite indicators of OECD and JRC, 2008, on exclusion). On why nominal weights mislead: Paruolo, Saisana
-and Saltelli 2013, Journal of the Royal Statistical Society A 176(3).
+the variance of the share, is the part's effective weight, and these sum to 1 (Wang and Stanley 1970). (2) The rule is
+computed again without the indicator (OECD and JRC 2008, on inclusion and exclusion of indicators). On why nominal
+weights mislead: Paruolo, Saisana and Saltelli (2013). docs/what-if-and-uncertainty.md has the references.
 """
 
 from __future__ import annotations
