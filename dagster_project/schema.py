@@ -23,8 +23,6 @@ ROUND_QUERIES = "round_queries"
 FORM_DATASETS = (GOVERNOR_PRIORITIES, DECISIONS, FOLLOWUP_REPORTS, SUPPORT_MEASURES, ROUND_QUERIES)
 
 UNIT_LEVELS = ("national", "county", "municipality", "school")
-OWNERSHIPS = ("all", "public", "private")
-SEXES = ("all", "girls", "boys")
 STATES = ("observed", "suppressed", "no_participants", "absent")
 
 SORT_KEY = ("fictional", "unit_level", "unit_code", "grade", "indicator", "ownership", "sex")

@@ -92,6 +92,10 @@ class Settings(BaseModel):
         return self._own_or_shipped("uncertainty.yaml")
 
     @property
+    def variants(self) -> Path:
+        return self._own_or_shipped("variants")
+
+    @property
     def registers(self) -> Path:
         return self._own_or_shipped("registers")
 

@@ -72,16 +72,6 @@ def write_utf16(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]
     return path
 
 
-def measure_cells(figures: Figures, at: int, decimals: Sequence[int], others: Sequence[Figures]) -> list[str]:
-    """The cells of one unit: each measure starred together, all blank where there are no pupils."""
-    if figures.n[at] == 0:
-        return [""] * (len(others) + 1)
-    if figures.hidden[at]:
-        return ["*"] * (len(others) + 1)
-    every = (figures, *others)
-    return [comma(float(f.value[at]), d) for f, d in zip(every, decimals, strict=True)]
-
-
 def write_tests(
     path: Path, year: Year, grade: int, results: dict[tuple[str, str], tuple[Figures, Figures | None]]
 ) -> Path:

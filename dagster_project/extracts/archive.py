@@ -25,7 +25,6 @@ from typing import Any
 from dagster_project.diagnostics import Finding, IntegrityProblem, Severity
 from dagster_project.settings import Settings
 
-RESTORE = "Bring archive/ back from the last backup, and find out who wrote there."
 FIRST = "0" * 64
 DIGEST = "line_sha256"
 

@@ -152,7 +152,7 @@ def by_bands(estimates: np.ndarray, errors: np.ndarray, level: float) -> RankSet
     """Simultaneous sets for many units: from one band around every estimate, in p log p steps instead of p squared.
 
     The bands hold all values at once with probability ``level``; k is surely higher than j when its band lies wholly
-    above. Wider than ``simultaneous``, and never too narrow. Shapes as there.
+    above. Usually wider than ``simultaneous``. Shapes as there.
     """
     import numpy as np
 

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from dagster_project.diagnostics import Finding, NotFound, RuleProblem, Severity
 from dagster_project.rules.loader import read_checked
 from dagster_project.rules.model import RuleSet, Sourced, SourceEntry, Strict
-from dagster_project.settings import REPOSITORY, Settings
+from dagster_project.settings import Settings
 from dagster_project.simulation.compare import Comparison, compare, stability
 from dagster_project.simulation.paths import with_settings, without
 from dagster_project.simulation.scenario import AS_IT_STANDS, Base, Outcome, Scenario, base_of, compute
@@ -74,9 +74,8 @@ class Sensitivity:
 
 
 def variants_file(settings: Settings, rule_set: str) -> Path:
-    """Where the readings of a rule set lie: in the home when it has its own, else in the repository."""
-    own = settings.home / "variants"
-    return (own if own.exists() else REPOSITORY / "data" / "variants") / f"{rule_set}.yaml"
+    """Where the readings of a rule set lie."""
+    return settings.variants / f"{rule_set}.yaml"
 
 
 def load_variants(settings: Settings, rules: RuleSet) -> list[tuple[Variant, Scenario]]:

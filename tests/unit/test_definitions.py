@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from dagster_project.sensors import content_hashes, run_key
+from dagster_project.settings import REPOSITORY
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,14 @@ def test_assets_jobs_schedules_and_sensors(defs: dg.Definitions) -> None:
     assert {s.name for s in defs.sensors or ()} == {
         "inbox_sensor", "publish_after_year", "lineage_of_success", "lineage_of_failure", "lineage_of_canceled",
     }  # fmt: skip
+
+
+def test_only_the_modules_that_contributors_are_told_of_know_dagster() -> None:
+    package = REPOSITORY / "dagster_project"
+    imports = re.compile(r"^\s*(?:import|from) (?:dagster|dagster_dbt)\b", re.MULTILINE)
+    found = {p.relative_to(package).parts[0] for p in package.rglob("*.py") if imports.search(p.read_text("utf-8"))}
+    (line,) = [x for x in (REPOSITORY / "CONTRIBUTING.md").read_text("utf-8").splitlines() if "know no Dagster" in x]
+    assert {name.rstrip("/") for name in re.findall(r"`([a-z_]+(?:/|\.py))`", line)} == found
 
 
 def test_every_asset_says_what_it_is_and_whose(defs: dg.Definitions) -> None:
