@@ -6,21 +6,26 @@ The folders are two revisions of a round, two rounds, or the same round under tw
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from dagster_project.audit.revisions import Published, Row, open_folder
-from dagster_project.schema import FORM_DATASETS
+from dagster_project.publication.changes import Cause, RowChange, causes, inputs_only_in, row_changes
 
-Cause = Literal["data", "rule", "decision", "code"]
-CELL_COLUMNS = ("value", "state", "national_limit", "absolute_limit", "points", "weight", "weighted_points",
-                "possible_points")  # fmt: skip
-UNIT_COLUMNS = ("points", "possible_points", "risk_share", "rank", "rated")
 DECISION_COLUMNS = ("status", "rank_in_group", "governor_priority", "decided_on", "reason")
-DECISIONS = set(FORM_DATASETS)
-"""What people entered, as against figures."""
-KEY = ("unit_level", "unit_code", "indicator", "grade", "school_year")
+COMPARED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "indicator_points": (
+        ("unit_level", "unit_code", "indicator", "grade", "school_year"),
+        ("value", "state", "national_limit", "absolute_limit", "points", "weight", "weighted_points",
+         "possible_points"),
+    ),
+    "limits": (("indicator", "grade", "school_year"), ("national_limit", "absolute_limit")),
+    "municipality_ranking": (("municipality_code",), ("points", "possible_points", "risk_share", "rank", "rated")),
+    "selection": (("municipality_code", "selection_group"), DECISION_COLUMNS),
+}  # fmt: skip
+"""Of each table the columns that tell its rows apart, and those whose change is shown."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +64,7 @@ class UnitChange:
 class Difference:
     """All that differs between two folders. Empty when every published figure and decision is the same.
 
-    ``causes`` follow from the two manifests: inputs that are not the same (data, or decision when they are human
-    input), the rule set, round entry and registers (rule), the code version (code). Several may be given; which of
-    them moved a figure cannot always be told apart.
+    ``causes`` is what the two manifests do not share; ``publication.changes`` says what counts as which.
     """
 
     before: str
@@ -157,75 +160,35 @@ def compare(folder_a: Path, folder_b: Path) -> Difference:
         NotFound: a folder is no revision.
     """
     a, b = open_folder(folder_a), open_folder(folder_b)
-    old, new = a.manifest["inputs"], b.manifest["inputs"]
-    old_hashes, new_hashes = ({i["sha256"] for i in inputs} for inputs in (old, new))
-    added = [i for i in new if i["sha256"] not in old_hashes]
-    removed = [i for i in old if i["sha256"] not in new_hashes]
-    cells = _cell_changes(a, b)
-    limits = _changes(a, b, "limits", ("indicator", "grade", "school_year"), ("national_limit", "absolute_limit"))
+    cells = [CellChange(**c.key, columns=c.columns, only_in=c.only_in) for c in _changes(a, b, "indicator_points")]
+    limits = [CellChange("", "", **c.key, columns=c.columns, only_in=c.only_in) for c in _changes(a, b, "limits")]
     return Difference(
         f"{a.round} {a.revision}",
         f"{b.round} {b.revision}",
-        _causes(a, b, added + removed),
-        tuple(i["file"] for i in added),
-        tuple(i["file"] for i in removed),
+        causes(a.manifest, b.manifest),
+        tuple(i["file"] for i in inputs_only_in(b.manifest, a.manifest)),
+        tuple(i["file"] for i in inputs_only_in(a.manifest, b.manifest)),
         _unit_changes(a, b, cells),
-        tuple(CellChange("", "", k[0], k[1], k[2], columns, only) for k, columns, only in limits),
+        tuple(limits),
         len(cells),
     )
 
 
-def _causes(a: Published, b: Published, inputs: list[Row]) -> tuple[Cause, ...]:
-    causes: list[Cause] = []
-    datasets = {d for i in inputs for d in i["datasets"]}
-    if datasets - DECISIONS:
-        causes.append("data")
-    rules = ("rule_set", "registers")
-    entry = [{k: v for k, v in p.manifest["round_entry"].items() if k != "status"} for p in (a, b)]
-    if any(a.manifest[k] != b.manifest[k] for k in rules) or entry[0] != entry[1]:
-        causes.append("rule")
-    if datasets & DECISIONS:
-        causes.append("decision")
-    if a.manifest["code_version"] != b.manifest["code_version"]:
-        causes.append("code")
-    return tuple(causes)
-
-
-def _changes(
-    a: Published, b: Published, table: str, key: tuple[str, ...], columns: tuple[str, ...]
-) -> list[tuple[tuple[Any, ...], dict[str, tuple[Any, Any]], Literal["before", "after"] | None]]:
-    """Rows that are not the same in both, by key, with what differs; equal tables are not looked through."""
+def _changes(a: Published, b: Published, table: str) -> Iterator[RowChange]:
+    """Rows of a table that are not the same in what is compared of it; the round is not part of the key."""
+    key, columns = COMPARED[table]
     first, second = (p.table(table, [*key, *columns]) for p in (a, b))
-    if first.equals(second):
-        return []
-    old, new = ({tuple(r[k] for k in key): r for r in t.to_pylist()} for t in (first, second))
-    found: list[tuple[tuple[Any, ...], dict[str, tuple[Any, Any]], Literal["before", "after"] | None]] = []
-    for k in sorted(old.keys() | new.keys(), key=lambda k: tuple(str(p) for p in k)):
-        if k in old and k in new:
-            if differs := {c: (old[k][c], new[k][c]) for c in columns if old[k][c] != new[k][c]}:
-                found.append((k, differs, None))
-        else:
-            found.append((k, {}, "before" if k in old else "after"))
-    return found
-
-
-def _cell_changes(a: Published, b: Published) -> list[CellChange]:
-    found = []
-    for (level, code, indicator, grade, year), columns, only in _changes(a, b, "indicator_points", KEY, CELL_COLUMNS):
-        found.append(CellChange(level, code, indicator, grade, year, columns, only))
-    return found
+    return row_changes(table, first, second, key)
 
 
 def _unit_changes(a: Published, b: Published, cells: list[CellChange]) -> tuple[UnitChange, ...]:
     schools: dict[str, str] = {}
     names: dict[str, str] = {}
-    selections: list[dict[tuple[str, str], Row]] = []
     for p in (a, b):
         for r in p.rows("municipality_ranking", ["municipality_code", "municipality_name"]):
             names[r["municipality_code"]] = r["municipality_name"]
         for r in p.rows("school_ranking", ["school_code", "municipality_code"]):
             schools[r["school_code"]] = r["municipality_code"]
-        selections.append({(r["municipality_code"], r["selection_group"]): r for r in p.rows("selection")})
     own: dict[str, list[CellChange]] = {}
     of_schools: dict[str, int] = {}
     for cell in cells:
@@ -233,20 +196,16 @@ def _unit_changes(a: Published, b: Published, cells: list[CellChange]) -> tuple[
             own.setdefault(cell.unit_code, []).append(cell)
         elif code := schools.get(cell.unit_code):
             of_schools[code] = of_schools.get(code, 0) + 1
-    ranks = {
-        key[0]: columns
-        for key, columns, _ in _changes(a, b, "municipality_ranking", ("municipality_code",), UNIT_COLUMNS)
-    }
+    ranks = {c.key["municipality_code"]: c.columns for c in _changes(a, b, "municipality_ranking")}
     statuses: dict[str, dict[str, tuple[str | None, str | None]]] = {}
     decisions: dict[str, dict[str, dict[str, tuple[Any, Any]]]] = {}
-    old, new = selections
-    for code, group in sorted(old.keys() | new.keys()):
-        before, after = old.get((code, group), {}), new.get((code, group), {})
-        if before.get("status") != after.get("status"):
-            statuses.setdefault(code, {})[group] = before.get("status"), after.get("status")
+    for change in _changes(a, b, "selection"):
+        code, group = change.key["municipality_code"], change.key["selection_group"]
+        before, after = change.before or {}, change.after or {}
         columns = {c: (before.get(c), after.get(c)) for c in DECISION_COLUMNS if before.get(c) != after.get(c)}
-        if columns:
-            decisions.setdefault(code, {})[group] = columns
+        decisions.setdefault(code, {})[group] = columns
+        if "status" in columns:
+            statuses.setdefault(code, {})[group] = columns["status"]
     touched = sorted(own.keys() | of_schools.keys() | ranks.keys() | decisions.keys(), key=str)
     return tuple(
         UnitChange(code, names.get(code, code), ranks.get(code, {}), statuses.get(code, {}), decisions.get(code, {}),

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from dagster_project import schema
 from dagster_project.diagnostics import Finding
 from dagster_project.publication import edition
+from dagster_project.publication.changes import all_changes, as_findings, figures
 from dagster_project.publication.edition import Revision
 from dagster_project.publication.subjects import Subject, cohort_subject, round_subject
 from dagster_project.rounds import state as states
 from dagster_project.rounds.candidates import of_rows
-from dagster_project.rounds.compare import all_changes, as_findings, figures
 from dagster_project.rounds.state import State
 from dagster_project.rounds.workbooks import write_decision_form, write_governor_forms
 from dagster_project.rules import RuleBook, load_rules

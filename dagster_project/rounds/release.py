@@ -7,7 +7,7 @@ stands in the ledger, and a release can always be read under its own revision.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +17,12 @@ from dagster_project.diagnostics import NotFound, RoundProblem
 from dagster_project.extracts import Archive
 from dagster_project.extracts.archive import sha256_of
 from dagster_project.extracts.merge import read_partition
-from dagster_project.publication import edition
+from dagster_project.publication import changes, edition
 from dagster_project.publication.edition import Revision
 from dagster_project.publication.manifest import MANIFEST, verify_revision
 from dagster_project.publication.subjects import Subject, round_subject
 from dagster_project.rounds import state as states
 from dagster_project.rounds.candidates import unanswered
-from dagster_project.rounds.compare import all_changes
 from dagster_project.rounds.publishing import state_of_tables, tables_digest
 from dagster_project.rounds.state import MOVES, Lock, State
 from dagster_project.rules import RuleBook, load_rules
@@ -110,7 +109,7 @@ def checklist(settings: Settings, stand: Standing, override: str | None = None) 
         if q["outcome"] == "pending" and not q["late"]
     ]
     marts = dict(edition.subject_tables(settings, stand.subject))
-    moved = all_changes(settings, stand.tables, marts)
+    moved = changes.count_cells(changes.all_changes(settings, stand.tables, marts))
     damaged = verify_revision(stand.folder)
     return [
         Item("not final already", "ikke allerede endelig", stand.lock is None,
@@ -124,7 +123,7 @@ def checklist(settings: Settings, stand: Standing, override: str | None = None) 
         Item("the revision is what its manifest says", "utgaven stemmer med manifestet", not damaged,
              ", ".join(str(f.file) for f in damaged[:3])),
         Item("nothing was computed since that is not published", "ingenting er regnet om siden", not moved,
-             f"{len(moved)} cells differ; run again" if moved else ""),
+             f"{moved} cells differ; run again" if moved else ""),
         Item("no limit is a placeholder, or somebody overrides that",
              "ingen grense er plassholder, eller noen går god for det",
              not stand.illustrative or bool(override), override or (
@@ -190,9 +189,11 @@ def finalise(
     record: dict[str, Any] = {"by": by.strip(), "reason": reason.strip(), "override_placeholders": override}
     life: dict[str, Any] = {"released": {**record, "at": now.isoformat()}}
     if before:
+        last = settings.published / round_id / before[-1]["revision"]
         life["changes"] = record["changes"] = change_list(
-            settings, settings.published / round_id / before[-1]["revision"], stand.folder, cause="decision"
-        )
+            settings, dict(edition.released_tables(last)), stand.tables,
+            changes.causes(edition.read_manifest(last), edition.read_manifest(stand.folder)),
+        )  # fmt: skip
     revision = _released(
         settings, stand, iter(stand.tables.items()), release=release, status=State.FINAL, now=now,
         event=states.RELEASED, life=life, record=record, republished=stand.folder,
@@ -209,61 +210,28 @@ def _next(release: str) -> str:
 
 
 def change_list(
-    settings: Settings, old: Path, new: Path, *, cause: str | None = None, query: str | None = None
+    settings: Settings, before: Mapping[str, pa.Table], after: Mapping[str, pa.Table], causes: Iterable[str]
 ) -> dict[str, Any]:
-    """What an amendment changes: municipalities in, out and moved, units whose points changed, and the cause."""
-    before, after = dict(edition.released_tables(old)), dict(edition.released_tables(new))
-    return _change_list(
-        settings, before, after, query=query,
-        causes=_causes(edition.read_manifest(old), edition.read_manifest(new)) or ([cause] if cause else []),
-    )  # fmt: skip
+    """What a release changes in the last one: municipalities in, out and moved, units whose points changed, causes."""
 
-
-def _causes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Which of data, decision, rule and code differ between two manifests."""
-    by_people = set(schema.FORM_DATASETS)
-
-    def inputs(manifest: Mapping[str, Any], people: bool) -> set[str]:
-        return {i["sha256"] for i in manifest["inputs"] if bool(by_people & set(i["datasets"])) == people}
-
-    found = []
-    if inputs(old, False) != inputs(new, False) or old["registers"] != new["registers"]:
-        found.append("data")
-    if inputs(old, True) != inputs(new, True):
-        found.append("decision")
-    if old["rule_set"] != new["rule_set"]:
-        found.append("rule")
-    if old["code_version"] != new["code_version"]:
-        found.append("code")
-    return found
-
-
-def _change_list(
-    settings: Settings, before: Mapping[str, pa.Table], after: Mapping[str, pa.Table], *, causes: list[str],
-    query: str | None,
-) -> dict[str, Any]:  # fmt: skip
     def chosen(tables: Mapping[str, pa.Table]) -> set[str]:
         return {r["municipality_code"] for r in tables["selection"].to_pylist() if r["status"] == "selected"}
 
-    def ranks(tables: Mapping[str, pa.Table]) -> dict[str, int | None]:
-        return {r["municipality_code"]: r["rank"] for r in tables["municipality_ranking"].to_pylist()}
-
-    old_ranks, new_ranks = ranks(before), ranks(after)
-    cells = all_changes(settings, before, after)
-    points = sorted(
-        {
-            (str(c.key[1]), str(c.key[2]))
-            for c in cells
-            if c.table == "indicator_points" and c.column in ("points", "value", None)
-        }
-    )
+    found = changes.all_changes(settings, before, after)
+    points = {
+        (c.key["unit_level"], c.key["unit_code"])
+        for c in found
+        if c.table == "indicator_points" and (c.only_in or c.columns.keys() & {"points", "value"})
+    }
     return {
         "in": sorted(chosen(after) - chosen(before)),
         "out": sorted(chosen(before) - chosen(after)),
-        "moved": sorted(c for c in old_ranks.keys() & new_ranks.keys() if old_ranks[c] != new_ranks[c]),
-        "points_changed": [{"unit_level": level, "unit_code": code} for level, code in points],
-        "cells": len(cells),
-        "causes": causes + ([f"query {query}"] if query else []),
+        "moved": [
+            c.key["municipality_code"] for c in found if c.table == "municipality_ranking" and "rank" in c.columns
+        ],
+        "points_changed": [{"unit_level": level, "unit_code": code} for level, code in sorted(points)],
+        "cells": changes.count_cells(found),
+        "causes": list(causes),
     }
 
 
@@ -288,15 +256,13 @@ def amend(
             raise RoundProblem(f"Query {query} is not among the accepted queries of {round_id} that came in time.")
     released = settings.published / round_id / stand.lock.revision
     marts = dict(edition.subject_tables(settings, stand.subject))
-    old_tables = dict(edition.released_tables(released))
-    if not all_changes(settings, old_tables, marts):
+    probe = edition.manifest_of(settings, stand.rulebook, stand.subject, now)
+    causes = [*changes.causes(edition.read_manifest(released), probe), *([f"query {query}"] if query else [])]
+    listed = change_list(settings, dict(edition.released_tables(released)), marts, causes)
+    if not listed["cells"]:
         raise RoundProblem(
             f"Nothing of {round_id} has changed since release {stand.lock.release}: there is nothing to amend."
         )
-    probe = edition.manifest_of(settings, stand.rulebook, stand.subject, now)
-    listed = _change_list(
-        settings, old_tables, marts, causes=_causes(edition.read_manifest(released), probe), query=query
-    )  # fmt: skip
     record = {"by": by.strip(), "reason": reason.strip(), "note": note, "query": query, "changes": listed,
               "amends": stand.lock.release}  # fmt: skip
     public = {k: v for k, v in record.items() if k != "note"}
@@ -354,7 +320,7 @@ def keep(settings: Settings, round_id: str, *, by: str, reason: str, now: dt.dat
     assert stand.lock is not None, "only rounds with a lock may be kept"
     marts = dict(edition.subject_tables(settings, stand.subject))
     released = dict(edition.released_tables(settings.published / round_id / stand.lock.revision))
-    if not all_changes(settings, released, marts):
+    if not changes.all_changes(settings, released, marts):
         raise RoundProblem(f"Nothing differs from release {stand.lock.release} of {round_id}.")
     Archive(settings).append(
         {"event": states.KEPT, "round": round_id, "time": now.isoformat(), "by": by.strip(), "reason": reason.strip(),

@@ -31,7 +31,10 @@ NO_SPECIMEN = {
 
 
 # specimens that need a home with a history stand in tests of their own
-ELSEWHERE = ("faults/test_tampering.py", "rounds/test_forms.py", "rounds/test_inputs.py", "simulation/test_what_if.py")
+ELSEWHERE = (
+    "faults/test_tampering.py", "rounds/test_forms.py", "rounds/test_inputs.py", "rounds/test_life.py",
+    "simulation/test_what_if.py",
+)  # fmt: skip
 
 
 def written_in(path: Path) -> set[str]:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from dagster_project.audit.diff import compare
 from dagster_project.diagnostics import OppfolgingError, RoundProblem
 from dagster_project.publication import current_revision, verify_revision
 from dagster_project.publication.edition import pointer_of, read_manifest
@@ -151,6 +152,7 @@ def test_an_amendment_is_the_next_number_with_its_changes_and_the_first_stays_re
     assert (
         manifest["release"] == "1.1" and manifest["changes"]["cells"] == 1 and manifest["released"]["amends"] == "1.0"
     )
+    assert manifest["changes"]["causes"] == list(compare(first, done.path).causes)
     assert "internal" not in json.dumps(manifest["released"])
     assert verify_revision(first) == [] and read_manifest(first)["release"] == "1.0"
     again = publish_round(copy, FINAL, now=NOW)
