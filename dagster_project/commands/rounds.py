@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,30 @@ import click
 from dagster_project.settings import Settings
 
 
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC).replace(microsecond=0)
-
-
-def _signed(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Every act on a round needs a name and a reason."""
-    command = click.option("--reason", required=True, help="Why. Shown with the release.")(command)
-    return click.option("--by", required=True, help="Who does it.")(command)
-
-
 @click.group("round")
 def round_() -> None:
     """A selection round (uttrekk): draft, candidates, prioritised, final, closed."""
+
+
+def _act(act: Callable[..., str]) -> click.Command:
+    """A command that does something to a round: under a name and for a reason, and while nobody else writes.
+
+    ``act`` gets both with the time (``signed``), and returns what to tell.
+    """
+
+    @click.argument("round_id")
+    @click.option("--by", required=True, help="Who does it.")
+    @click.option("--reason", required=True, help="Why. Shown with the release.")
+    @click.pass_obj
+    @wraps(act)
+    def command(settings: Settings, **given: Any) -> None:
+        from dagster_project.resources import exclusive
+
+        with exclusive(settings):
+            told = act(settings, now=dt.datetime.now(dt.UTC).replace(microsecond=0), **given)
+        click.echo(told)
+
+    return round_.command()(command)
 
 
 @round_.command()
@@ -71,79 +83,51 @@ def candidates(settings: Settings, round_id: str) -> None:
     click.echo(f"workbooks: {stand.folder / FORMS}")
 
 
-@round_.command()
-@click.argument("round_id")
-@_signed
+@_act
 @click.option(
     "--override-placeholders", "override", help="Why the round may be final although limits are placeholders."
 )
-@click.pass_obj
-def finalise(settings: Settings, round_id: str, by: str, reason: str, override: str | None) -> None:
+def finalise(settings: Settings, round_id: str, override: str | None, **signed: Any) -> str:
     """Release the round and lock it: 1.0, or the next number after a reopening."""
-    from dagster_project.resources import exclusive
     from dagster_project.rounds import release
 
-    with exclusive(settings):
-        done = release.finalise(settings, round_id, by=by, reason=reason, now=_now(), override=override)
-    click.echo(f"{round_id} is final: {done.path}")
+    return f"{round_id} is final: {release.finalise(settings, round_id, override=override, **signed).path}"
 
 
-@round_.command()
-@click.argument("round_id")
-@_signed
+@_act
 @click.option("--query", help="The accepted query this answers, by its number.")
 @click.option("--note", help="Internal note; not published.")
-@click.pass_obj
-def amend(settings: Settings, round_id: str, by: str, reason: str, query: str | None, note: str | None) -> None:
+def amend(settings: Settings, round_id: str, query: str | None, note: str | None, **signed: Any) -> str:
     """Release what is computed now as the next version (1.1), with the list of changes. 1.0 stays readable."""
-    from dagster_project.resources import exclusive
     from dagster_project.rounds import release
 
-    with exclusive(settings):
-        done = release.amend(settings, round_id, by=by, reason=reason, now=_now(), query=query, note=note)
-    click.echo(f"{round_id} is amended: {done.path}")
+    return f"{round_id} is amended: {release.amend(settings, round_id, query=query, note=note, **signed).path}"
 
 
-@round_.command()
-@click.argument("round_id")
-@_signed
-@click.pass_obj
-def withdraw(settings: Settings, round_id: str, by: str, reason: str) -> None:
+@_act
+def withdraw(settings: Settings, round_id: str, **signed: Any) -> str:
     """Keep the release, and show on every table of it that it is withdrawn and why."""
-    from dagster_project.resources import exclusive
     from dagster_project.rounds import release
 
-    with exclusive(settings):
-        done = release.withdraw(settings, round_id, by=by, reason=reason, now=_now())
-    click.echo(f"{round_id} is withdrawn: {done.path}")
+    return f"{round_id} is withdrawn: {release.withdraw(settings, round_id, **signed).path}"
 
 
-@round_.command()
-@click.argument("round_id")
-@_signed
-@click.pass_obj
-def reopen(settings: Settings, round_id: str, by: str, reason: str) -> None:
+@_act
+def reopen(settings: Settings, round_id: str, **signed: Any) -> str:
     """Take the lock off a final round; runs publish it again. Its releases stay readable."""
-    from dagster_project.resources import exclusive
     from dagster_project.rounds import release
 
-    with exclusive(settings):
-        release.reopen(settings, round_id, by=by, reason=reason, now=_now())
-    click.echo(f"{round_id} is open again")
+    release.reopen(settings, round_id, **signed)
+    return f"{round_id} is open again"
 
 
-@round_.command()
-@click.argument("round_id")
-@_signed
-@click.pass_obj
-def keep(settings: Settings, round_id: str, by: str, reason: str) -> None:
+@_act
+def keep(settings: Settings, round_id: str, **signed: Any) -> str:
     """Let a release stand although exactly what is computed now differs from it."""
-    from dagster_project.resources import exclusive
     from dagster_project.rounds import release
 
-    with exclusive(settings):
-        release.keep(settings, round_id, by=by, reason=reason, now=_now())
-    click.echo(f"{round_id} stands as released")
+    release.keep(settings, round_id, **signed)
+    return f"{round_id} stands as released"
 
 
 @round_.command()

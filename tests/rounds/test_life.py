@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from dagster_project.audit.diff import compare
+from dagster_project.cli import main
 from dagster_project.diagnostics import OppfolgingError, RoundProblem
 from dagster_project.publication import current_revision, verify_revision
 from dagster_project.publication.edition import pointer_of, read_manifest
@@ -178,6 +180,21 @@ def test_a_reopened_round_is_published_again_and_released_under_the_next_number(
     assert manifest["release"] == "1.1" and manifest["changes"]["cells"] == 1
     told = history.whole_as_text(history.whole(copy, FINAL))
     assert "reopened" in told and "release 1.1: because a test asks" in told and "takker" not in told
+
+
+def test_an_act_is_signed_told_and_refused_with_a_sentence(copy: Settings) -> None:
+    def act(*arguments: str) -> tuple[int, str]:
+        result = CliRunner().invoke(main, ["--home", str(copy.home), "round", *arguments])
+        return result.exit_code, result.output
+
+    signed = ("--by", "Prøve Person", "--reason", "a test asks")
+    assert act("reopen", FINAL, "--by", "Prøve Person")[0] == 2
+    assert act("withdraw", FINAL, *signed)[1].startswith(f"{FINAL} is withdrawn: {copy.published / FINAL}")
+    assert act("reopen", FINAL, *signed) == (0, f"{FINAL} is open again\n")
+    code, told = act("reopen", FINAL, *signed)
+    assert code == RoundProblem.exit_code and "cannot be put through `reopen`" in told
+    (event,) = [e for e in state.round_events(copy, FINAL) if e["event"] == state.REOPENED]
+    assert (event["by"], event["reason"], event["release"]) == ("Prøve Person", "a test asks", "1.0")
 
 
 def test_the_whole_history_is_one_command(country_home: Path) -> None:
