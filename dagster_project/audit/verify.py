@@ -6,7 +6,8 @@ quick  compares hashes: ledger, archived files, manifest, pointer, every publish
        It does not see: extracts that differ from the archive, tables that never followed from their inputs (they have
        the hash that was recorded), and a ledger that somebody made anew from end to end, unless a seal shows it.
 full   does all that, and then reads the archived files again, merges them in the order in which they were accepted,
-       and builds the tables with the revision's own rules. Every Parquet and CSV file must come out byte for byte.
+       and builds the tables with the revision's own rules, those of a cohort for the day its manifest names. Every
+       Parquet and CSV file must come out byte for byte.
 
 Workbooks are views of the Parquet and not built again; their hashes are compared. Working files that every run makes
 anew (``marts/``, ``parameters/``, ``warehouse/``) prove nothing and are not looked at.
@@ -41,6 +42,11 @@ FROM_COPY = "Put it back from a copy of the published folder, or publish again."
 LEDGER_FROM_COPY = "Put back the ledger from a copy of the archive."
 AS_THEN = "Check out the code and libraries that the manifest names."
 RUN_AGAIN = "Ask who wrote there; ingest the originals from the archive into an empty home to have the right one."
+
+NO_DAY = (
+    "an earlier version kept neither the day on which reports were judged late nor the choices of the estimation, so "
+    "only hashes were compared; the next revision of the cohort can be built again"
+)
 
 
 @dataclass
@@ -128,8 +134,8 @@ def verify(
         _note_surroundings(settings, manifest, result)
     if quick:
         return result
-    if manifest is not None and manifest["subject"] != manifest["round"]:
-        result.note("cohort-not-built-again", "what became of a cohort depends on the day; only hashes were compared")
+    if manifest is not None and manifest["subject"] != manifest["round"] and "as_of" not in manifest:
+        result.note("cohort-not-built-again", NO_DAY)
         return result
     blocked = {f.stage for f in result.findings} & {"archive", "manifest", "rulebook"}
     if manifest is None or blocked:
@@ -252,13 +258,16 @@ def _note_surroundings(settings: Settings, manifest: dict[str, Any], result: Ver
         if now(package) != then:
             result.note("library-changed", f"{package} is not in the version of then", found=now(package),
                         expected=then)  # fmt: skip
-    stated = {f"rules/{manifest['rule_set']['name']}.yaml": manifest["rule_set"]["sha256"]}
-    stated |= {f"registers/{name}": sha256 for name, sha256 in manifest["registers"].items()}
-    for name, sha256 in stated.items():
-        path = settings.rules / Path(name).name if name.startswith("rules/") else settings.registers / Path(name).name
-        if not path.exists() or sha256_of(path) != sha256:
-            result.note("rule-in-force-changed", "the rule in force is not that of the revision", file=name,
-                        expected=sha256)  # fmt: skip
+    in_force = {"rules": settings.rules, "registers": settings.registers, "": settings.effects.parent}
+    for name, entry in manifest["files"].items():
+        folder, _, file = name.removeprefix(f"{RULEBOOK}/").rpartition("/")
+        # other rounds come and go; the round's own entry stands in the manifest
+        if not name.startswith(f"{RULEBOOK}/") or file == "rounds.yaml":
+            continue
+        path = in_force[folder] / file
+        if not path.exists() or sha256_of(path) != entry["sha256"]:
+            result.note("rule-in-force-changed", "the rule in force is not that of the revision",
+                        file=f"{folder}/{file}".lstrip("/"), expected=entry["sha256"])  # fmt: skip
 
 
 def _causes(result: Verification) -> str:

@@ -12,7 +12,7 @@ from dagster_project.settings import Settings
 
 
 @click.command()
-@click.option("--round", "round_id", required=True, help="Id of the round, as `status` shows it.")
+@click.option("--round", "round_id", required=True, help="Id of the round, as `status` shows it, or a cohort.")
 @click.option("--revision", help="An earlier revision, such as r0001.  [default: the one in force]")
 @click.option("--quick", is_flag=True, help="Compare hashes only; build nothing again.")
 @click.option("--key", type=click.Path(path_type=Path), help="Check the seals made with this key (public or private).")
@@ -21,7 +21,7 @@ from dagster_project.settings import Settings
 def verify(
     settings: Settings, round_id: str, revision: str | None, quick: bool, key: Path | None, as_json: bool
 ) -> None:
-    """Build a round again from the archive and compare every byte with what is published.
+    """Build a round or cohort again from the archive and compare every byte with what is published.
 
     Names every difference: archived files, ledger, manifest, pointer, rule files, published files, extracts, tables.
     --quick compares hashes and sees neither extracts nor whether the tables follow from their inputs.

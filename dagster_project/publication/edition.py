@@ -111,11 +111,12 @@ def same_tables(old: dict[str, Any], new: dict[str, Any]) -> bool:
     """Whether two manifests publish the same tables from the same rules. Workbooks and the report are views."""
 
     def essence(m: dict[str, Any]) -> tuple[Any, ...]:
-        # of rounds.yaml only the round's own entry counts, and the manifest holds that
+        # of the rounds and their rule sets only the subject's own count, and the manifest holds those
+        others = (f"{RULEBOOK}/rounds.yaml", f"{RULEBOOK}/rules/")
         files = {
             n: f["sha256"]
             for n, f in m["files"].items()
-            if not (n.endswith((".xlsx", f"{RULEBOOK}/rounds.yaml")) or run_report.is_report(n))
+            if not (n.endswith(".xlsx") or n.startswith(others) or run_report.is_report(n))
         }
         return files, m["rule_set"], m["round_entry"], m["registers"], m["inputs"], m["status"]
 
@@ -202,17 +203,22 @@ def record_revision(settings: Settings, folder: Path, now: dt.datetime) -> None:
     Archive(settings).append({**event, "manifest_sha256": sha256_of(folder / manifests.MANIFEST)})
 
 
-def _fill_rules(settings: Settings, rule_set: str, building: Path) -> None:
-    """Keep the very rule files beside the figures they gave, laid out as a home has them."""
-    rulebook = building / RULEBOOK
-    for folder, paths in {
-        rulebook: [settings.rounds, settings.effects, settings.uncertainty],
-        rulebook / "rules": [settings.rules / f"{rule_set}.yaml"],
-        rulebook / "registers": sorted(settings.registers.glob("*.yaml")),
-    }.items():
-        folder.mkdir(parents=True, exist_ok=True)
+def _fill_rules(settings: Settings, rulebook: RuleBook, subject: Subject, building: Path) -> None:
+    """Keep the very rule files beside the figures they gave, laid out as a home has them.
+
+    Rule sets of other rounds of the same origin lie there too: when their follow-up ends decides who is kept out.
+    """
+    rule_sets = sorted({r.rule_set for r in rulebook.rounds if r.origin == subject.round.origin})
+    wanted = {
+        "": [settings.rounds, settings.effects if subject.is_cohort else settings.uncertainty],
+        "rules": [settings.rules / f"{name}.yaml" for name in rule_sets],
+        "registers": sorted(settings.registers.glob("*.yaml")),
+    }
+    for folder, paths in wanted.items():
+        target = building / RULEBOOK / folder
+        target.mkdir(parents=True, exist_ok=True)
         for path in paths:
-            shutil.copyfile(path, folder / path.name)
+            shutil.copyfile(path, target / path.name)
 
 
 def _fill_spreadsheets(settings: Settings, notes: list[str], building: Path) -> None:
@@ -305,7 +311,7 @@ def make_revision(
         name = _next_name(folder)
         rows = fill_data(source, building)
         if republished is None:
-            _fill_rules(settings, subject.round.rule_set, building)
+            _fill_rules(settings, rulebook, subject, building)
         else:
             shutil.copytree(republished / RULEBOOK, building / RULEBOOK, copy_function=shutil.copyfile)
         replaces = current.name if current else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dagster_project.rules import RuleBook
 from dagster_project.rules.model import Round
@@ -21,9 +22,13 @@ class Subject:
     column: str
     decisive: str
 
+    @property
+    def is_cohort(self) -> bool:
+        return self.column == "cohort"
+
     def owns(self, columns: Sequence[str]) -> bool:
         """Whether a mart with these columns belongs to subjects of this kind; a cohort's marts name their round too."""
-        return self.column in columns and (self.column == "cohort" or "cohort" not in columns)
+        return self.column in columns and (self.is_cohort or "cohort" not in columns)
 
 
 def round_subject(rulebook: RuleBook, round_id: str) -> Subject:
@@ -35,3 +40,9 @@ def cohort_subject(rulebook: RuleBook, round_id: str) -> Subject:
     """The cohort of a round."""
     round_ = rulebook.round(round_id)
     return Subject(round_.cohort_id, round_, "cohort", "followup_report_status")
+
+
+def subject_of(rulebook: RuleBook, manifest: Mapping[str, Any]) -> Subject:
+    """What a manifest is of."""
+    of = round_subject if manifest["subject"] == manifest["round"] else cohort_subject
+    return of(rulebook, manifest["round"])

@@ -20,7 +20,7 @@ from dagster_project.rounds import state as states
 from dagster_project.rounds.candidates import of_rows
 from dagster_project.rounds.state import State
 from dagster_project.rounds.workbooks import write_decision_form, write_governor_forms
-from dagster_project.rules import RuleBook, load_rules
+from dagster_project.rules import RuleBook, compiled_day, load_rules
 from dagster_project.rules.model import Round
 from dagster_project.settings import Settings
 
@@ -145,7 +145,10 @@ def report_rows(settings: Settings, cohort: str) -> list[dict[str, Any]]:
 
 
 def publish_cohort(settings: Settings, round_id: str, *, now: dt.datetime) -> Revision | None:
-    """Publish the follow-up of a round's cohort. Returns None when nobody takes part."""
+    """Publish the follow-up of a round's cohort. Returns None when nobody takes part.
+
+    The manifest says on which day (``as_of``) reports were judged late: without it nobody could build the tables again.
+    """
     rulebook = load_rules(settings)
     subject = cohort_subject(rulebook, round_id)
     tables = dict(edition.subject_tables(settings, subject))
@@ -153,6 +156,6 @@ def publish_cohort(settings: Settings, round_id: str, *, now: dt.datetime) -> Re
         return None
     state = states.of_release(tables["followup_report_status"].to_pylist())
     status = "closed" if state is State.CLOSED else "followed"
-    return edition.make_revision(
-        settings, rulebook, subject, iter(tables.items()), now=now, life={"status": status, "release": None}
-    )
+    day = compiled_day(settings.parameters)
+    life = {"status": status, "release": None, "as_of": day and day.isoformat()}
+    return edition.make_revision(settings, rulebook, subject, iter(tables.items()), now=now, life=life)

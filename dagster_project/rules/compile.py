@@ -301,6 +301,14 @@ def parameter_rows(
     }
 
 
+def compiled_day(parameters: Path) -> dt.date | None:
+    """The day for which the parameter tables were compiled, and so the day the marts speak of; None when for none."""
+    import pyarrow.parquet as pq
+
+    days: list[dt.date] = pq.read_table(parameters / "calendar.parquet")["as_of"].to_pylist()
+    return days[0] if days else None
+
+
 def compile_parameters(
     rulebook: RuleBook, out_dir: Path, *, monitored: Sequence[Monitored] = (), as_of: dt.date | None = None
 ) -> dict[str, int]:

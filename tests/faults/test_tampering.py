@@ -43,7 +43,8 @@ def tiny_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     entry = {"id": ROUND, "title": "Oppdiktet / fictional", "origin": "fictional", "rule_set": "np-scale-score",
              "last_school_year": "2024-25", "selection_date": NOW.date(), "status": "draft", "source": "this test"}  # fmt: skip
-    other = {**entry, "id": "other-round", "rule_set": "udir-2020", "selection_date": NOW.date().replace(year=2025)}
+    other = {**entry, "id": "other-round", "origin": "official", "rule_set": "udir-2020",
+             "selection_date": NOW.date().replace(year=2025)}  # fmt: skip
     (home / "rounds.yaml").write_text(yaml.safe_dump({"rounds": [entry, other]}), encoding="utf-8")
     shutil.copytree(REPOSITORY / "data" / "registers", home / "registers")
     with (home / "registers" / "exceptions.yaml").open("a", encoding="utf-8") as register:

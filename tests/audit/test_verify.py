@@ -1,0 +1,118 @@
+"""Cohorts, and rounds that cohorts of another rule set bear on, are built again from the archive as they were published."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from dagster_project import dbt_step
+from dagster_project.audit.verify import verify
+from dagster_project.extracts.archive import sha256_of
+from dagster_project.publication import current_revision, tables
+from dagster_project.publication.edition import read_manifest, record_revision
+from dagster_project.rounds.monitoring import current_effects, monitored
+from dagster_project.rounds.publishing import publish_cohort, publish_round
+from dagster_project.rules import compile_parameters, load_rules
+from dagster_project.settings import REPOSITORY, Settings, load_settings
+from tests.conftest import NOW, part_of
+
+pytestmark = pytest.mark.pipeline
+ROUND, COHORT, OPEN = "fictional-2024", "uttrekk_2024", "fictional-2026"
+LATER = dt.date(2030, 1, 1)
+COUNT = "tables built again, byte for byte"
+
+
+@pytest.fixture(scope="module")
+def later(country_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The country in 2030: its last round has a rule set of its own, and reports of the cohort are overdue."""
+    settings = part_of(country_home, tmp_path_factory.mktemp("later") / "home", "archive", "extracts", "published")
+    shutil.copytree(REPOSITORY / "data" / "rules", settings.home / "rules")
+    rule = (settings.rules / "udir-2020.yaml").read_text(encoding="utf-8")
+    other = rule.replace("rule_set: udir-2020\n", "rule_set: udir-later\n")
+    (settings.rules / "udir-later.yaml").write_text(other, encoding="utf-8")
+    rounds = yaml.safe_load(settings.rounds.read_text(encoding="utf-8"))
+    next(r for r in rounds["rounds"] if r["id"] == OPEN)["rule_set"] = "udir-later"
+    (settings.home / "rounds.yaml").write_text(yaml.safe_dump(rounds), encoding="utf-8")
+    rulebook = load_rules(settings)
+    compile_parameters(rulebook, settings.parameters, monitored=monitored(settings, rulebook), as_of=LATER)
+    assert dbt_step.build(settings).success
+    current_effects(settings, rulebook)
+    for made in (publish_round(settings, OPEN, now=NOW), publish_cohort(settings, ROUND, now=NOW)):
+        assert made is not None and made.is_new
+    return settings
+
+
+def test_a_cohort_comes_out_byte_for_byte(country_home: Path) -> None:
+    result = verify(load_settings(country_home), COHORT)
+    assert result.ok and result.rebuilt and result.checked[COUNT] == 8, result.as_text()
+
+
+def test_a_round_comes_out_byte_for_byte_although_cohorts_of_another_rule_set_are_kept_out_of_it(
+    later: Settings,
+) -> None:
+    folder = current_revision(later, OPEN)
+    assert folder is not None
+    barred = pq.read_table(folder / "internal" / "exceptions_in_force.parquet", filters=pc.field("basis") == "cohort")
+    assert barred.num_rows > 30
+    result = verify(later, OPEN)
+    assert result.ok and result.rebuilt, result.as_text()
+
+
+def test_a_forged_effect_and_a_changed_byte_of_a_cohort_are_found_on_whatever_day(
+    later: Settings, tmp_path: Path
+) -> None:
+    """The forger makes the hashes anew. All else comes out as published, overdue reports of the day included."""
+    settings = Settings(home=tmp_path / "home")
+    shutil.copytree(later.home, settings.home, ignore=shutil.ignore_patterns("warehouse", "marts"))
+    folder = current_revision(settings, COHORT)
+    assert folder is not None
+    manifest = read_manifest(folder)
+    assert manifest["as_of"] == LATER.isoformat()
+    reports = pq.read_table(folder / "internal" / "followup_report_status.parquet")
+    assert "overdue" in reports.filter(pc.equal(reports["report"], 3))["status"].to_pylist()
+    effect = folder / "internal" / "cohort_effect.parquet"
+    table = pq.read_table(effect)
+    at = table.column_names.index("estimate")
+    effect.chmod(0o644)
+    tables.write_parquet(effect, table.set_column(at, "estimate", pc.subtract(table["estimate"], pa.scalar(0.01))))
+    manifest["files"]["internal/cohort_effect.parquet"] = {"sha256": sha256_of(effect), "bytes": effect.stat().st_size}
+    (folder / "manifest.json").chmod(0o644)
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    record_revision(settings, folder, NOW)
+    assert verify(settings, COHORT, quick=True).ok
+    progress = folder / "internal" / "cohort_progress.csv"
+    content = bytearray(progress.read_bytes())
+    content[-3] ^= 1
+    progress.chmod(0o644)
+    progress.write_bytes(content)
+    result = verify(settings, COHORT)
+    assert [(f.code, f.file) for f in result.findings] == [
+        ("published-file-changed", "internal/cohort_progress.csv"),
+        ("rebuilt-table-changed", "internal/cohort_effect.parquet"),
+    ], result.as_text()
+    assert "estimate" in result.findings[1].message and "never followed from these inputs" in result.findings[1].message
+    assert result.checked[COUNT] == 8
+
+
+def test_a_cohort_of_a_version_that_did_not_record_the_day_is_compared_by_hash_and_says_why(
+    later: Settings, tmp_path: Path
+) -> None:
+    settings = part_of(later.home, tmp_path / "home", "archive", "published")
+    folder = current_revision(settings, COHORT)
+    assert folder is not None
+    manifest = read_manifest(folder)
+    del manifest["as_of"]
+    (folder / "manifest.json").chmod(0o644)
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    record_revision(settings, folder, NOW)
+    result = verify(settings, COHORT)
+    assert result.ok and not result.rebuilt and "cohort-not-built-again" in {n.code for n in result.notes}
+    assert COUNT not in result.checked and "only hashes were compared" in result.as_text()
