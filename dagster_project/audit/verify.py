@@ -7,7 +7,7 @@ quick  compares hashes: ledger, archived files, manifest, pointer, every publish
        the hash that was recorded), and a ledger that somebody made anew from end to end, unless a seal shows it.
 full   does all that, and then reads the archived files again, merges them in the order in which they were accepted,
        and builds the tables with the revision's own rules, those of a cohort for the day its manifest names. Every
-       Parquet and CSV file must come out byte for byte.
+       Parquet and CSV file of both editions must come out byte for byte.
 
 Workbooks are views of the Parquet and not built again; their hashes are compared. Working files that every run makes
 anew (``marts/``, ``parameters/``, ``warehouse/``) prove nothing and are not looked at.
@@ -31,6 +31,7 @@ from dagster_project.extracts import Archive
 from dagster_project.extracts.archive import sha256_of, whole_line
 from dagster_project.publication import manifest as manifests
 from dagster_project.publication.edition import INTERNAL, POINTER, RULEBOOK, pointer_text
+from dagster_project.publication.public import PUBLIC
 from dagster_project.rounds.state import MOVED
 from dagster_project.settings import Settings
 
@@ -302,7 +303,8 @@ def _check_by_doing(
         result.add("not-rebuildable", f"the revision cannot be built again. Cause: {_causes(result)}", stage="rebuilt",
                    found=problem.as_text(), fix=AS_THEN)  # fmt: skip
         return
-    made = {f"{INTERNAL}/{p.name}": p for p in (scratch / "tables" / INTERNAL).iterdir()}
+    tables = scratch / "tables"
+    made = {p.relative_to(tables).as_posix(): p for p in tables.rglob("*") if p.is_file()}
     stated = {n: f["sha256"] for n, f in manifest["files"].items() if n in made or _is_rebuilt(n)}
     damaged = {f.file for f in result.findings if f.stage == "publication"}
     for name in sorted(set(made) | set(stated)):
@@ -312,7 +314,7 @@ def _check_by_doing(
 
 
 def _is_rebuilt(name: str) -> bool:
-    return name.startswith(f"{INTERNAL}/") and name.endswith(REBUILT_SUFFIXES)
+    return name.startswith((f"{INTERNAL}/", f"{PUBLIC}/")) and name.endswith(REBUILT_SUFFIXES)
 
 
 def _compare_table(

@@ -316,7 +316,7 @@ def test_an_untouched_home_comes_out_byte_for_byte_whatever_the_rules_in_force_s
     assert "n_pupils" in result.findings[0].message
     assert [(n.code, n.file) for n in result.notes] == [("rule-in-force-changed", "registers/exceptions.yaml")]
     assert result.checked["tables built again, byte for byte"] == 2 * len(
-        list((revision(home) / "internal").glob("*.parquet"))
+        [*revision(home).glob("internal/*.parquet"), *revision(home).glob("public/*.parquet")]
     )
 
 
@@ -325,18 +325,18 @@ def test_a_forger_who_makes_the_hashes_anew_passes_the_quick_check_only(home: Pa
     settings = load_settings(home)
     seals.seal(settings, private, now=NOW)
     folder = revision(home)
-    victim = folder / "internal" / "municipality_ranking"
-    table = pq.read_table(victim.with_suffix(".parquet"))
-    at = table.schema.get_field_index("risk_share")
-    forged = table.set_column(
-        at, table.schema.field(at), pa.array([0.001] * table.num_rows, table.schema.field(at).type)
-    )
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    for suffix, write in ((".parquet", tables.write_parquet), (".csv", tables.write_csv)):
-        path = victim.with_suffix(suffix)
-        path.chmod(0o644)
-        write(path, forged)
-        manifest["files"][f"internal/{path.name}"] = {"sha256": sha256_of(path), "bytes": path.stat().st_size}
+    for edition in ("internal", "public"):
+        table = pq.read_table(folder / edition / "municipality_ranking.parquet")
+        at = table.schema.get_field_index("risk_share")
+        forged = table.set_column(
+            at, table.schema.field(at), pa.array([0.001] * table.num_rows, table.schema.field(at).type)
+        )
+        for suffix, write in ((".parquet", tables.write_parquet), (".csv", tables.write_csv)):
+            name = f"{edition}/municipality_ranking{suffix}"
+            (folder / name).chmod(0o644)
+            write(folder / name, forged)
+            manifest["files"][name] = {"sha256": sha256_of(folder / name), "bytes": (folder / name).stat().st_size}
     rewrite(folder / "manifest.json", json.dumps(manifest, indent=2).encode())
     write_ledger(home, ledger_lines(home)[:-1])
     Archive(settings).append({"event": "published", "time": NOW.isoformat(), "round": ROUND, "revision": "r0001",
@@ -346,7 +346,9 @@ def test_a_forger_who_makes_the_hashes_anew_passes_the_quick_check_only(home: Pa
     assert [f.code for f in sealed.findings] == ["sealed-line-changed"]
     result = verify(settings, ROUND)
     assert {(f.code, f.file) for f in result.findings} == {
-        ("rebuilt-table-changed", f"internal/municipality_ranking{suffix}") for suffix in (".parquet", ".csv")
+        ("rebuilt-table-changed", f"{edition}/municipality_ranking{suffix}")
+        for edition in ("internal", "public")
+        for suffix in (".parquet", ".csv")
     }
     assert "risk_share" in result.findings[1].message and "never followed" in result.findings[1].message
 
