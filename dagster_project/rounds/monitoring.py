@@ -19,7 +19,11 @@ FIRST_YEAR_AFTER = 1
 
 
 def rounds_with_cohorts(settings: Settings) -> set[str]:
-    """Rounds in which at least one municipality takes part."""
+    """Rounds in which some municipality said yes at some time.
+
+    Who takes part after its last decision is for the models to say. They run after this, since it decides what they
+    follow; a cohort that everybody has left is followed too, and comes out empty.
+    """
     decisions = read_partition(settings, schema.DECISIONS, None)
     return {r["round"] for r in decisions.to_pylist() if r["decision"] == "accept"} if decisions is not None else set()
 

@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dagster_project import schema
-from dagster_project.extracts.merge import read_partition
 from dagster_project.rounds.candidates import CandidateList, candidate_list, published_rows
 from dagster_project.rules import RuleBook, load_rules
 from dagster_project.settings import Settings
@@ -50,24 +49,16 @@ class Known:
 
     def ranked(self, round_id: str) -> set[str]:
         """Codes of every municipality the round's published ranking knows."""
-        if round_id not in self._codes:
-            rows = published_rows(self.settings, round_id, "municipality_ranking")
-            self._codes[round_id] = {r["municipality_code"] for r in rows}
-        return self._codes[round_id]
+        return self._published_codes(round_id, "municipality_ranking")
 
-    @cached_property
-    def members(self) -> set[tuple[str, str]]:
-        """Pairs of cohort and municipality code: those whose last decision is that they take part."""
-        table = read_partition(self.settings, schema.DECISIONS, None)
-        last: dict[tuple[str, str], Row] = {}
-        for row in sorted(table.to_pylist() if table is not None else [], key=lambda r: r["decided_on"]):
-            last[row["round"], row["municipality_code"]] = row
-        cohort_of = {r.id: r.cohort_id for r in self.rulebook.rounds}
-        return {
-            (cohort_of[round_id], code)
-            for (round_id, code), row in last.items()
-            if row["decision"] == "accept" and round_id in cohort_of
-        }
+    def members(self, cohort: str) -> set[str]:
+        """Codes of the municipalities that take part, as the cohort's published follow-up knows them."""
+        return self._published_codes(cohort, "followup_report_status")
+
+    def _published_codes(self, name: str, table: str) -> set[str]:
+        if name not in self._codes:
+            self._codes[name] = {r["municipality_code"] for r in published_rows(self.settings, name, table)}
+        return self._codes[name]
 
     def duties(self, cohort: str) -> set[tuple[int, str]]:
         """Pairs of report and sender that the cohort's rule set asks for."""
@@ -125,7 +116,7 @@ def _reports(known: Known, rows: list[Row]) -> list[Row]:
         exists = row["cohort"] in known.cohorts()
         return {
             "cohort_known": exists,
-            "in_cohort": (row["cohort"], row["municipality_code"]) in known.members,
+            "in_cohort": exists and row["municipality_code"] in known.members(row["cohort"]),
             "report_owed": not exists or (row["report"], row["sender"]) in known.duties(row["cohort"]),
             "dates_possible": row["received_on"] <= known.today
             and (not exists or row["received_on"] >= known.cohorts()[row["cohort"]].selection_date),
@@ -139,7 +130,7 @@ def _measures(known: Known, rows: list[Row]) -> list[Row]:
         exists = row["cohort"] in known.cohorts()
         return {
             "cohort_known": exists,
-            "in_cohort": (row["cohort"], row["municipality_code"]) in known.members,
+            "in_cohort": exists and row["municipality_code"] in known.members(row["cohort"]),
             "year_possible": row["year"] <= known.today.year
             and (not exists or row["year"] >= known.cohorts()[row["cohort"]].selection_date.year),
             "granted_within_applied": row["granted"] <= row["applied"],

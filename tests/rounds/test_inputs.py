@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from dagster_project.forms.write import write_form
 from dagster_project.rounds.candidates import published_rows
 from dagster_project.settings import load_settings
 from dagster_project.validation import screen
-from tests.conftest import NOW
+from tests.conftest import NOW, part_of
 
 pytestmark = pytest.mark.pipeline
 ROUND, COHORT = "fictional-2024", "uttrekk_2024"
@@ -65,6 +66,20 @@ def test_a_line_that_breaks_a_rule_is_named(
 ) -> None:
     found = look(country_home, tmp_path, dataset, change)
     assert code in found and "skjema.xlsx" in found[code] and "fix:" in found[code], found
+
+
+@pytest.mark.parametrize("dataset", ["followup_reports", "support_measures"])
+def test_whoever_declined_is_not_in_the_cohort(country_home: Path, tmp_path: Path, dataset: str) -> None:
+    rows = published_rows(load_settings(country_home), ROUND, "selection")
+    (declined,) = {r["municipality_code"] for r in rows if r["decision"] == "decline"}
+    assert set(look(country_home, tmp_path, dataset, {"municipality_code": declined})) == {"municipality-not-in-cohort"}
+
+
+def test_a_yes_counts_once_a_run_has_published_the_cohort(country_home: Path, tmp_path: Path) -> None:
+    home = part_of(country_home, tmp_path / "home", "published", "extracts").home
+    assert look(home, tmp_path, "followup_reports", {}) == {}
+    shutil.rmtree(home / "published" / COHORT)
+    assert set(look(home, tmp_path, "followup_reports", {})) == {"municipality-not-in-cohort"}
 
 
 def test_two_forms_in_one_workbook_are_refused(country_home: Path, tmp_path: Path) -> None:
