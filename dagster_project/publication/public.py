@@ -20,6 +20,8 @@ STATUS_COLUMNS = {
     "publication": "figures or sums / tall eller summer",
     "rank_publication": "ranks / plasseringer",
     "spread_publication": "spreads / spredninger",
+    "national_limit_publication": "national limits / nasjonale grenser",
+    "absolute_limit_publication": "absolute limits / absolutte grenser",
 }
 
 

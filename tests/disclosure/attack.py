@@ -14,6 +14,7 @@ Row = dict[str, Any]
 Tables = dict[str, list[Row]]
 FEW = 10
 HIDDEN = ("hidden_small", "hidden_complementary", "hidden_at_source")
+OUTSIDE = ("private", "ownership_unknown", "special_school", "pseudo_unit")
 
 
 def _key(row: Row) -> tuple[Any, ...]:
@@ -164,6 +165,52 @@ def ranks(public: Tables) -> list[str]:
     return found
 
 
+def limits(public: Tables, truth: Tables) -> list[str]:
+    """Join limits taken from schools to schools.
+
+    A percentile limit is one school's value: a limit that names its place names the school. Without a place, and for a
+    limit of mean and standard deviation always, the schools that are hidden must be more than the two limits they could
+    be worked out from. ``truth`` says how many pupils those have.
+    """
+    seen = {
+        (r["source_sha256"], r["source_row"], r["source_column"])
+        for r in public["point_sources"]
+        if r["cell_unit_level"] == "school" and r.get("publication") == "shown"
+    }
+    ground = {r["school_code"]: r["not_rated_reason"] for r in public["school_ranking"]}
+    of, pupils = defaultdict(list), {}
+    # a limit hidden in its own table must not stand beside a cell it judged
+    told = {(_key(r), s) for name in ("limits", "indicator_points") for r in public[name]
+            for s in ("national", "absolute") if r[f"{s}_limit"] is not None}  # fmt: skip
+    for row in public["indicator_points"]:
+        if row["unit_level"] == "school" and ground[row["unit_code"]] not in OUTSIDE:
+            of[_key(row)].append(row)
+    for row in truth["indicator_points"]:
+        if row["unit_level"] == "school":
+            pupils[row["unit_code"], *_key(row)] = row["n_pupils"] or 0
+    found = []
+    for limit, side in product(public["limits"], ("national", "absolute")):
+        if limit[f"{side}_method"] not in ("percentile", "mean_sd"):
+            continue
+        place = tuple(limit[f"{side}_source_{c}"] for c in ("sha256", "row", "column"))
+        if any(part is not None for part in place) and place not in seen:
+            found.append(f"{side} limit {_key(limit)} names a school's cell that is not shown: {place}")
+        year = limit[f"{side}_base_year"] or limit["school_year"]
+        key = (limit["indicator"], limit["grade"], year)
+        schools = of[key]
+        if not schools or (_key(limit), side) not in told:
+            continue
+        left = limit[f"{side}_schools"] - sum(r["publication"] == "shown" for r in schools)
+        hidden = sum(
+            pupils[r["unit_code"], *key]
+            for r in schools
+            if r["publication"] in ("hidden_small", "hidden_complementary")
+        )
+        if 0 < left <= 2 or (left and hidden < FEW):
+            found.append(f"{side} limit {_key(limit)}: {left} hidden schools with {hidden} pupils")
+    return found
+
+
 def all_attacks(
     public: Tables, truth: Tables, *, ownership: str, points: tuple[int, ...], adds_schools: bool = False
 ) -> dict[str, list[str]]:
@@ -174,4 +221,5 @@ def all_attacks(
         "nation": nation(public, truth, ownership),
         "totals": totals(public, points, adds_schools),
         "ranks": ranks(public),
+        "limits": limits(public, truth),
     }

@@ -12,11 +12,11 @@ import pytest
 from dagster_project.publication import current_revision, public
 from dagster_project.publication.notes import model_note
 from dagster_project.settings import load_settings
-from tests.disclosure.attack import FEW, Tables, all_attacks
+from tests.disclosure.attack import FEW, OUTSIDE, Tables, all_attacks, limits
 from tests.oracle.compare import read
 
 ROUND = "fictional-2026"
-NAMES = ("indicator_points", "point_sources", "school_ranking", "municipality_ranking", "selection")
+NAMES = ("indicator_points", "point_sources", "school_ranking", "municipality_ranking", "selection", "limits")
 RULE = {"ownership": "public", "points": (0, 1, 3)}
 pytestmark = pytest.mark.pipeline
 
@@ -64,6 +64,8 @@ def test_the_attacker_succeeds_where_only_small_cells_are_hidden(whole: Tables) 
     half["school_ranking"][0]["risk_share"] = half["municipality_ranking"][0]["risk_share"] = None
     hits = all_attacks(half, whole, **RULE)
     assert len(hits["subtraction"]) > 100 and len(hits["totals"]) > 50 and hits["ranks"] and hits["visible"]
+    # every limit names a school of a year nobody sees
+    assert len(hits["limits"]) == len(half["limits"])
     # one hidden municipality in the whole nation
     key = ("reading_level_1", 5, "2024-25")
     alone = [r for r in half["indicator_points"] if (r["indicator"], r["grade"], r["school_year"]) == key]
@@ -73,6 +75,27 @@ def test_the_attacker_succeeds_where_only_small_cells_are_hidden(whole: Tables) 
         else r for r in alone if r["unit_level"] == "municipality" and r["value"] is not None
     ]  # fmt: skip
     assert all_attacks(half, whole, **RULE)["nation"]
+
+
+def test_a_limit_over_too_few_hidden_schools_is_found_wherever_it_stands(revision: Path, whole: Tables) -> None:
+    found = tables(revision / "public")
+    key = ("reading_level_1", 5, "2024-25")
+    (limit,) = [r for r in found["limits"] if (r["indicator"], r["grade"], r["school_year"]) == key]
+    mine = [r for r in found["indicator_points"] if (r["indicator"], r["grade"], r["school_year"]) == key]
+    outside = {r["school_code"] for r in found["school_ranking"] if r["not_rated_reason"] in OUTSIDE}
+    schools = [r for r in mine if r["unit_level"] == "school" and r["unit_code"] not in outside]
+    shown = sum(r["publication"] == "shown" for r in schools)
+    hidden = [r for r in schools if r["publication"] in ("hidden_small", "hidden_complementary")]
+    assert len(hidden) > 3
+
+    def attacked(left: int, value: float | None, beside: float | None) -> list[str]:
+        row = {**limit, "absolute_base_year": None, "absolute_limit": value, "absolute_schools": shown + left}
+        points = [{**r, "absolute_limit": beside} for r in mine]
+        return limits({**found, "limits": [row], "indicator_points": points}, whole)
+
+    assert limit["absolute_source_row"] is None and limit["absolute_limit"] is not None
+    assert attacked(len(hidden), 40.0, 40.0) == [] and attacked(0, 40.0, 40.0) == []
+    assert attacked(1, 40.0, None) and attacked(2, None, 40.0) and attacked(1, None, None) == []
 
 
 def test_what_is_shown_is_the_very_figure_and_what_is_not_is_empty(revision: Path, whole: Tables) -> None:

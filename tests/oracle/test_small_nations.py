@@ -20,7 +20,7 @@ ROUNDS_PER_NATION = 30
 
 def pinned_down(home: Path) -> dict[str, dict[str, list[str]]]:
     """What an attacker finds out from the public tables of each round."""
-    names = ("indicator_points", "point_sources", "school_ranking", "municipality_ranking", "selection")
+    names = ("indicator_points", "point_sources", "school_ranking", "municipality_ranking", "selection", "limits")
     whole = {name: read(home / "marts" / f"{name}.parquet") for name in names}
     public = {name: read(home / "marts" / f"public_{name}.parquet") for name in names}
     hits = {}

@@ -18,6 +18,8 @@ select
     w.grade_key,
     w.base_year,
     o.year_key as population,
+    o.unit_code,
+    o.n_pupils,
     o.value,
     o.source_sha256,
     o.source_row,

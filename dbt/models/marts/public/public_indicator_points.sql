@@ -5,8 +5,12 @@ select
         'value_basis', 'national_limit', 'absolute_limit', 'points', 'weight', 'weighted_points', 'possible_points',
         'applicable_points', 'source_sha256', 'source_row', 'source_column'
     ] -%}
+    {% if column in ['national_limit', 'absolute_limit'] -%}
+    {{ shown_if('s.' ~ column | replace('limit', 'shown'), 'p.' ~ column) }} as {{ column }},
+    {% else -%}
     {{ shown_if("c.publication = 'shown'", 'p.' ~ column, column in ('value', 'n_pupils', 'points', 'weighted_points')) }}
         as {{ column }},
+    {% endif -%}
     {% endfor -%}
     c.publication,
     p.data_origin
@@ -19,3 +23,9 @@ inner join {{ ref('int_public_cells') }} as c
         and p.indicator = c.indicator
         and coalesce(p.grade, 0) = c.grade_key
         and coalesce(p.school_year, 'window') = c.year_key
+left join {{ ref('int_public_limits') }} as s
+    on
+        p.round = s.round
+        and p.indicator = s.indicator
+        and coalesce(p.grade, 0) = s.grade_key
+        and coalesce(p.school_year, 'window') = s.year_key
