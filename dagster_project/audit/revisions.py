@@ -39,6 +39,11 @@ class Published:
         return str(self.manifest["round"])
 
     @property
+    def subject(self) -> str:
+        """The round or cohort it is of: the folder it lies in."""
+        return self.folder.parent.name
+
+    @property
     def revision(self) -> str:
         return str(self.manifest["revision"])
 
@@ -46,6 +51,10 @@ class Published:
     def file_names(self) -> dict[str, str]:
         """SHA-256 of every input -> the name it arrived under."""
         return {entry["sha256"]: entry["file"] for entry in self.manifest["inputs"]}
+
+    def has(self, table: str) -> bool:
+        """Whether it holds a table: a round has other ones than a cohort."""
+        return self.path(table).exists()
 
     def path(self, table: str, suffix: str = ".parquet") -> Path:
         """Where a table of the internal edition lies."""
@@ -67,6 +76,14 @@ class Published:
         """The same as plain rows."""
         rows: list[Row] = self.table(name, columns, **equal).to_pylist()
         return rows
+
+    @cached_property
+    def successors(self) -> dict[str, set[str]]:
+        """Of a cohort: the code each member had at the selection -> the codes it has today."""
+        found: dict[str, set[str]] = {}
+        for row in self.rows("cohort_progress", ["selected_code", "municipality_code"], in_cohort=True):
+            found.setdefault(row["selected_code"], set()).add(row["municipality_code"])
+        return found
 
     @cached_property
     def rulebook(self) -> RuleBook:
@@ -125,15 +142,13 @@ def open_revision(settings: Settings, round_id: str, revision: str | None = None
 
 
 def all_revisions(settings: Settings) -> list[tuple[Published, bool]]:
-    """Every revision of every round in order, and whether it is the one in force."""
+    """Every revision of every round and cohort in order, and whether it is the one in force."""
     found = []
     for pointer in sorted(settings.published.glob("*/current.json")):
         current = current_revision(settings, pointer.parent.name)
         for name in _names(pointer.parent):
             folder = pointer.parent / name
-            # cohorts are published beside the rounds; they judge nothing
-            if (folder / INTERNAL / "selection.parquet").exists():
-                found.append((Published(folder), folder == current))
+            found.append((Published(folder), folder == current))
     return found
 
 

@@ -250,6 +250,85 @@ def test_a_cell_is_traced_down_and_its_file_up_again(home: Settings, published: 
     assert refused.returncode == 5 and "Did you mean fabelland_klass131_endringer.json" in refused.stderr
 
 
+def touched_by(home: Settings, file: str, line: int | None = None) -> dict[str, trace.Touched]:
+    """What a file touches in the revisions in force."""
+    sha256, _ = trace.find_file(home, file)
+    start = time.process_time()
+    touched = trace.up(home, sha256, line=line)
+    assert time.process_time() - start < 2
+    return {t.round: t for t in touched if t.in_force}
+
+
+def outcomes_of(published: Published, part: str, sha256: str) -> set[tuple[str, int]]:
+    """Straight from the table: whose outcome names the file, and in which line."""
+    return {
+        (r["municipality_code"], r[f"{part}_source_row"])
+        for r in published.rows("selection")
+        if r[f"{part}_source_sha256"] == sha256
+    }
+
+
+def test_decisions_and_replies_are_what_outcomes_and_cohorts_rest_on(home: Settings) -> None:
+    held = open_revision(home, "fictional-2024")
+    name = "beslutninger_fictional-2024.xlsx"
+    sha256, _ = trace.find_file(home, name)
+    touched = touched_by(home, name)
+    expected = outcomes_of(held, "decision", sha256)
+    assert len(expected) > 40
+    assert {(o["municipality_code"], o["line"]) for o in touched["fictional-2024"].outcomes} == expected
+    # who takes part was followed already when the next round was held
+    later = {o["municipality_code"] for o in touched[ROUND].outcomes}
+    assert later == {r["unit_code"] for r in open_revision(home, ROUND).rows("exceptions_in_force")
+                     if r["ground"] == "uttrekk_2024"}  # fmt: skip
+    assert {o["rests_on"] for o in touched[ROUND].outcomes} == {"earlier_decision"}
+    members = {r["municipality_code"] for r in touched["uttrekk_2024"].followed if r["decision"] == "accept"}
+    assert len(members) == 40 and {c for c, _ in expected} >= members
+    redone = {name for name, t in touched.items() if t.must_be_redone}
+    assert redone == {"fictional-2024", ROUND, "uttrekk_2024"}
+    assert touched["fictional-2024"].as_dict()["must_be_redone"]
+    assert all(o["line"] == 8 for t in touched_by(home, name, line=8).values() for o in t.outcomes)
+    assert len(touched_by(home, name, line=8)["fictional-2024"].outcomes) == 1
+    assert not any(t.must_be_redone for t in touched_by(home, name, line=9_999).values())
+
+    reply = next(r for r in held.rows("selection") if r["reply_source_sha256"])
+    told = touched_by(home, reply["reply_source_sha256"])["fictional-2024"]
+    assert {(o["municipality_code"], o["line"]) for o in told.outcomes} == outcomes_of(
+        held, "reply", reply["reply_source_sha256"]
+    )
+    assert {o["rests_on"] for o in told.outcomes} == {"reply"}
+    text = oppfolging(home.home, "trace", "--file", name).stdout
+    assert f"  {len(expected)} outcomes rest on a decision in it: " in text
+    assert text.splitlines()[-1].startswith("To be redone if it is withdrawn: fictional-2024 ")
+    as_json = json.loads(oppfolging(home.home, "trace", "--file", name, "--json").stdout)
+    assert sum(len(t["outcomes"]) for t in as_json["touched"] if t["in_force"]) == len(expected) + len(later)
+
+
+def test_reports_and_measures_are_what_a_cohort_rests_on(home: Settings) -> None:
+    cohort = open_revision(home, "uttrekk_2024")
+    sha256, _ = trace.find_file(home, "rapport_1_uttrekk_2024.xlsx")
+    received = [r for r in cohort.rows("followup_report_status") if r["source_sha256"] == sha256]
+    touched = touched_by(home, sha256)
+    assert len(touched["uttrekk_2024"].followed) == len(received) > 100
+    assert [name for name, t in touched.items() if t.must_be_redone] == ["uttrekk_2024"]
+    (whole,) = [r for r in cohort.rows("support_measures_summary", summary_level="all") if r["year"] is None]
+    measures = touched_by(home, "tiltak_uttrekk_2024.xlsx")["uttrekk_2024"].followed
+    assert len(measures) == whole["measures"] and {r["table"] for r in measures} == {"support_measures_summary"}
+    tests = next(i for i in cohort.manifest["inputs"] if i["datasets"] == ["pupil_survey"])
+    years = {r["school_year"] for r in touched_by(home, tests["sha256"])["uttrekk_2024"].followed}
+    assert years == set(tests["school_years"])
+
+
+def test_of_files_of_one_name_a_later_form_takes_over_and_the_answer_says_which_there_are(home: Settings) -> None:
+    name = "tiltak_uttrekk_2023.xlsx"
+    refused = oppfolging(home.home, "trace", "--file", name)
+    lines = refused.stderr.splitlines()
+    assert refused.returncode == 5 and lines[0] == f"2 files answer to {name}. Name one by the beginning of its hash:"
+    hashes = [line.split()[1] for line in lines[1:]]
+    assert all(line.startswith("  --file ") and " arrived 20" in line for line in lines[1:]) and len(hashes) == 2
+    older, newer = (touched_by(home, h)["uttrekk_2023"] for h in hashes)
+    assert not older.must_be_redone and newer.must_be_redone
+
+
 def test_a_difference_names_who_moved_the_cells_and_the_cause(published: Published, tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
