@@ -31,7 +31,12 @@ RANKING = "municipality_ranking"
 CRATE = "ro-crate-metadata.json"
 PAGE = Path(__file__).with_name("page")
 DASH = "–"
-ROW_HEIGHT, LEFT, WIDTH, RIGHT = 24, 190, 760, 60
+INSIDE = "inside"
+UNCERTAINTY = "internal/selection_uncertainty.parquet"
+NOBODY_KNOWS = (
+    "(select null as unit_level, null as unit_code, null as rank_low, null as rank_high, null as probability_selected)"
+)
+ROW_HEIGHT, LEFT, WIDTH, RIGHT = 24, 190, 930, 280
 MEDIA_TYPES = {".parquet": "application/vnd.apache.parquet", ".yaml": "application/yaml", ".csv": "text/csv"}
 LICENCES = {
     "fictional": "Oppdiktede data / fictional data: nothing here is a statistic of anybody",
@@ -144,25 +149,31 @@ def _page(building: Path, manifest: dict[str, Any], previous: str | None) -> str
     import jinja2
 
     environment = jinja2.Environment(autoescape=True, trim_blocks=True)
+    # a release that is published once more keeps the tables it had, and older ones had no such table
+    known = (building / UNCERTAINTY).exists()
+    places = {"{previous}": previous or "", "{uncertainty}": f"'{UNCERTAINTY}'" if known else NOBODY_KNOWS}
     sections = []
     with duckdb.connect(config={"file_search_path": str(building), "threads": 1}) as connection:
         for section in _layout():
             if section.get("previous") and previous is None:
                 continue
-            figures = [_answer(connection, figure, previous or "") for figure in section["figures"]]
+            figures = [_answer(connection, figure, places) for figure in section["figures"]]
             shown = {**section, "figures": figures}
             if section.get("previous"):
-                shown["note"] = {"nb": f"Mot {previous}.", "en": f"Against {previous}."}
+                against = {"nb": f"Mot {previous}. ", "en": f"Against {previous}. "}
+                shown["note"] = {lang: against[lang] + section["note"][lang] for lang in against}
             sections.append(shown)
     template = environment.from_string((PAGE / "index.html.j2").read_text(encoding="utf-8"))
     return template.render(manifest=manifest, sections=sections)
 
 
-def _answer(connection: Any, figure: dict[str, Any], previous: str) -> dict[str, Any]:
+def _answer(connection: Any, figure: dict[str, Any], places: dict[str, str]) -> dict[str, Any]:
     """A figure with what its query returns, as the page shows it."""
     import markupsafe
 
-    sql = figure["sql"].replace("{previous}", previous).strip()
+    sql = figure["sql"].strip()
+    for name, place in places.items():
+        sql = sql.replace(name, place)
     answer = connection.execute(sql)
     columns = [d[0] for d in answer.description]
     rows = answer.fetchall()
@@ -175,32 +186,44 @@ def _answer(connection: Any, figure: dict[str, Any], previous: str) -> dict[str,
 
 
 def _dots(rows: list[tuple[Any, ...]]) -> str:
-    """A dot per municipality on its share, a bar from least to most, a line where the selected end."""
+    """A dot per municipality on its share, coloured by what became of it, a bar from least to most, a line at the cut.
+
+    ``rows`` are those of the figure, by rank: rank, code, name, side of the cut, outcome, share, least, most, rank in
+    the country, its interval (two columns), and how often it is taken.
+    """
     from markupsafe import escape
 
-    low = min(float(row[5]) for row in rows)
-    high = max(float(row[6]) for row in rows)
+    low = min(float(row[6]) for row in rows)
+    high = max(float(row[7]) for row in rows)
     spread = (high - low) or 1.0
 
     def x(value: Any) -> float:
         return round(LEFT + (float(value) - low) / spread * (WIDTH - LEFT - RIGHT), 1)
 
-    height = ROW_HEIGHT * (len(rows) + 1)
+    height = ROW_HEIGHT * (len(rows) + 2)
+    columns = [WIDTH - RIGHT + offset for offset in (86, 176, RIGHT)]
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Andel risikopoeng nær grensen / '
         f'share of risk points near the cut">'
     ]
-    inside = sum(row[3] in ("selected", "candidate") for row in rows)
-    for at, (_, code, name, _, share, least, most) in enumerate(rows):
-        y, color = ROW_HEIGHT * at + ROW_HEIGHT // 2, "#1f5fa8" if at < inside else "#8d99a8"
+    names = ("andel / share", "plass / rank", "trukket / taken")
+    parts += [f'<text x="{at}" y="15" text-anchor="end">{name}</text>' for at, name in zip(columns, names, strict=True)]
+    for at, (_, code, name, _, status, share, least, most, _, first, last, taken) in enumerate(rows, start=1):
+        y = ROW_HEIGHT * at + ROW_HEIGHT // 2
+        kind = escape(status)
+        interval = DASH if first is None else f"{first}{DASH}{last}"
         parts.append(
             f'<text x="{LEFT - 12}" y="{y + 4}" text-anchor="end">{escape(code)} {escape(name)}</text>'
-            f'<line x1="{x(least)}" x2="{x(most)}" y1="{y}" y2="{y}" stroke="{color}" stroke-width="3" opacity=".35"/>'
-            f'<circle cx="{x(share)}" cy="{y}" r="5" fill="{color}"/>'
-            f'<text x="{WIDTH - RIGHT + 8}" y="{y + 4}">{share} %</text>'
+            f'<line x1="{x(least)}" x2="{x(most)}" y1="{y}" y2="{y}" class="bar {kind}"/>'
+            f'<circle cx="{x(share)}" cy="{y}" r="5" class="{kind}"/>'
         )
-    y = ROW_HEIGHT * inside
-    parts.append(f'<line x1="0" x2="{WIDTH}" y1="{y}" y2="{y}" stroke="#8a4b00" stroke-dasharray="5 4"/>')
+        shown = (f"{share} %", interval, DASH if taken is None else f"{taken} %")
+        parts += [
+            f'<text x="{right}" y="{y + 4}" text-anchor="end">{escape(text)}</text>'
+            for right, text in zip(columns, shown, strict=True)
+        ]
+    y = ROW_HEIGHT * (1 + sum(row[3].endswith(INSIDE) for row in rows))
+    parts.append(f'<line class="cut" x1="0" x2="{WIDTH}" y1="{y}" y2="{y}"/>')
     parts.append(f'<text x="{LEFT}" y="{height - 6}">{low:.1f} %</text>')
     parts.append(f'<text x="{WIDTH - RIGHT}" y="{height - 6}" text-anchor="end">{high:.1f} %</text></svg>')
     return "".join(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dagster_project.extracts.archive import sha256_of
-from dagster_project.publication import run_report
+from dagster_project.publication import current_revision, run_report
 from dagster_project.publication.subjects import round_subject
 from dagster_project.rules import load_rules
 from dagster_project.settings import load_settings
@@ -68,6 +69,27 @@ def revision(country_home: Path) -> Path:
     return load_settings(country_home).published / ROUND / "r0001"
 
 
+def described_again(home: Path, folder: Path, subject: str) -> Path:
+    """The report of a folder, written anew."""
+    shutil.rmtree(folder / run_report.REPORT, ignore_errors=True)
+    settings = load_settings(home)
+    rulebook = load_rules(settings)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    run_report.fill_report(settings, rulebook, round_subject(rulebook, subject), folder, manifest)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def decided(country_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A final round in which the last within the quota declined and the first of the reserve was called up."""
+    folder = tmp_path_factory.mktemp("decided") / "fictional-2024"
+    shutil.copytree(
+        load_settings(country_home).published / "fictional-2024", folder,
+        ignore=shutil.ignore_patterns("report", run_report.CRATE), copy_function=shutil.copyfile,
+    )  # fmt: skip
+    return described_again(country_home, folder / "r0003", "fictional-2024")
+
+
 @pytest.fixture(scope="module")
 def second(country_home: Path, revision: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A revision in which three of the selected are gone, with the one before it beside it."""
@@ -81,10 +103,9 @@ def second(country_home: Path, revision: Path, tmp_path_factory: pytest.TempPath
     pq.write_table(pq.read_table(path).slice(LEFT_OUT), path)
     manifest = json.loads((revision / "manifest.json").read_text(encoding="utf-8"))
     manifest |= {"revision": "r0002", "replaces": revision.name}
-    settings = load_settings(country_home)
-    rulebook = load_rules(settings)
-    run_report.fill_report(settings, rulebook, round_subject(rulebook, ROUND), again, manifest)
-    return again
+    (again / "manifest.json").unlink()
+    (again / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return described_again(country_home, again, ROUND)
 
 
 @pytest.mark.parametrize("name", ["revision", "second"])
@@ -115,22 +136,97 @@ def test_the_numbers_are_those_of_the_tables(revision: Path, second: Path) -> No
         == str(len(page.cells["placeholders"]) // 3)
     )
     selection = pq.read_table(revision / "internal" / "selection.parquet").to_pylist()
-    selected = sorted((r for r in selection if r["selection_group"] == "average" and r["status"] == "selected"),
-                      key=lambda r: r["rank_in_group"])  # fmt: skip
-    reserve = sorted((r for r in selection if r["selection_group"] == "average" and r["status"] == "reserve"),
-                     key=lambda r: r["rank_in_group"])  # fmt: skip
-    assert page.cells["close_average"][1::7] == [r["municipality_code"] for r in selected[-5:] + reserve[:5]]
+    for group, columns in (("average", 12), ("spread", 9)):
+        listed = sorted((r for r in selection if r["selection_group"] == group and r["rank_in_group"]),
+                        key=lambda r: r["rank_in_group"])  # fmt: skip
+        quota = sum(r["within_quota"] for r in listed)
+        assert page.cells[f"close_{group}"][1::columns] == [
+            r["municipality_code"] for r in listed[quota - 5 : quota + 5]
+        ]
     assert "'../../fictional-2024/" in page.queries["selection_changes"]
     compared, _ = read(second)
-    entered, left = compared.cells["selection_changes"][3:]
-    assert (entered, left) == ("0", str(LEFT_OUT)) and len(compared.cells["moved"]) == 3 * LEFT_OUT
+    arithmetic, outcome = compared.cells["selection_changes"][:6], compared.cells["selection_changes"][6:]
+    assert arithmetic[4:] == outcome[4:] == ["0", str(LEFT_OUT)] and len(compared.cells["moved"]) == 2 * 4 * LEFT_OUT
     assert "OPPDIKTEDE DATA" in text and "ILLUSTRASJON" in text and "Nær grensen" in text and "Close calls" in text
 
 
 def test_the_page_stands_alone_and_a_name_is_never_markup(revision: Path, second: Path) -> None:
     page, text = read(revision)
     assert page.loads == [] and "url(" not in text and "@import" not in text
-    assert run_report._dots([(1, "<b>", "x&y", "selected", 1.0, 0.5, 2.0)]).count("<b>") == 0
+    row = (1, "<b>", "x&y", "innenfor / inside", "selected", 1.0, 0.5, 2.0, 1, "<i>", "<i>", 50.0)
+    assert run_report._dots([row]).count("<b>") == 0 and "<i>" not in run_report._dots([row])
+
+
+def test_who_declined_and_who_was_called_up_are_shown_as_they_are_and_the_line_stands_at_the_quota(
+    decided: Path,
+) -> None:
+    page, text = read(decided)
+    selection = pq.read_table(decided / "internal" / "selection.parquet").to_pylist()
+    listed = {r["rank_in_group"]: r for r in selection if r["selection_group"] == "average" and r["rank_in_group"]}
+    assert (listed[30]["status"], listed[31]["status"]) == ("declined", "selected")
+    rows = [page.cells["close_average"][at : at + 12] for at in range(0, len(page.cells["close_average"]), 12)]
+    assert [int(r[0]) for r in rows] == list(range(26, 36))
+    assert [r[3].split(" / ")[1] for r in rows] == ["inside"] * 5 + ["outside"] * 5
+    assert [r[4] for r in rows] == [listed[rank]["status"] for rank in range(26, 36)]
+    figure = text[text.index('<div class="figure" id="close_average">') :]
+    svg = figure[figure.index("<svg") : figure.index("</svg>")]
+    dots = re.findall(r'<circle cx="[\d.]+" cy="(\d+)" r="5" class="(\w+)"', svg)
+    assert [status for _, status in dots] == [r[4] for r in rows]
+    (cut,) = re.findall(r'<line class="cut"[^>]* y1="(\d+)"', svg)
+    heights = [int(y) for y, _ in dots]
+    assert heights[4] < int(cut) < heights[5]
+    assert {f"svg .{s}" in text for s in ("selected", "candidate", "reserve", "declined", "excluded")} == {True}
+
+
+def test_answers_of_governors_move_the_outcome_and_not_the_arithmetic(country_home: Path, decided: Path) -> None:
+    before, after = (
+        pq.read_table(decided.parent / name / "internal" / "selection.parquet").to_pylist()
+        for name in ("r0001", "r0002")
+    )
+
+    def selected(rows: list[dict[str, object]]) -> set[object]:
+        return {r["municipality_code"] for r in rows if r["status"] == "selected"}
+
+    page, _ = read(described_again(country_home, decided.parent / "r0002", "fictional-2024"))
+    assert "'../r0001/" in page.queries["moved"]
+    arithmetic, outcome = page.cells["selection_changes"][:6], page.cells["selection_changes"][6:]
+    inside = len({r["municipality_code"] for r in after if r["within_quota"]})
+    assert arithmetic[1:] == [str(inside)] * 3 + ["0", "0"]
+    entered, left = len(selected(after) - selected(before)), len(selected(before) - selected(after))
+    assert outcome[4:] == [str(entered), str(left)] and entered >= 10
+    moved = page.cells["moved"]
+    assert set(moved[0::4]) == {"utfall / outcome"} and len(moved) == 4 * (entered + left)
+
+
+def test_a_revision_from_before_the_quota_was_marked_can_be_compared_with(country_home: Path, decided: Path) -> None:
+    path = decided.parent / "r0001" / "internal" / "selection.parquet"
+    whole = pq.read_table(path)
+    pq.write_table(whole.drop_columns(["within_quota"]), path)
+    page, _ = read(described_again(country_home, decided.parent / "r0002", "fictional-2024"))
+    pq.write_table(whole, path)
+    # then a candidate was within the quota
+    assert page.cells["selection_changes"][0].endswith("arithmetic") and page.cells["selection_changes"][4] == "0"
+
+
+def test_how_sure_a_rank_is_stands_beside_it_where_it_is_known(country_home: Path, decided: Path) -> None:
+    settings = load_settings(country_home)
+    now = current_revision(settings, ROUND)
+    assert now is not None
+    folder = decided.parent.parent / ROUND / now.name
+    shutil.copytree(now.parent, folder.parent, copy_function=shutil.copyfile,
+                    ignore=shutil.ignore_patterns("report", run_report.CRATE))  # fmt: skip
+    page, text = read(described_again(country_home, folder, ROUND))
+    path = folder / "internal" / "selection_uncertainty.parquet"
+    sure = {r["unit_code"]: r for r in pq.read_table(path).to_pylist() if r["unit_level"] == "municipality"}
+    cells = page.cells["close_average"]
+    for at in range(0, len(cells), 12):
+        row = sure[cells[at + 1]]
+        expected = [row["rank"], row["rank_low"], row["rank_high"], round(100 * row["probability_selected"], 1)]
+        assert cells[at + 8 : at + 12] == [str(v) for v in expected]
+        assert f">{row['rank_low']}–{row['rank_high']}</text>" in text
+    path.unlink()
+    page, text = read(described_again(country_home, folder, ROUND))
+    assert page.cells["close_average"][9:12] == ["–"] * 3 and page.cells["close_spread"][8] == "–"
 
 
 def test_the_same_revision_gives_the_same_report(country_home: Path, revision: Path, tmp_path: Path) -> None:
