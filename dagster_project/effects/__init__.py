@@ -6,7 +6,6 @@ assumes and what it does not show.
 
 from dagster_project.effects.estimate import estimate_effects
 from dagster_project.effects.parameters import EffectParameters, load_effect_parameters
-from dagster_project.effects.render import event_study_chart
 from dagster_project.effects.results import CohortEffects, EffectEstimate, PreTrendTest
 
 __all__ = [
@@ -15,6 +14,5 @@ __all__ = [
     "EffectParameters",
     "PreTrendTest",
     "estimate_effects",
-    "event_study_chart",
     "load_effect_parameters",
 ]

@@ -60,8 +60,6 @@ PRE_TREND = Words(
     "Joint test of the years before: F({q}, {df}) = {statistic:.2f}, p = {p_value:.3f}.",
     "Samlet test av årene før: F({q}, {df}) = {statistic:.2f}, p = {p_value:.3f}.",
 )
-# a difference of 2.8 standard errors is found four times in five at the five per cent level
-DETECTABLE = 2.8
 
 
 def estimate_effects(table: Any, parameters: EffectParameters, window_years: int) -> CohortEffects:
@@ -112,6 +110,12 @@ class _Writer:
             words.english, words.norsk, self.parameters.method_version,
         )  # fmt: skip
 
+    def detectable(self, estimate: Estimate | None) -> Words:
+        """What size of effect would be found."""
+        if estimate is None:
+            return NOTHING
+        return _fill(PRECISION, detectable=estimate.detectable(self.parameters.confidence.value))
+
     def few_treated(self) -> Words:
         """Why there is no estimate when nobody, or one, was followed."""
         return _fill(FEW_TREATED, minimum=self.parameters.min_treated.value)
@@ -126,10 +130,6 @@ def _with_comma(text: str, values: dict[str, float | int]) -> str:
     import re
 
     return re.sub(r"(?<=\d)\.(?=\d)", ",", text.format(**values))
-
-
-def _detectable(estimate: Estimate | None) -> Words:
-    return NOTHING if estimate is None else _fill(PRECISION, detectable=DETECTABLE * estimate.std_error)
 
 
 def _single(panel: CohortPanel, parameters: EffectParameters, write: _Writer) -> Iterator[EffectEstimate]:
@@ -169,7 +169,7 @@ def _single(panel: CohortPanel, parameters: EffectParameters, write: _Writer) ->
             r=result.correlation,
         )
         yield write(names.EXPECTED_REGRESSION, result.expected, treated, others, EXPECTED + correlation)
-        yield write(names.BEFORE_AFTER_NET, result.net, treated, others, NET + _detectable(result.net))
+        yield write(names.BEFORE_AFTER_NET, result.net, treated, others, NET + write.detectable(result.net))
 
     neighbours = parameters.matching.neighbours.value
     matched = matched_did(panel, years, neighbours)
@@ -177,7 +177,9 @@ def _single(panel: CohortPanel, parameters: EffectParameters, write: _Writer) ->
         f"{neighbours} nearest neighbours on baseline share and size, corrected for what still tells them apart.",
         f"{neighbours} nærmeste naboer på andel og størrelse, korrigert for det som fortsatt skiller dem.",
     )
-    yield write(names.MATCHED, matched, treated, others, FEW_OTHERS if matched is None else how + _detectable(matched))
+    yield write(
+        names.MATCHED, matched, treated, others, FEW_OTHERS if matched is None else how + write.detectable(matched)
+    )
 
     bandwidth = parameters.discontinuity.bandwidth_ranks.value
     # a line needs two points, and its spread one more
@@ -189,7 +191,7 @@ def _single(panel: CohortPanel, parameters: EffectParameters, write: _Writer) ->
         f"Holds at the cut; {bandwidth} ranks on either side, {cut.wrong_side} on the wrong side left out.",
         f"Gjelder ved grensen; {bandwidth} plasser på hver side, {cut.wrong_side} på feil side er holdt utenfor.",
     )
-    yield write(names.DISCONTINUITY, cut.jump, cut.inside, cut.outside, how + _detectable(cut.jump))
+    yield write(names.DISCONTINUITY, cut.jump, cut.inside, cut.outside, how + write.detectable(cut.jump))
 
 
 def _differences(
@@ -199,7 +201,7 @@ def _differences(
 
     def row(method: str, result: Difference | None, words: Words, otherwise: Words) -> EffectEstimate:
         if result is not None:
-            found = words + _detectable(result.effect)
+            found = words + write.detectable(result.effect)
             return write(method, result.effect, result.n_treated, result.n_comparison, found)
         treated, others = _sizes(members)
         return write(method, None, treated, others, write.few_treated() if treated < minimum else otherwise)

@@ -12,7 +12,7 @@ from dagster_project.rules.model import Choice, SourceEntry, Strict
 from dagster_project.settings import Settings
 
 # raised when a method changes what it computes
-METHODS = "effects-1"
+METHODS = "effects-2"
 
 
 class Matching(Strict):
@@ -39,6 +39,7 @@ class EffectParameters(Strict):
 
     sources: dict[str, SourceEntry]
     confidence: Choice[Annotated[float, Field(gt=0.5, lt=1)]]
+    first_followed_year: Choice[Annotated[int, Field(ge=1, le=3)]]
     followup_years: Choice[Annotated[int, Field(ge=1, le=10)]]
     min_treated: Choice[Annotated[int, Field(ge=2)]]
     matching: Matching

@@ -16,6 +16,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+# how often an effect should be found to count as one that would be seen; custom
+POWER = 0.8
+
+
 @dataclass(frozen=True)
 class Fit:
     """``coefficients`` (P,), their ``covariance`` (P, P) and the degrees of freedom of its intervals."""
@@ -43,6 +47,12 @@ class Estimate:
 
         reach = float(stdtrit(self.df, (1 + confidence) / 2)) * self.std_error
         return self.value - reach, self.value + reach
+
+    def detectable(self, confidence: float) -> float:
+        """About the smallest true effect whose interval leaves out 0 four times in five, by its degrees of freedom."""
+        from scipy.special import stdtrit
+
+        return float(stdtrit(self.df, (1 + confidence) / 2) + stdtrit(self.df, POWER)) * self.std_error
 
 
 def independent_columns(x: Floats) -> bool:

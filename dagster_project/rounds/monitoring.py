@@ -15,8 +15,6 @@ from dagster_project.settings import Settings
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FIRST_YEAR_AFTER = 1
-
 
 def rounds_with_cohorts(settings: Settings) -> set[str]:
     """Rounds in which some municipality said yes at some time.
@@ -90,7 +88,7 @@ def cohort_effect(settings: Settings, rulebook: RuleBook) -> pa.Table:
                 "risk_share": rows["value"],
                 "pupils": rows["baseline_pupils"],
                 "rank": rows["baseline_rank"],
-                "treated_from": pa.array([FIRST_YEAR_AFTER] * rows.num_rows, pa.int64()),
+                "treated_from": pa.array([parameters.first_followed_year.value] * rows.num_rows, pa.int64()),
             }
         )  # fmt: skip
         found = estimate_effects(panel, parameters, rulebook.rule_sets[rule_set].window.years.value).to_table()

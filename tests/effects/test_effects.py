@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from dagster_project.diagnostics import PipelineProblem, RuleProblem
-from dagster_project.effects import EffectParameters, estimate_effects, event_study_chart, load_effect_parameters
+from dagster_project.effects import EffectParameters, estimate_effects, load_effect_parameters
 from dagster_project.effects.differences import did, event_study, mirrored_did
 from dagster_project.effects.discontinuity import rank_discontinuity
 from dagster_project.effects.matched import matched_did
@@ -255,11 +255,41 @@ def test_a_mistake_in_the_choices_is_named_with_its_line(tmp_path) -> None:
     with pytest.raises(RuleProblem) as caught:
         load_effect_parameters(load_settings(tmp_path))
     (finding,) = caught.value.findings
-    assert (finding.code, finding.file, finding.row) == ("invalid-value", "effects.yaml", 13)
+    assert (finding.code, finding.file, finding.row) == ("invalid-value", "effects.yaml", 14)
 
 
-def test_the_chart_is_valid_and_holds_every_year(cohort: CohortPanel, parameters: EffectParameters) -> None:
-    altair = pytest.importorskip("altair")
-    chart = event_study_chart(estimate_effects(table(cohort), parameters, WINDOW), "uttrekk_x", "Fabelland (fictional)")
-    altair.Chart.from_dict(chart)
-    assert [v["year"] for v in chart["data"]["values"]] == list(range(-3, 4))
+def test_what_would_go_unseen_is_what_t_finds_four_times_in_five() -> None:
+    """With few followed the interval is wider, and a true effect must be larger to be found; drawn, not worked out."""
+    rng = np.random.default_rng(12)
+    for df in (2, 4, 30):
+        # errors of one standard error in size, and a scatter of df degrees of freedom
+        error = rng.normal(size=200_000)
+        scale = np.sqrt(rng.chisquare(df, size=200_000) / df)
+        smallest = Estimate(0.0, 1.0, df).detectable(0.95)
+        reach = Estimate(0.0, 1.0, df).interval(0.95)[1]
+        found = (np.abs(smallest + error) > reach * scale).mean()
+        assert 0.75 < found < 0.86, (df, smallest, found)
+        # what holds for many: with two degrees of freedom it would go unseen two times in three
+        assert df > 2 or (np.abs(2.8 + error) > reach * scale).mean() < 0.4
+    assert Estimate(0.0, 1.0, 10_000).detectable(0.95) == pytest.approx(2.8016, abs=1e-3)
+    assert Estimate(0.0, 0.01, 1).detectable(0.95) == pytest.approx(0.01 * (12.7062 + 1.3764), abs=1e-5)
+
+
+def test_the_note_of_few_followed_says_what_they_could_show(parameters: EffectParameters) -> None:
+    few = one_cohort(nation(np.random.default_rng(6), n=60, bounded=True), quota=3)
+    rows = {r.method: r for r in estimate_effects(table(few), parameters, WINDOW).rows if r.event_time is None}
+    row = rows["did"]
+    assert row.std_error is not None and row.ci_high is not None and row.estimate is not None
+    said = float(row.note.split("smaller than about ")[1].split()[0])
+    # two degrees of freedom: what could be found lies beyond half the interval, and well beyond 2.8 standard errors
+    assert said == pytest.approx((4.3027 + 1.0607) * row.std_error, abs=6e-4) and said > row.ci_high - row.estimate
+
+
+def test_the_first_year_of_follow_up_is_a_choice_with_its_source(
+    cohort: CohortPanel, parameters: EffectParameters
+) -> None:
+    assert parameters.first_followed_year.value == 1 and parameters.first_followed_year.source in parameters.sources
+    later = estimate_effects(table(CohortPanel(**{**vars(cohort), "treated_from": 2})), parameters, WINDOW)
+    followed = [r for r in later.rows if r.method == "before_after_naive"]
+    change = cohort.share[cohort.treated][:, cohort.event_times >= 2].mean() - cohort.baseline[cohort.treated].mean()
+    assert followed[0].estimate == pytest.approx(change, abs=1e-6)
