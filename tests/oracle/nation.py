@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -45,7 +46,7 @@ def nation(rng: Random) -> tuple[list[Row], list[Row], list[Row]]:
         {"old_code": "6106", "old_name": "x", "new_code": "6101", "new_name": "a", "change_date": dt.date(2025, 1, 1)},
     ]
     schools = []
-    for i in range(rng.randint(4, 16)):
+    for i in range(rng.randint(8, 24)):
         old = rng.choice(list(BEFORE))
         schools.append({"code": f"1{i:08d}", "old": old, "new": rng.choice(BEFORE[old]), "grades": rng.choice([(5, 7), (8, 10), (5, 7, 8, 10)]),
                         "first": rng.choice([0, 0, 0, 2]), "last": rng.choice([9, 9, 9, 3])})  # fmt: skip
@@ -108,15 +109,24 @@ def random_rules(rng: Random, round_id: str) -> tuple[Row, list[Row], list[Row]]
         "worst_schools_ties": pick(["strict_order", "include_ties"]),
         "tie_break_1": pick(["absolute_hit_share", "pupils", "none"]),
         "tie_break_2": pick(["absolute_hit_share", "pupils", "none"]), "average_quota": rng.randint(0, 4),
-        "average_reserve": rng.randint(0, 2), "average_ties": pick(["strict_order", "include_ties"]),
-        "spread_quota": rng.randint(0, 3), "spread_reserve": rng.randint(0, 2),
+        "average_reserve": rng.randint(0, 5), "average_ties": pick(["strict_order", "include_ties"]),
+        "spread_quota": rng.randint(0, 3), "spread_reserve": rng.randint(0, 4),
         "spread_measure": pick(["standard_deviation", "max_minus_rest_mean", "range", "iqr"]),
-        "spread_level": decimal(0, 0.05, 0.2), "spread_min_schools": pick([2, 3]),
+        "spread_level": decimal(0, 0, 0.05, 0.2), "spread_min_schools": pick([2, 3]),
         "spread_excludes_average": pick([True, False]), "spread_priority": pick(["required", "advisory"]),
         "in_scheme": pick(["exclude", "mark"]), "public_min_pupils": 10, "public_min_hidden": 2, "rule_sha256": "0" * 64,
         "spread_order": pick(["priority_then_spread", "spread"]), "purpose": "selection", "cohort": f"cohort-{round_id}",
         "followup_starts_on": dt.date(2024, 8, 1), "followup_ends_on": pick([dt.date(2025, 7, 31), dt.date(2027, 7, 31)]),
     }  # fmt: skip
+    # some rounds rate and list nearly everybody, so that there is something to decide, on both lists too
+    generous = rng.random() < 0.5
+    if generous:
+        round_ |= {
+            "min_coverage": Decimal(0), "min_areas": 0, "require_last_year": False, "school_ownership": "all",
+            "in_scheme": "mark", "worst_schools_percent": Decimal(60), "average_quota": rng.randint(0, 1),
+            "average_reserve": rng.randint(4, 6), "spread_quota": rng.randint(0, 1), "spread_reserve": rng.randint(1, 3),
+            "spread_level": Decimal(0), "spread_min_schools": 2,
+        }  # fmt: skip
     lag = {d: pick([0, 0, 1]) for d in schema.YEARLY_DATASETS}
     indicators = []
     for name, dataset, area, grades, digits in rng.sample(INDICATORS, rng.randint(2, len(INDICATORS))):
@@ -125,13 +135,15 @@ def random_rules(rng: Random, round_id: str) -> tuple[Row, list[Row], list[Row]]
             "direction": pick(["higher_is_worse", "lower_is_worse"]), "decimals": digits, "lag": lag[dataset],
         }  # fmt: skip
         for side in ("national", "absolute"):
-            method = pick(["published", "fixed", "percentile", "mean_sd"])
+            method = pick(["fixed", "percentile"] if generous else ["published", "fixed", "percentile", "mean_sd"])
             shared |= {
                 f"{side}_method": method,
                 f"{side}_value": Decimal(str(MEANS[name])) if method == "fixed" else None,
                 f"{side}_percentile": decimal(5, 10, 25, 50, 33.3) if method == "percentile" else None,
                 f"{side}_k": decimal(0, 0.5, 1.25) if method == "mean_sd" else None,
-                f"{side}_base_year": pick(["same_year", *YEARS]) if method in ("percentile", "mean_sd") else None,
+                f"{side}_base_year": pick(["same_year", *(() if generous else YEARS)])
+                if method in ("percentile", "mean_sd")
+                else None,
                 f"{side}_decimals": rng.randint(0, 3),
             }
         indicators += [{**shared, "grade": grade} for grade in grades]
@@ -139,7 +151,7 @@ def random_rules(rng: Random, round_id: str) -> tuple[Row, list[Row], list[Row]]
         {"unit_level": "municipality", "unit_code": pick(["6101", "7202", "7205", "6106", "6102"]),
          "kind": pick(["excluded", "in_scheme"]), "ground": "drawn", "source": "drawn",
          "round": pick([None, round_id]), "valid_from": pick([None, dt.date(2025, 1, 1)]), "valid_to": None}
-        for _ in range(rng.randint(0, 2))
+        for _ in range(rng.randint(0, 0 if generous else 2))
     ]  # fmt: skip
     exceptions.append({"unit_level": "school", "unit_code": "100000001", "kind": "special_school", "ground": "drawn",
                        "source": "drawn", "round": round_id, "valid_from": None, "valid_to": None})  # fmt: skip
@@ -153,15 +165,27 @@ def answers(
     codes = ["6101", "6106", "7202", "7203", "7204", "7205", "6102"]
     rounds = [r["round"] for r in tables["rounds"]]
     place = {"source_sha256": "0" * 64, "source_column": "Kommunenr", "fictional": True}
-    decisions = [
-        {"round": r, "municipality_code": m, "municipality_name": m, "decided_by": "drawn", "reason": None,
-         "decision": rng.choice(["accept", "accept", "decline", "exclude", "withdrew", "called_up"]),
-         "decided_on": dt.date(2026, 3, rng.randint(1, 3)), "source_row": at, **place}
-        for r in rng.sample(rounds, len(rounds) // 2)
-        for at, m in enumerate(rng.choices(codes, k=rng.randint(1, 6)))
-    ]  # fmt: skip
-    once = {(d["round"], d["municipality_code"], d["decision"], d["decided_on"]): d for d in decisions}
     oracles = {r: Oracle(cells, register, changes, tables, r) for r in rounds}
+    decisions = []
+    for r in rng.sample(rounds, len(rounds) * 2 // 3):
+        # as the lists stand before anybody decides; one on both is always decided upon
+        oracles[r].choose({}, [], [])
+        lists: dict[str, list[str]] = defaultdict(list)
+        for (_, m), row in oracles[r].selection.items():
+            lists[m].append(row["proposed_status"])
+        likely = [m for m in sorted(lists) if lists[m] != ["excluded"]] * 3
+        chosen = rng.choices([*codes, *likely], k=rng.randint(1, 6))
+        drawn = [(m, rng.choice(["accept", "accept", "decline", "exclude", "withdrew", "called_up"])) for m in chosen]
+        on_both = [m for m in sorted(lists) if len(lists[m]) > 1]
+        if on_both:
+            drawn.append((rng.choice(on_both), rng.choice(["accept", "decline", "called_up"])))
+            drawn += [(m, "called_up") for m in sorted(lists) if "reserve" in lists[m] and rng.random() < 0.4]
+        decisions += [
+            {"round": r, "municipality_code": m, "municipality_name": m, "decided_by": "drawn", "reason": None,
+             "decision": decision, "decided_on": dt.date(2026, 3, rng.randint(1, 3)), "source_row": at, **place}
+            for at, (m, decision) in enumerate(drawn)
+        ]  # fmt: skip
+    once = {(d["round"], d["municipality_code"], d["decision"], d["decided_on"]): d for d in decisions}
     replies = []
     for round_id, oracle in oracles.items():
         oracle.choose(oracles, [], list(once.values()))

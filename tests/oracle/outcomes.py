@@ -65,44 +65,55 @@ def outcomes(
                     "proposed_status": status, "proposed_place": place, "candidate": candidate,
                     "governor_priority": priority.get(m) if candidate else None, "decision": None, "called": False,
                 }  # fmt: skip
-    for m, d in last_decisions(decisions, rule["round"]).items():
-        mine = [key for key in rows if key[1] == m]
-        if not mine and m in municipalities:
+    decided = last_decisions(decisions, rule["round"])
+    for key, row in rows.items():
+        row["passed_over"] = sum(waits(other, key, rows, decided) for other in rows)
+    for m, d in decided.items():
+        answer = {"decision": d["decision"], "called": d["was_called_up"]}
+        lists = [group for group, listed_code in rows if listed_code == m]
+        if lists:
+            rows[answered_list(m, lists, rows, d), m] |= answer
+        elif m in municipalities:
             rows["average", m] = {
                 "rank_in_group": None, "arithmetic_status": "not_listed", "proposed_status": "not_listed",
-                "proposed_place": None, "candidate": False, "governor_priority": None, "decision": d["decision"],
-                "called": d["was_called_up"],
+                "proposed_place": None, "candidate": False, "governor_priority": None, "passed_over": 0, **answer,
             }  # fmt: skip
-        elif mine:
-
-            def first(key: tuple[str, str]) -> tuple[int, str]:
-                r = rows[key]
-                return (1 if r["proposed_status"] == "selected" else 2 if r["candidate"] else 3, key[0])
-
-            rows[min(mine, key=first)] |= {"decision": d["decision"], "called": d["was_called_up"]}
-    return {key: row | judged(key, row, rows) for key, row in rows.items()}
+    return {key: row | judged(row) for key, row in rows.items()}
 
 
-def judged(key: tuple[str, str], row: Row, rows: dict[tuple[str, str], Row]) -> Row:
+def waits(
+    other: tuple[str, str], key: tuple[str, str], rows: dict[tuple[str, str], Row], decided: dict[str, Row]
+) -> bool:
+    """Whether ``other`` stands in the same list's reserve before ``key`` and nothing at all is decided on it."""
+    in_reserve = rows[other]["proposed_status"] == "reserve" and other[1] not in decided
+    before = (rows[other]["proposed_place"], other[1]) < (rows[key]["proposed_place"], key[1])
+    return other[0] == key[0] and in_reserve and before
+
+
+def answered_list(m: str, lists: list[str], rows: dict[tuple[str, str], Row], decision: Row) -> str:
+    """The list a decision answers: one that proposes the municipality, one whose turn it was, the governor's, the first."""
+    turns = (
+        lambda r: r["proposed_status"] == "selected",
+        lambda r: r["proposed_status"] == "reserve" and decision["was_called_up"] and not r["passed_over"],
+        lambda r: r["candidate"],
+    )
+    for turn in turns:
+        if fitting := [group for group in sorted(lists) if turn(rows[group, m])]:
+            return fitting[0]
+    return min(lists)
+
+
+def judged(row: Row) -> Row:
     """Status, and whether the decision departs from the proposal."""
     decision, proposed = row["decision"], row["proposed_status"]
     status = {"decline": "declined", "withdrew": "declined", "exclude": "excluded", "accept": "selected",
               "called_up": "selected"}.get(decision, proposed)  # fmt: skip
-
-    def place(k: tuple[str, str]) -> tuple[int, str]:
-        at = rows[k]["proposed_place"]
-        return (LAST if at is None else at, k[1])
-
-    waiting = any(
-        k[0] == key[0] and place(k) < place(key) and r["proposed_status"] == "reserve" and r["decision"] is None
-        for k, r in rows.items()
-    )
     if decision in (None, "decline", "withdrew"):
         override = False
     elif decision == "exclude":
         override = proposed != "excluded"
-    elif proposed == "selected":
-        override = False
+    elif proposed == "reserve" and row["called"]:
+        override = row["passed_over"] > 0
     else:
-        override = waiting if proposed == "reserve" and row["called"] else True
+        override = proposed != "selected"
     return {"status": status, "is_override": override}

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from dagster_project import dbt_step
 from dagster_project.settings import load_settings
 from tests.disclosure.attack import all_attacks
-from tests.oracle.compare import compare_home, read
+from tests.oracle.compare import compare_home, forms, load, read
 from tests.oracle.nation import write_home
+from tests.oracle.oracle import Oracle
 
 ROUNDS_PER_NATION = 30
 
@@ -60,3 +61,25 @@ def test_dbt_and_the_oracle_agree_on_random_nations_and_nobody_pins_a_small_figu
         assert not differences, "\n".join(differences[:40])
         assert sum(c.units for c in results.values()) > 500
         assert pinned_down(home) == {}
+
+
+def test_the_nations_hold_what_decisions_on_two_lists_can_go_wrong_on(tmp_path: Path) -> None:
+    """Municipalities decided upon on one of two lists, and reserves called up behind them: else nothing compares them."""
+    decided_on_one, called_behind = 0, 0
+    for seed in range(8):
+        home = tmp_path / str(seed)
+        write_home(home, Random(seed), ROUNDS_PER_NATION)
+        cells, register, changes, parameters = load(home)
+        oracles = {r["round"]: Oracle(cells, register, changes, parameters, r["round"]) for r in parameters["rounds"]}
+        for oracle in oracles.values():
+            oracle.choose(oracles, forms(home, "governor_priorities"), forms(home, "decisions"))
+            rows = oracle.selection
+            decided = {m for (_, m), r in rows.items() if r["decision"]}
+            other = [k for k, r in rows.items() if k[1] in decided and not r["decision"]]
+            decided_on_one += len(other)
+            called_behind += sum(
+                r["called"] and r["proposed_status"] == "reserve" and rows[k]["proposed_status"] == "reserve"
+                and k[0] == group and rows[k]["proposed_place"] < r["proposed_place"]
+                for k in other for (group, _), r in rows.items()
+            )  # fmt: skip
+    assert decided_on_one > 20 and called_behind > 5

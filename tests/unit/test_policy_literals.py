@@ -17,7 +17,7 @@ ALLOWED = {
     "int_code_targets.sql": {"10": "1 October, the day as of which a school year's codes are read"},
     "int_limits.sql": {"100": "percent", "10000": "ten-thousandths of a percentile"},
     "int_followed_municipalities.sql": {"2": "order of who stands for a merged municipality"},
-    "int_outcomes.sql": {"2": "order of the lists", "3": "order of the lists"},
+    "int_outcomes.sql": dict.fromkeys("234", "order of the lists"),
     "cohort_progress.sql": {"4": "the year in a school year label"},
     "int_observations.sql": {"2": "order of states", "3": "order of states", "4": "order of states"},
     "int_restructured_cells.sql": {"100": "percent"},

@@ -1,20 +1,9 @@
 -- What became of each municipality on the lists, and of those decided on although no list holds them. The arithmetic's
--- own proposal stays beside every decision, and a decision that departs from it is marked.
+-- own proposal stays beside every decision, and a decision that departs from it is marked. A decision is on a
+-- municipality, whichever list it is on; of its rows one holds the decision: the one whose proposal the decision answers.
 with listed as (
     select
         p.*,
-        row_number() over (
-            partition by p.round, p.municipality_code
-            order by
-                case when p.proposed_status = 'selected' then 1 when p.is_candidate then 2 else 3 end asc,
-                p.selection_group asc
-        ) as decided_here
-    from {{ ref('int_proposals') }} as p
-),
-
-decided as (
-    select
-        l.*,
         d.decision,
         d.decided_on,
         d.decided_by,
@@ -22,9 +11,37 @@ decided as (
         coalesce(d.was_called_up, false) as was_called_up,
         d.source_sha256 as decision_source_sha256,
         d.source_row as decision_source_row
-    from listed as l
+    from {{ ref('int_proposals') }} as p
     left join {{ ref('int_decisions_in_force') }} as d
-        on l.round = d.round and l.municipality_code = d.municipality_code and l.decided_here = 1
+        on p.round = d.round and p.municipality_code = d.municipality_code
+),
+
+-- a reserve is passed over by those behind it on its list for as long as nothing is decided on its municipality
+queued as (
+    select
+        *,
+        coalesce(sum(case when proposed_status = 'reserve' and decision is null then 1 else 0 end) over (
+            partition by round, selection_group order by proposed_place asc nulls last, municipality_code asc
+            rows between unbounded preceding and 1 preceding
+        ), 0) as passed_over
+    from listed
+),
+
+answered as (
+    select
+        *,
+        row_number() over (
+            partition by round, municipality_code
+            order by
+                case
+                    when proposed_status = 'selected' then 1
+                    when proposed_status = 'reserve' and was_called_up and passed_over = 0 then 2
+                    when is_candidate then 3
+                    else 4
+                end asc,
+                selection_group asc
+        ) = 1 as decided_here
+    from queued
 ),
 
 off_list as (
@@ -58,14 +75,15 @@ together as (
         replied_by,
         reply_source_sha256,
         reply_source_row,
-        decision,
-        decided_on,
-        decided_by,
-        decision_reason,
-        was_called_up,
-        decision_source_sha256,
-        decision_source_row
-    from decided
+        passed_over,
+        case when decided_here then decision end as decision,
+        case when decided_here then decided_on end as decided_on,
+        case when decided_here then decided_by end as decided_by,
+        case when decided_here then decision_reason end as decision_reason,
+        decided_here and was_called_up as was_called_up,
+        case when decided_here then decision_source_sha256 end as decision_source_sha256,
+        case when decided_here then decision_source_row end as decision_source_row
+    from answered
     union all
     select
         round,
@@ -85,6 +103,7 @@ together as (
         null as replied_by,
         null as reply_source_sha256,
         null as reply_source_row,
+        0 as passed_over,
         decision,
         decided_on,
         decided_by,
@@ -93,17 +112,6 @@ together as (
         source_sha256 as decision_source_sha256,
         source_row as decision_source_row
     from off_list
-),
-
--- a reserve that is called up follows the rule when nobody before it in the reserve still waits to be asked
-in_reserve as (
-    select
-        *,
-        sum(case when proposed_status = 'reserve' and decision is null then 1 else 0 end) over (
-            partition by round, selection_group order by proposed_place asc nulls last, municipality_code asc
-            rows between unbounded preceding and 1 preceding
-        ) as passed_over
-    from together
 )
 
 select
@@ -120,7 +128,7 @@ select
         when decision = 'exclude' then proposed_status <> 'excluded'
         when decision in ('decline', 'withdrew') then false
         when proposed_status = 'selected' then false
-        when proposed_status = 'reserve' and was_called_up then coalesce(passed_over, 0) > 0
+        when proposed_status = 'reserve' and was_called_up then passed_over > 0
         else true
     end as is_override
-from in_reserve
+from together
