@@ -50,6 +50,11 @@ def unanswered(selection: Iterable[Mapping[str, Any]]) -> list[str]:
     return sorted({r["county_governor"] for r in waiting if r["county_governor"]})
 
 
+def decided(selection: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Municipalities decided upon. A decision stands on one row of a municipality and holds for all of them."""
+    return {r["municipality_code"] for r in selection if r["decision"] is not None}
+
+
 def of_rows(round_id: str, revision: str, selection: list[dict[str, Any]]) -> CandidateList:
     """The candidates among the rows of a ``selection`` table."""
     chosen = [r for r in selection if r["arithmetic_status"] == "candidate"]

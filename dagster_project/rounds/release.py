@@ -22,7 +22,7 @@ from dagster_project.publication.edition import Revision
 from dagster_project.publication.manifest import MANIFEST, verify_revision
 from dagster_project.publication.subjects import Subject, round_subject
 from dagster_project.rounds import state as states
-from dagster_project.rounds.candidates import unanswered
+from dagster_project.rounds.candidates import decided, unanswered
 from dagster_project.rounds.publishing import state_of_tables, tables_digest
 from dagster_project.rounds.state import MOVES, Lock, State
 from dagster_project.rules import RuleBook, load_rules
@@ -101,7 +101,8 @@ def queries_of(settings: Settings, round_id: str) -> list[dict[str, Any]]:
 def checklist(settings: Settings, stand: Standing, override: str | None = None) -> list[Item]:
     """Everything that must hold before a round can be final."""
     selection = stand.tables["selection"].to_pylist()
-    undecided = [r["municipality_code"] for r in selection if r["proposed_status"] == "selected" and not r["decision"]]
+    proposed = {r["municipality_code"] for r in selection if r["proposed_status"] == "selected"}
+    undecided = sorted(proposed - decided(selection))
     silent = unanswered(selection)
     pending = [
         q["query_id"]

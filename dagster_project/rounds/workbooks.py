@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_project.forms.spec import DECISIONS, PRIORITIES
 from dagster_project.forms.write import Evidence, write_form
-from dagster_project.rounds.candidates import CandidateList
+from dagster_project.rounds.candidates import CandidateList, decided
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,8 +96,9 @@ def write_governor_forms(
 def write_decision_form(folder: Path, round_id: str, selection: Sequence[Row], *, fictional: bool) -> Path:
     """One workbook with a line for every municipality somebody may decide on, in the order they are proposed."""
     order = {"selected": 0, "candidate": 1, "reserve": 2}
+    closed = decided(selection)
     open_rows = sorted(
-        (r for r in selection if r["proposed_status"] in order and r["decision"] is None),
+        (r for r in selection if r["proposed_status"] in order and r["municipality_code"] not in closed),
         key=lambda r: (r["selection_group"], order[r["proposed_status"]], r["proposed_place"]),
     )
     once = {r["municipality_code"]: r for r in reversed(open_rows)}

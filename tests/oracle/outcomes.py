@@ -78,7 +78,7 @@ def outcomes(
                 "rank_in_group": None, "arithmetic_status": "not_listed", "proposed_status": "not_listed",
                 "proposed_place": None, "candidate": False, "governor_priority": None, "passed_over": 0, **answer,
             }  # fmt: skip
-    return {key: row | judged(row) for key, row in rows.items()}
+    return {key: row | judged(row, decided.get(key[1])) for key, row in rows.items()}
 
 
 def waits(
@@ -103,11 +103,18 @@ def answered_list(m: str, lists: list[str], rows: dict[tuple[str, str], Row], de
     return min(lists)
 
 
-def judged(row: Row) -> Row:
-    """Status, and whether the decision departs from the proposal."""
+def judged(row: Row, on_municipality: Row | None) -> Row:
+    """Status, and whether the decision departs from the proposal. A decision closes every row of its municipality."""
     decision, proposed = row["decision"], row["proposed_status"]
-    status = {"decline": "declined", "withdrew": "declined", "exclude": "excluded", "accept": "selected",
-              "called_up": "selected"}.get(decision, proposed)  # fmt: skip
+    if on_municipality is None:
+        status = proposed
+    elif on_municipality["decision"] in ("decline", "withdrew"):
+        status = "declined"
+    elif on_municipality["decision"] == "exclude":
+        status = "excluded"
+    else:
+        # taken once; on its other list it is out of question
+        status = "selected" if decision is not None else "excluded"
     if decision in (None, "decline", "withdrew"):
         override = False
     elif decision == "exclude":

@@ -22,6 +22,7 @@ from dagster_project.rounds import history, release, state
 from dagster_project.rounds.candidates import candidate_list, published_rows
 from dagster_project.rounds.publishing import publish_round
 from dagster_project.rounds.state import MOVES, State
+from dagster_project.rounds.workbooks import write_decision_form
 from dagster_project.settings import Settings, load_settings
 from tests.conftest import NOW, oppfolging, part_of, tree_hash
 
@@ -77,8 +78,32 @@ def test_decisions_priorities_and_the_reserve_stand_in_the_released_selection(co
     assert len(called) == 1 and called[0]["selection_group"] == "average" and not called[0]["is_override"]
     spread = [r for r in rows if r["arithmetic_status"] == "candidate"]
     assert len(spread) == 20 and all(r["governor_priority"] and r["governor_reason"] for r in spread)
+    decided = {r["municipality_code"]: r["selection_group"] for r in rows if r["decision"]}
+    elsewhere = [r for r in rows if r["municipality_code"] in decided and not r["decision"]]
+    assert len(elsewhere) == 2 and {r["status"] for r in elsewhere} == {"excluded"}
+    assert all(f"decided in the {decided[r['municipality_code']]} group: accept" in r["reason"] for r in elsewhere)
     first = {r["municipality_code"] for r in spread if r["governor_priority"] == 1}
     assert first <= {r["municipality_code"] for r in taken}
+
+
+def test_who_is_decided_upon_is_open_on_no_list_and_is_not_asked_about_again(
+    country_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a rule lets both lists propose the same: the decision stands on one row and answers both."""
+    from openpyxl import load_workbook
+
+    settings = load_settings(country_home)
+    stand = release.standing(settings, OPEN)
+    rows = stand.tables["selection"].to_pylist()
+    both, other = [r for r in rows if r["proposed_status"] == "selected"][:2]
+    rows = [both | {"decision": "accept"}, both | {"selection_group": "spread"}, other]
+    path = write_decision_form(tmp_path, OPEN, rows, fictional=True)
+    book = load_workbook(path)
+    cells = {str(c.value) for sheet in book for line in sheet.iter_rows() for c in line}
+    assert other["municipality_code"] in cells and both["municipality_code"] not in cells
+    monkeypatch.setitem(stand.tables, "selection", pa.Table.from_pylist(rows, stand.tables["selection"].schema))
+    waits = {i.name: i.detail for i in release.checklist(settings, stand)}
+    assert waits["every proposed municipality is decided on"] == other["municipality_code"]
 
 
 def test_a_cohort_that_is_followed_is_kept_out_of_later_rounds_with_its_name_as_ground(country_home: Path) -> None:

@@ -1,6 +1,7 @@
 -- What became of each municipality on the lists, and of those decided on although no list holds them. The arithmetic's
 -- own proposal stays beside every decision, and a decision that departs from it is marked. A decision is on a
 -- municipality, whichever list it is on; of its rows one holds the decision: the one whose proposal the decision answers.
+-- The other follows it, so that nothing stays open: declined or excluded there too, or excluded because taken already.
 with listed as (
     select
         p.*,
@@ -27,7 +28,7 @@ queued as (
     from listed
 ),
 
-answered as (
+ordered as (
     select
         *,
         row_number() over (
@@ -42,6 +43,13 @@ answered as (
                 selection_group asc
         ) = 1 as decided_here
     from queued
+),
+
+answered as (
+    select
+        *,
+        max(case when decided_here then selection_group end) over (partition by round, municipality_code) as decided_group
+    from ordered
 ),
 
 off_list as (
@@ -82,7 +90,9 @@ together as (
         case when decided_here then decision_reason end as decision_reason,
         decided_here and was_called_up as was_called_up,
         case when decided_here then decision_source_sha256 end as decision_source_sha256,
-        case when decided_here then decision_source_row end as decision_source_row
+        case when decided_here then decision_source_row end as decision_source_row,
+        case when not decided_here and decision is not null then decided_group end as elsewhere_group,
+        case when not decided_here then decision end as elsewhere_decision
     from answered
     union all
     select
@@ -110,16 +120,18 @@ together as (
         reason as decision_reason,
         was_called_up,
         source_sha256 as decision_source_sha256,
-        source_row as decision_source_row
+        source_row as decision_source_row,
+        null as elsewhere_group,
+        null as elsewhere_decision
     from off_list
 )
 
 select
     *,
     case
-        when decision in ('decline', 'withdrew') then 'declined'
-        when decision = 'exclude' then 'excluded'
+        when coalesce(decision, elsewhere_decision) in ('decline', 'withdrew') then 'declined'
         when decision in ('accept', 'called_up') then 'selected'
+        when coalesce(decision, elsewhere_decision) is not null then 'excluded'
         when proposed_status = 'not_listed' then 'excluded'
         else proposed_status
     end as status,

@@ -13,6 +13,10 @@ select
         case when o.status = 'candidate' then '; awaits the county governor''s priority' else '' end,
         case when o.priority is null then '' else concat('; the county governor''s priority ', o.priority) end,
         case when o.decision is null then '' else concat('; decided: ', o.decision) end,
+        case
+            when o.elsewhere_decision is null then ''
+            else concat('; decided in the ', o.elsewhere_group, ' group: ', o.elsewhere_decision)
+        end,
         case when o.decision_reason is null then '' else concat(', ', o.decision_reason) end
     ) as reason,
     o.arithmetic_status,
