@@ -249,9 +249,10 @@ class Oracle:
                 for c in self.by_cell.get((year, indicator, grade), ())
                 if self.place.get(c["unit_code"]) == m
                 and (ownership == "all" or self.register.get(c["unit_code"], {}).get("ownership") == ownership)
-                and (c["state"] == "suppressed" or (c["state"] == "observed" and (c["n_pupils"] or 0) > 0))
+                and c["state"] in ("observed", "suppressed")
             ]
-            seen = [(c["value"], c["n_pupils"]) for c in schools if c["state"] == "observed"]
+            # whose pupils are not counted cannot be weighed: hidden
+            seen = [(c["value"], c["n_pupils"]) for c in schools if c["state"] == "observed" and c["n_pupils"]]
             if not schools:
                 continue
             if seen and len(seen) * 100 >= self.rule["min_observed_school_percent"] * len(schools):

@@ -1,5 +1,6 @@
 -- Cells of municipalities that came out of a split or a merger. The rule set says whether they are worked out from the
--- schools that lie in the municipality now, when enough of those are visible, or left hidden. Nothing is guessed.
+-- schools that lie in the municipality now, when enough of those are visible, or left hidden. Nothing is guessed. A school
+-- whose pupils are not counted cannot be weighed and counts as hidden, as everywhere else.
 with restructured as (
     select
         h.round,
@@ -29,9 +30,10 @@ of_schools as (
         m.indicator,
         m.grade,
         count(*) as schools,
-        sum(case when c.state = 'observed' then 1 else 0 end) as visible,
-        {{ rounded_weighted_mean('c.value', 'c.n_pupils', 'm.decimals', "c.state = 'observed'") }} as mean_value,
-        sum(case when c.state = 'observed' then c.n_pupils end) as pupils,
+        sum(case when c.state = 'observed' and c.n_pupils > 0 then 1 else 0 end) as visible,
+        {{ rounded_weighted_mean('c.value', 'c.n_pupils', 'm.decimals', "c.state = 'observed' and c.n_pupils > 0") }}
+            as mean_value,
+        sum(case when c.state = 'observed' and c.n_pupils > 0 then c.n_pupils end) as pupils,
         max(m.min_observed_school_percent) as min_observed_school_percent
     from restructured as m
     inner join {{ ref('int_school_population') }} as s
@@ -48,7 +50,7 @@ of_schools as (
     where
         m.treatment = 'recompute_from_schools'
         and (m.municipality_ownership = 'all' or s.ownership = m.municipality_ownership)
-        and ((c.state = 'observed' and c.n_pupils > 0) or c.state = 'suppressed')
+        and c.state in ('observed', 'suppressed')
     group by m.round, m.dataset, m.school_year, m.start_year, m.municipality_code, m.indicator, m.grade
 ),
 
