@@ -5,7 +5,8 @@ again costs as much once more. So ``prepare`` compiles the project against a pla
 parsed; ``build`` loads that, puts the real home where the placeholder stood, and lets dbt build. Whoever changes a
 file under ``dbt/`` prepares anew (``make manifest``); a stale manifest is refused, never used silently.
 
-Only this module opens the warehouse, through dbt, and it lets go of it before it returns.
+Only this module opens the warehouse, through dbt and once more for the rows a test found, and it lets go of it
+before it returns.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -28,11 +29,15 @@ SOURCE_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".py", ".md"}
 PREPARED = "prepared.json"
 PLACEHOLDER = "placeholder_home"
 FAILED_STATUSES = {"error", "fail", "runtime error"}
+ROWS_NAMED = 5
 
 
 @dataclass(frozen=True)
 class NodeResult:
-    """What dbt says about one model or test. ``status`` is success, pass, warn, fail, error or skipped."""
+    """What dbt says about one model or test. ``status`` is success, pass, warn, fail, error or skipped.
+
+    ``rows`` are the first rows that a test found, in words: which cells a warning is about.
+    """
 
     unique_id: str
     name: str
@@ -43,6 +48,7 @@ class NodeResult:
     message: str
     compiled_code: str
     description: str = ""
+    rows: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -262,7 +268,7 @@ def _invoke(
                 )
             ],
         )
-    results = tuple(_node_result(r) for r in getattr(answer.result, "results", ()))
+    results = _with_rows(settings, [_node_result(r) for r in getattr(answer.result, "results", ())])
     return DbtOutcome(results, tuple(_findings(results)))
 
 
@@ -281,6 +287,24 @@ def _node_result(raw: Any) -> NodeResult:
     )
 
 
+def _with_rows(settings: Settings, results: Sequence[NodeResult]) -> tuple[NodeResult, ...]:
+    """The results, those of tests that found something with the first rows they found. dbt itself only counts them."""
+    import duckdb
+
+    found = [r for r in results if r.kind == "test" and r.status in ("warn", "fail") and r.compiled_code]
+    if not found or not settings.warehouse.exists():
+        return tuple(results)
+    rows: dict[str, tuple[str, ...]] = {}
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        for result in found:
+            query = f"select * from ({result.compiled_code.strip()}) limit {ROWS_NAMED}"
+            found_rows = connection.sql(query).to_arrow_table().to_pylist()
+            rows[result.unique_id] = tuple(
+                ", ".join(f"{k} {v}" for k, v in row.items() if v is not None) for row in found_rows
+            )
+    return tuple(replace(r, rows=rows.get(r.unique_id, ())) for r in results)
+
+
 def _findings(results: Iterable[NodeResult]) -> Iterator[Finding]:
     for result in results:
         if result.failed or result.status == "warn":
@@ -289,7 +313,7 @@ def _findings(results: Iterable[NodeResult]) -> Iterator[Finding]:
                 severity=Severity.FAIL if result.failed else Severity.WARN,
                 message=f"{result.name}: {result.description or result.message}",
                 stage="dbt",
-                found=result.message,
+                found="; ".join([result.message, *result.rows]),
                 expected="no failing row" if result.kind == "test" else "the model builds",
                 count=max(result.failures, 1),
             )

@@ -7,14 +7,18 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dagster_project import dbt_step, progress
-from dagster_project.diagnostics import Finding, PipelineProblem
+from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.settings import HOME_VARIABLE, REPOSITORY, Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 DAGSTER_FOLDER = ".dagster"
 
@@ -108,6 +112,24 @@ def run_everything(settings: Settings) -> RunOutcome:
 
             record = record_of(instance, result.run_id, defs.get_repository_def(), settings)
             warnings = openlineage.deliver(settings, record)
+    warned = _warned(result.get_asset_check_evaluations(), defs)
     timings = progress.timings()
     timings["total"] = time.perf_counter() - start
-    return RunOutcome(result.run_id, result.success, timings, "\n".join(messages), tuple(warnings))
+    return RunOutcome(result.run_id, result.success, timings, "\n".join(messages), (*warned, *warnings))
+
+
+def _warned(evaluations: Iterable[dg.AssetCheckEvaluation], defs: dg.Definitions) -> Iterator[Finding]:
+    """Tests of the models that warned, with the rows they name. Warnings about files are shown with the files."""
+    from dagster_project.assets.models import FIRST_ROWS
+
+    graph = defs.resolve_asset_graph()
+    for check in evaluations:
+        if check.passed or check.severity.value != Severity.WARN.value or FIRST_ROWS not in check.metadata:
+            continue
+        description = graph.get_check_spec(check.asset_check_key).description
+        yield Finding(
+            "dbt-test-warned", Severity.WARN, description or check.check_name,
+            stage="dbt", file=check.asset_key.to_user_string(), column=check.check_name,
+            found=str(check.metadata[FIRST_ROWS].value).replace("\n", "; "),
+            count=int(str(check.metadata["failing_rows"].value)),
+        )  # fmt: skip

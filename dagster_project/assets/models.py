@@ -14,6 +14,7 @@ from dagster_project.settings import Settings
 
 UNIQUE_ID = "dagster_dbt/unique_id"
 OWNER = "team:statistics"
+FIRST_ROWS = "first_rows"
 
 
 class Translator(DagsterDbtTranslator):
@@ -191,5 +192,6 @@ def _events(
                     "failing_rows": result.failures,
                     "seconds": round(result.seconds, 3),
                     **({"message": result.message} if result.message else {}),
+                    **({FIRST_ROWS: "\n".join(result.rows)} if result.rows else {}),
                 },
             )
