@@ -1,5 +1,6 @@
 -- School values from which a percentile or a mean with standard deviations is taken, worst first: of the same year, or
--- frozen in a base year. `population` is the key of the year, or the base year's own.
+-- frozen in a base year. `population` is the key of the year, or the base year's own. Who owns a school is read from the
+-- register, which keeps the last record of a school that later files leave out.
 with wanted as (
     select distinct
         l.round,
