@@ -96,6 +96,31 @@ def test_a_closed_school_that_left_the_register_still_shapes_the_limit_frozen_in
     assert sum(r["absolute_schools"] for r in moved) < sum(r["absolute_schools"] for r in before)
 
 
+def test_an_absolute_limit_better_than_the_national_one_is_a_warning_that_names_the_cells(home: Settings) -> None:
+    """Set by hand: worse as it should be, equal, and crossed, where more is worse and where less is."""
+    shared = {"national_method": "fixed", "absolute_method": "fixed", "absolute_percentile": None,
+              "absolute_base_year": None}  # fmt: skip
+    cases = {
+        "round-00": {"direction": "higher_is_worse", "national_value": 10, "absolute_value": 20},
+        "round-01": {"direction": "lower_is_worse", "national_value": 10, "absolute_value": 20},
+    }
+    rows = parameters(home.home, "rule_indicators")
+    first = rows[0]["indicator"]
+    for r in rows:
+        r |= shared | cases[r["round"]]
+        if r["indicator"] != first:
+            r["absolute_value"] = 10
+    write(home.home, "rule_indicators", rows)
+    outcome, found = limits(home)
+    assert {r["indicator"] for r in found} > {first}
+    crossed = [r for r in found if (r["round"], r["indicator"]) == ("round-01", first)]
+    (warned,) = outcome.findings
+    assert (warned.code, warned.severity, warned.count) == ("dbt-test-warned", Severity.WARN, len(crossed))
+    for r in crossed:
+        cell = f"round round-01, indicator {first}, grade {r['grade']}, school_year {r['school_year']}"
+        assert f"{cell}, national_limit 10.0000, absolute_limit 20.0000" in str(warned.found)
+
+
 def test_rounds_of_one_rule_with_different_frozen_limits_are_named(home: Settings) -> None:
     row = dict.fromkeys(pq.read_schema(home.parameters / "exceptions.parquet").names)
     one = {

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
+from dagster_project import pipeline
 from dagster_project.sensors import content_hashes, run_key
 from dagster_project.settings import REPOSITORY
 
@@ -75,6 +77,25 @@ def test_the_suites_are_blocking_checks_with_warnings_apart(defs: dg.Definitions
         k.name: graph.get_check_spec(k) for k in graph.asset_check_keys if k.asset_key == dg.AssetKey("national_tests")
     }
     assert checks["value_off_scale"].blocking and not checks["number_of_schools_jumped"].blocking
+
+
+def test_a_warned_test_of_the_models_is_a_finding_of_the_run_that_names_its_rows(defs: dg.Definitions) -> None:
+    limits = dg.AssetKey("limits")
+    graph = defs.resolve_asset_graph()
+    names = {k.name for k in graph.asset_check_keys if k.asset_key == limits}
+    assert {"absolute_limit_is_worse", "frozen_limits_agree"} <= names
+
+    def evaluated(name: str, **metadata: Any) -> dg.AssetCheckEvaluation:
+        return dg.AssetCheckEvaluation(
+            asset_key=limits, check_name=name, passed=not metadata, severity=dg.AssetCheckSeverity.WARN,
+            metadata={k: dg.MetadataValue.text(v) if isinstance(v, str) else dg.MetadataValue.int(v)
+                      for k, v in metadata.items()},
+        )  # fmt: skip
+
+    crossed = evaluated("absolute_limit_is_worse", first_rows="round a\nround b", failing_rows=2)
+    (found,) = pipeline._warned([crossed, evaluated("frozen_limits_agree")], defs)
+    assert (found.code, found.count, found.found) == ("dbt-test-warned", 2, "round a; round b")
+    assert "not better than the national one" in found.message
 
 
 @pytest.mark.parametrize(
