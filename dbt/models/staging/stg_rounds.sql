@@ -1,12 +1,10 @@
 select
     round,
-    title,
     origin,
     rule_set,
     status,
     last_school_year,
     selection_date,
-    illustrative,
     window_years,
     aggregation,
     grades,

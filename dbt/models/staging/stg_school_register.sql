@@ -3,10 +3,8 @@ select
     school_name,
     municipality_code,
     county_code,
-    active,
     ownership,
     special,
-    closed_on,
     governor_code,
     case when fictional then 'fictional' else 'official' end as origin
 from {{ read_source('extracts', 'school_register') }}
