@@ -46,6 +46,11 @@ def outcome_sentences(
             row["decided_by"],
         ))  # fmt: skip
         lines.append(_from(file_names, row, "decision", "Beslutningen står i" if no else "The decision is in", lang))
+    elif row["status"] != row["proposed_status"]:
+        lines.append(
+            "Beslutningen om kommunen står i den andre gruppen." if no
+            else "The decision on the municipality stands in the other group."
+        )  # fmt: skip
     if row["is_override"]:
         lines.append("Beslutningen avviker fra forslaget." if no else "The decision departs from the proposal.")
     return lines
