@@ -128,7 +128,7 @@ def _yearly(dataset: str) -> dg.AssetsDefinition:
             },
         )
         # without any year at hand the checks still answer: nothing failed
-        yield from _checks(settings, dataset, list(years) or [None], files_of(settings, context.run_id))
+        yield from _checks(settings, dataset, list(years) or [None], files_of(settings, context.run.run_id))
 
     return extract
 
@@ -149,7 +149,7 @@ def _reference(dataset: str) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         settings = home.settings()
         yield dg.MaterializeResult(asset_key=dataset, metadata=_counts(read_partition(settings, dataset, None)))
-        yield from _checks(settings, dataset, [None], files_of(settings, context.run_id))
+        yield from _checks(settings, dataset, [None], files_of(settings, context.run.run_id))
 
     return reference
 

@@ -50,7 +50,7 @@ def inbox(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.Material
     with progress.stage("extracts and validation"), exclusive(settings):
         results = intake.take_in_inbox(
             settings,
-            by=taken_in_by(context.run_id),
+            by=taken_in_by(context.run.run_id),
             on_file=lambda name: progress.report("extracts and validation", name),
         )
     for result in results:

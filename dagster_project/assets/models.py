@@ -125,7 +125,7 @@ def build_models(settings: Settings) -> dg.AssetsDefinition:
                     on_node=lambda name, status: progress.report("dbt", f"{name} {status}"),
                 )
                 if not context.is_subset and not outcome.findings:
-                    unchanged.remember(current, context.run_id)
+                    unchanged.remember(current, context.run.run_id)
         if before is not None:
             yield from _still_in_force(context, before, manifest, key_of)
             return

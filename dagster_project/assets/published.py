@@ -90,7 +90,7 @@ def published_round(context: dg.AssetExecutionContext, home: Home) -> Iterator[d
     with progress.stage("publication"), exclusive(settings):
         for round_id in processed_keys(context, list(ROUNDS.get_partition_keys())):
             progress.report("publication", round_id)
-            revision = publish_round(settings, round_id, now=_now(), by=f"run {context.run_id}")
+            revision = publish_round(settings, round_id, now=_now(), by=f"run {context.run.run_id}")
             if revision is None:
                 context.log.info(f"{round_id}: no data of its origin and years, nothing to publish")
                 continue

@@ -25,7 +25,7 @@ import pytest
 from dagster_project.audit import explain, trace
 from dagster_project.audit.diff import compare
 from dagster_project.audit.evidence import write_pack
-from dagster_project.audit.revisions import Published, open_revision
+from dagster_project.audit.revisions import Published, open_folder, open_revision
 from dagster_project.publication import current_revision
 from dagster_project.settings import Settings, load_settings
 from tests.audit.changed import outcome_with
@@ -304,7 +304,9 @@ def test_decisions_and_replies_are_what_outcomes_and_cohorts_rest_on(home: Setti
 
 
 def test_reports_and_measures_are_what_a_cohort_rests_on(home: Settings) -> None:
-    cohort = open_revision(home, "uttrekk_2024")
+    folder = current_revision(home, "uttrekk_2024")
+    assert folder is not None
+    cohort = open_folder(folder)
     sha256, _ = trace.find_file(home, "rapport_1_uttrekk_2024.xlsx")
     received = [r for r in cohort.rows("followup_report_status") if r["source_sha256"] == sha256]
     touched = touched_by(home, sha256)

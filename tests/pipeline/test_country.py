@@ -110,7 +110,7 @@ def test_an_explanation_adds_up_and_its_sources_hold_the_stated_cells(country_ho
         e = explain(settings, ROUND, code)
         points = sum(Fraction(c["weighted_points"]) for c in e.cells if c["weighted_points"] is not None)
         possible = sum(Fraction(c["possible_points"]) for c in e.cells)
-        assert float(points / possible) == e.municipality["risk_share"]
+        assert float(points / possible) == e.unit["risk_share"]
         assert code in e.as_text() and json.loads(e.as_json())["municipality"]["municipality_code"] == code
         for cell in e.cells:
             for source in cell["sources"]:
