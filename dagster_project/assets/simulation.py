@@ -21,7 +21,7 @@ OWNER = "team:statistics"
     group_name="marts",
     owners=[OWNER],
     kinds={"python", "parquet"},
-    deps=list(RESTS_ON),
+    deps=[*RESTS_ON, "selection"],
     metadata=documented("selection_uncertainty"),
     description=(
         "How sure the list is (usikkerhet): figures drawn anew within their uncertainty and judged by the very models; "

@@ -23,9 +23,8 @@ from dagster_project.simulation.uncertainty import compute_uncertainty, uncertai
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RESTS_ON = (
-    "exceptions_in_force", "indicator_points", "limits", "municipality_ranking", "school_ranking", "selection",
-)  # fmt: skip
+RESTS_ON = ("exceptions_in_force", "indicator_points", "limits", "municipality_ranking", "school_ranking")
+"""Not ``selection``: priorities and decisions change no rank, and who is within the quotas follows from these."""
 STAMP = ".selection_uncertainty.json"
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-BATCH = 100
+BATCH = 200
 """How many sets of figures the models judge at once."""
 LOW_HALF = 0xFFFFFFFF
 POINT_DECIMALS = 4
