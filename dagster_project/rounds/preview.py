@@ -52,17 +52,18 @@ CONFIDENTIAL = "UNNTATT OFFENTLIGHET: FORHÅNDSINNSYN FOR KOMMUNEN / CONFIDENTIA
 
 def own_tables(stand: release.Standing, code: str) -> dict[str, list[dict[str, Any]]]:
     """Rows of one municipality and its schools, by table."""
-    found = {
-        name: [r for r in stand.tables[name].to_pylist() if r[column] == code] for name, column in OWN.items()
-    }  # fmt: skip
-    schools = {r["school_code"] for r in found["school_ranking"]}
-    found["indicator_points"] = [
-        r
-        for r in stand.tables["indicator_points"].to_pylist()
-        if (r["unit_level"] == "municipality" and r["unit_code"] == code)
-        or (r["unit_level"] == "school" and r["unit_code"] in schools)
-    ]
-    return found
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def rows(table: str, condition: pc.Expression) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = stand.tables[table].filter(condition).to_pylist()
+        return found
+
+    own = {name: rows(name, pc.field(column) == code) for name, column in OWN.items()}
+    schools = pa.array([r["school_code"] for r in own["school_ranking"]], pa.string())
+    level, unit = pc.field("unit_level"), pc.field("unit_code")
+    mine = (level == "municipality") & (unit == code) | (level == "school") & unit.isin(schools)
+    return {**own, "indicator_points": rows("indicator_points", mine)}
 
 
 def _sheet(settings: Settings, table: str, rows: Sequence[Mapping[str, Any]]) -> Evidence:

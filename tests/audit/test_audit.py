@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dagster_project.audit import explain, trace
+from dagster_project.audit.counterfactual import judge_of_revision, what_would_differ
 from dagster_project.audit.diff import compare
 from dagster_project.audit.evidence import write_pack
 from dagster_project.audit.revisions import Published, open_folder, open_revision
@@ -166,10 +167,12 @@ def test_the_smallest_change_turns_the_outcome_and_one_step_less_does_not(home: 
     edge = [r["municipality_code"] for r in published.rows("selection", selection_group="spread") if r["rank_in_group"]]
     worst = max((s for s in published.rows("school_ranking") if s["worst_quartile"]), key=lambda s: s["rank"])
     chosen = random.Random(SEED)
-    by_schools = [
-        (published, code, d) for code in edge for d in explain(home, ROUND, code).differences or ()
-        if d.unit_level == "school"
-    ]  # fmt: skip
+    with judge_of_revision(home, published) as judge:
+        assert judge is not None
+        by_schools = [
+            (published, code, d) for code in edge for d in what_would_differ(judge, published, "municipality", code)
+            if d.unit_level == "school"
+        ]  # fmt: skip
     assert {d.after for _, _, d in by_schools} == {True, False}
     code = called_up["municipality_code"]
     called = explain(home, decided.round, code).differences or ()
@@ -187,8 +190,6 @@ def test_the_smallest_change_turns_the_outcome_and_one_step_less_does_not(home: 
 
 def test_what_is_not_named_turns_nothing(home: Settings, published: Published) -> None:
     """Every visible figure of a municipality at either end of its scale, judged by the models."""
-    from dagster_project.audit.counterfactual import judge_of_revision, what_would_differ
-
     near = [r["municipality_code"] for r in published.rows("selection", selection_group="average", within_quota=False)
             if r["rank_in_group"]]  # fmt: skip
     with judge_of_revision(home, published) as judge:
