@@ -6,7 +6,7 @@ The folders are two revisions of a round, two rounds, or the same round under tw
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from typing import Any, Literal
 from dagster_project.audit.revisions import Published, Row, open_folder
 from dagster_project.publication.changes import Cause, RowChange, causes, inputs_only_in, row_changes
 
-DECISION_COLUMNS = ("status", "rank_in_group", "governor_priority", "decided_on", "reason")
+SELECTION_COLUMNS = ("within_quota", "status", "rank_in_group", "governor_priority", "decision", "decided_on")
 COMPARED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "indicator_points": (
         ("unit_level", "unit_code", "indicator", "grade", "school_year"),
@@ -23,7 +23,7 @@ COMPARED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "limits": (("indicator", "grade", "school_year"), ("national_limit", "absolute_limit")),
     "municipality_ranking": (("municipality_code",), ("points", "possible_points", "risk_share", "rank", "rated")),
-    "selection": (("municipality_code", "selection_group"), DECISION_COLUMNS),
+    "selection": (("municipality_code", "selection_group"), SELECTION_COLUMNS),
 }  # fmt: skip
 """Of each table the columns that tell its rows apart, and those whose change is shown."""
 
@@ -46,16 +46,16 @@ class CellChange:
 
 @dataclass(frozen=True)
 class UnitChange:
-    """One municipality: what of its row changed, its status in each group before and after, and the cells behind it.
+    """One municipality: what of its rows in the ranking and in each group changed, and the cells behind it.
 
-    ``statuses`` holds only groups in which it changed; None stands for not being in the group.
+    ``groups`` holds only groups in which something changed, with the columns that did; None stands for a row that is
+    not there.
     """
 
     code: str
     name: str
     columns: dict[str, tuple[Any, Any]]
-    statuses: dict[str, tuple[str | None, str | None]]
-    decisions: dict[str, dict[str, tuple[Any, Any]]]
+    groups: dict[str, dict[str, tuple[Any, Any]]]
     cells: tuple[CellChange, ...]
     school_cells: int
 
@@ -81,26 +81,37 @@ class Difference:
         return not self.units and not self.limits and not self.points_changed
 
     def moved_in(self, group: str) -> tuple[UnitChange, ...]:
-        """Municipalities that are selected (or candidates) in the group now and were not before."""
-        return tuple(u for u in self.units if group in u.statuses and _inside(u.statuses[group][1])
-                     and not _inside(u.statuses[group][0]))  # fmt: skip
+        """Municipalities that the rule takes in the group now and did not before, whatever was decided."""
+        return tuple(u for u in self.units if _quota(u, group) == (False, True))
 
     def moved_out(self, group: str) -> tuple[UnitChange, ...]:
-        """Municipalities that were selected (or candidates) in the group and are not now."""
-        return tuple(u for u in self.units if group in u.statuses and _inside(u.statuses[group][0])
-                     and not _inside(u.statuses[group][1]))  # fmt: skip
+        """Municipalities that the rule took in the group and does not now."""
+        return tuple(u for u in self.units if _quota(u, group) == (True, False))
+
+    def outcomes(self, group: str) -> dict[tuple[str | None, str | None], list[UnitChange]]:
+        """Status before and after, with the municipalities it became so for: by figures, priorities or decisions."""
+        found: dict[tuple[str | None, str | None], list[UnitChange]] = {}
+        for unit in self.units:
+            if "status" in (columns := unit.groups.get(group, {})):
+                found.setdefault(columns["status"], []).append(unit)
+        return found
 
     @property
     def moved_in_rank(self) -> tuple[UnitChange, ...]:
         return tuple(u for u in self.units if "rank" in u.columns)
 
     def as_dict(self) -> Row:
-        groups = sorted({g for u in self.units for g in u.statuses})
+        groups = sorted({g for u in self.units for g in u.groups})
         return {
             **asdict(self),
             "empty": self.is_empty,
             "moved_in": {g: [u.code for u in self.moved_in(g)] for g in groups},
             "moved_out": {g: [u.code for u in self.moved_out(g)] for g in groups},
+            "outcomes": [
+                {"group": g, "before": before, "after": after, "municipalities": [u.code for u in units]}
+                for g in groups
+                for (before, after), units in self.outcomes(g).items()
+            ],
         }
 
     def as_json(self) -> str:
@@ -118,25 +129,32 @@ class Difference:
         if self.is_empty:
             lines.append("No published figure and no decision differs.")
             return "\n".join(lines)
-        for group in sorted({g for u in self.units for g in u.statuses}):
+        for group in sorted({g for u in self.units for g in u.groups}):
             for title, units in (("in", self.moved_in(group)), ("out", self.moved_out(group))):
-                names = ", ".join(f"{u.code} {u.name}" for u in units) or "none"
-                lines.append(f"{group}, moved {title}: {names}")
+                lines.append(f"{group}, moved {title} by the rule: {_names(units)}")
+            for (old, new), those in self.outcomes(group).items():
+                lines.append(f"{group}, {old or 'not in it'} -> {new or 'not in it'}: {_names(those)}")
         lines.append(f"Moved in rank: {len(self.moved_in_rank)} municipalities. Limits changed: {len(self.limits)}. "
                      f"Judged cells changed: {self.points_changed}.")  # fmt: skip
         for limit in self.limits:
             lines.append(f"  limit {_named(limit)}: {_shown(limit.columns)}")
         for unit in self.units:
-            moved = ", ".join(f"{g}: {a or 'not in it'} -> {b or 'not in it'}" for g, (a, b) in unit.statuses.items())
-            lines.append(f"{unit.code} {unit.name}: {'; '.join(t for t in (moved, _shown(unit.columns)) if t)}")
+            changes = [_shown(unit.columns), *(f"{g}: {_shown(columns)}" for g, columns in unit.groups.items())]
+            lines.append(f"{unit.code} {unit.name}: {'; '.join(t for t in changes if t) or 'its figures'}")
             lines += [f"    {_named(c)}: {_shown(c.columns) or 'only ' + str(c.only_in)}" for c in unit.cells]
             if unit.school_cells:
                 lines.append(f"    and {unit.school_cells} cells of its schools")
         return "\n".join(lines)
 
 
-def _inside(status: str | None) -> bool:
-    return status in ("selected", "candidate")
+def _quota(unit: UnitChange, group: str) -> tuple[bool, bool] | None:
+    """Whether the rule took it before and takes it now; None when that did not change."""
+    changed = unit.groups.get(group, {}).get("within_quota")
+    return None if changed is None else (bool(changed[0]), bool(changed[1]))
+
+
+def _names(units: Sequence[UnitChange]) -> str:
+    return ", ".join(f"{u.code} {u.name}" for u in units) or "none"
 
 
 def _named(cell: CellChange) -> str:
@@ -197,18 +215,14 @@ def _unit_changes(a: Published, b: Published, cells: list[CellChange]) -> tuple[
         elif code := schools.get(cell.unit_code):
             of_schools[code] = of_schools.get(code, 0) + 1
     ranks = {c.key["municipality_code"]: c.columns for c in _changes(a, b, "municipality_ranking")}
-    statuses: dict[str, dict[str, tuple[str | None, str | None]]] = {}
-    decisions: dict[str, dict[str, dict[str, tuple[Any, Any]]]] = {}
+    groups: dict[str, dict[str, dict[str, tuple[Any, Any]]]] = {}
     for change in _changes(a, b, "selection"):
-        code, group = change.key["municipality_code"], change.key["selection_group"]
         before, after = change.before or {}, change.after or {}
-        columns = {c: (before.get(c), after.get(c)) for c in DECISION_COLUMNS if before.get(c) != after.get(c)}
-        decisions.setdefault(code, {})[group] = columns
-        if "status" in columns:
-            statuses.setdefault(code, {})[group] = columns["status"]
-    touched = sorted(own.keys() | of_schools.keys() | ranks.keys() | decisions.keys(), key=str)
+        columns = {c: (before.get(c), after.get(c)) for c in SELECTION_COLUMNS if before.get(c) != after.get(c)}
+        groups.setdefault(change.key["municipality_code"], {})[change.key["selection_group"]] = columns
+    touched = sorted(own.keys() | of_schools.keys() | ranks.keys() | groups.keys(), key=str)
     return tuple(
-        UnitChange(code, names.get(code, code), ranks.get(code, {}), statuses.get(code, {}), decisions.get(code, {}),
-                   tuple(own.get(code, ())), of_schools.get(code, 0))
+        UnitChange(code, names.get(code, code), ranks.get(code, {}), groups.get(code, {}), tuple(own.get(code, ())),
+                   of_schools.get(code, 0))
         for code in touched
     )  # fmt: skip

@@ -356,8 +356,8 @@ def test_a_difference_names_who_moved_the_cells_and_the_cause(published: Publish
         hit[0].update(change)
         pq.write_table(pa.Table.from_pylist(rows, schema=whole.schema), other / "internal" / f"{table}.parquet")
 
-    edit("selection", {"status": "reserve"}, municipality_code=out, selection_group="average")
-    edit("selection", {"status": "selected"}, municipality_code=inn, selection_group="average")
+    edit("selection", {"status": "reserve", "within_quota": False}, municipality_code=out, selection_group="average")
+    edit("selection", {"status": "selected", "within_quota": True}, municipality_code=inn, selection_group="average")
     edit("indicator_points", {"value": Decimal("44.0"), "points": 0, "weighted_points": Decimal(0)},
          unit_code=out, indicator="grade_points", school_year="2024-25")  # fmt: skip
     edit("municipality_ranking", {"rank": 99}, municipality_code=out)
@@ -374,12 +374,29 @@ def test_a_difference_names_who_moved_the_cells_and_the_cause(published: Publish
     assert [u.code for u in found.moved_in_rank] == [out] and found.points_changed == 1
     (cell,) = next(u for u in found.units if u.code == out).cells
     assert cell.indicator == "grade_points" and cell.columns["value"][1] == Decimal("44.0")
-    assert json.loads(found.as_json())["moved_in"] == {"average": [inn]}
+    told = json.loads(found.as_json())
+    assert told["moved_in"] == {"average": [inn]}
+    assert {(o["before"], o["after"]): o["municipalities"] for o in told["outcomes"]} == {
+        ("selected", "reserve"): [out], ("reserve", "selected"): [inn],
+    }  # fmt: skip
     manifest["inputs"] = published.manifest["inputs"]
     manifest["rule_set"]["sha256"] = "1" * 64
     manifest["code_version"] = "other"
     (other / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     assert compare(published.folder, other).causes == ("rule", "code")
+
+
+def test_what_was_decided_moves_nobody_by_the_rule(home: Settings) -> None:
+    first, second = (open_revision(home, "fictional-2024", name).folder for name in ("r0001", "r0002"))
+    found = compare(first, second)
+    assert found.causes == ("decision",) and not found.points_changed
+    for group in ("average", "spread"):
+        assert found.moved_in(group) == found.moved_out(group) == ()
+    rows = open_revision(home, "fictional-2024", "r0002").rows("selection")
+    declined = {r["municipality_code"] for r in rows if r["decision"] == "decline"}
+    assert {u.code for u in found.outcomes("average")["selected", "declined"]} == declined
+    assert all(u.groups for u in found.units)
+    assert f"average, selected -> declined: {declined.pop()}" in found.as_text()
 
 
 def check(folder: Path) -> subprocess.CompletedProcess[str]:
