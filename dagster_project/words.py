@@ -97,8 +97,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "raw": ("cellen", "cell"),
     "unit": ("enhet", "unit"),
     "use": ("brukt til", "used for"),
-    "needed": ("måtte vært", "would have had to be"),
-    "steps": ("steg på siste desimal", "steps of the last decimal"),
+    "needed": ("måtte vært", "needed"),
+    "steps": ("steg", "steps"),
     "in_pupils": ("i elever", "in pupils"),
     "points_change": ("poeng da", "points then"),
     "share_after": ("andel da", "share then"),
@@ -118,6 +118,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "coverage": ("dekning", "coverage"),
     "yes": ("ja", "yes"),
     "no": ("nei", "no"),
+    # what separates equal shares
+    "absolute_hit_share": ("andel dårligere enn absolutt nedre grense", "part worse than the absolute limit"),
+    "municipality_code": ("kommunenummer", "municipality number"),
+    "none": ("ingenting mer", "nothing more"),
     # areas
     "learning_environment": ("læringsmiljø", "learning environment"),
     "national_tests": ("nasjonale prøver", "national tests"),

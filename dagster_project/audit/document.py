@@ -140,6 +140,9 @@ def _share(e: Explanation, lang: str) -> Section:
             side = "first outside" if margin.taken else "last inside"
             lines.append(f"Place {margin.place} among those that may be taken; {margin.quota} are taken. Distance to "
                          f"the {side}, {rival}: {distance} of its own points.")  # fmt: skip
+    if e.margin and e.margin.share == 0:
+        order = ", ".join(word(name, lang) for name in e.published.rules.tie_breaks.value)
+        lines.append(f"{'Andelene er like; da skiller' if no else 'The shares are equal; then these decide'}: {order}.")
     return Section("share", word("share", lang), tuple(lines))
 
 
@@ -219,9 +222,9 @@ def _differ(e: Explanation, lang: str) -> Section:
         return Section("differ", title, (text,))
     text = (
         "Hver linje er den minste endringen av ett tall som alene endrer utfallet etter regelen. Alt annet er uendret. "
-        "Ett steg mindre endrer ingenting." if no
+        "Ett steg, på siste desimal, mindre endrer ingenting." if no
         else "Each line is the smallest change of one figure that alone changes the outcome by the rule. All else "
-        "stays. One step less changes nothing."
+        "stays. One step, of the last decimal, less changes nothing."
     )  # fmt: skip
     shown = [
         d
