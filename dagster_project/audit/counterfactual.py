@@ -196,11 +196,9 @@ def _judged(judge: Judge, sums: list[tuple[int, int]]) -> dict[tuple[int, int], 
     """What the rule says when the packed sum of one unit is another: the verdict, and which of its sets it is."""
     import numpy as np
 
-    from dagster_project.simulation.judge import BATCH
-
     found = {}
-    for begin in range(0, len(sums), BATCH):
-        batch = sums[begin : begin + BATCH]
+    for begin in range(0, len(sums), judge.batch):
+        batch = sums[begin : begin + judge.batch]
         packed = np.repeat(judge.as_published, len(batch), axis=0)
         for i, (place, added) in enumerate(batch):
             packed[i, place] += added

@@ -168,6 +168,7 @@ def _doubt(e: Explanation, lang: str) -> Section | None:
         f"give a rank from {ranks[0]} to {ranks[1]} and a share from {shares[0]} to {shares[1]} in {level} of the "
         "draws."
     )
+    together = own["rank_set_simultaneous_low"], own["rank_set_simultaneous_high"]
     if e.level == "municipality":
         p = {name: percent(own[f"probability_{name}"], lang) for name in ("selected", "average", "spread")}
         taken = (
@@ -177,8 +178,7 @@ def _doubt(e: Explanation, lang: str) -> Section | None:
             f"{p['average']}, the spread group in {p['spread']}."
         )  # fmt: skip
         alone = own["rank_set_low"], own["rank_set_high"]
-        together = own["rank_set_simultaneous_low"], own["rank_set_simultaneous_high"]
-        sets = (
+        sets = _set_for_all("kommuner" if no else "municipalities", together, no) if alone[0] is None else (
             f"Konfidensmengden for plassen går fra {alone[0]} til {alone[1]} for kommunen alene, og fra {together[0]} "
             f"til {together[1]} når den skal holde for alle samtidig." if no
             else f"The confidence set of the rank goes from {alone[0]} to {alone[1]} for the municipality alone, and "
@@ -190,14 +190,15 @@ def _doubt(e: Explanation, lang: str) -> Section | None:
             f"Skolen er blant landets svakeste i {worst} av trekningene." if no
             else f"The school is among the nation's worst in {worst} of the draws."
         )  # fmt: skip
-        sets = (
-            f"Konfidensmengden for plassen, som holder for alle skoler samtidig, går fra "
-            f"{own['rank_set_simultaneous_low']} til {own['rank_set_simultaneous_high']}." if no
-            else f"The confidence set of the rank, which holds for all schools at once, goes from "
-            f"{own['rank_set_simultaneous_low']} to {own['rank_set_simultaneous_high']}."
-        )  # fmt: skip
+        sets = _set_for_all("skoler" if no else "schools", together, no)
     official = "Listen endres aldri av dette." if no else "This never changes the list."
     return Section("doubt", word("doubt", lang), (within, taken, sets, official))
+
+
+def _set_for_all(units: str, ranks: tuple[int, int], no: bool) -> str:
+    if no:
+        return f"Konfidensmengden for plassen, som holder for alle {units} samtidig, går fra {ranks[0]} til {ranks[1]}."
+    return f"The confidence set of the rank, which holds for all {units} at once, goes from {ranks[0]} to {ranks[1]}."
 
 
 def _differ(e: Explanation, lang: str) -> Section:

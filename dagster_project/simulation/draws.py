@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.settings import Settings
-from dagster_project.simulation import judge as judges
 from dagster_project.simulation.assumptions import Assumptions
 from dagster_project.simulation.errors import standard_errors
 from dagster_project.simulation.judge import Judge, judge_of
@@ -85,6 +84,6 @@ def _batches(judge: Judge, errors: np.ndarray, noise: np.random.Generator, draws
         np.clip(drawn, low, high, out=drawn)
         return judge.sums(drawn.astype(np.int32))
 
-    for begin in range(0, draws, judges.BATCH):
-        end = min(begin + judges.BATCH, draws)
+    for begin in range(0, draws, judge.batch):
+        end = min(begin + judge.batch, draws)
         yield np.concatenate([chunk(min(CHUNK, end - first)) for first in range(begin, end, CHUNK)])

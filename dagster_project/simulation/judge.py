@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-BATCH = 200
-"""How many sets of figures the models judge at once."""
+MOST_SETS = 200
+MOST_ROWS = 600_000
+"""How much the models judge at once: sets of figures, and units in all of them."""
 LOW_HALF = 0xFFFFFFFF
 POINT_DECIMALS = 4
 SUMS = ("int_indicator_points", "int_unit_sums")
@@ -77,6 +78,11 @@ class Judge:
         _refuse_unless_published(self)
 
     @property
+    def batch(self) -> int:
+        """How many sets ``judge`` takes at most."""
+        return max(1, min(MOST_SETS, MOST_ROWS // self.units))
+
+    @property
     def units(self) -> int:
         """How many units have sums: the municipalities, then the schools."""
         return len(self.municipalities) + len(self.schools)
@@ -97,7 +103,7 @@ class Judge:
         return found
 
     def judge(self, packed: np.ndarray) -> Verdict:
-        """Let the models judge up to ``BATCH`` sets. ``packed`` has shape (sets, units)."""
+        """Let the models judge up to ``batch`` sets. ``packed`` has shape (sets, units)."""
         import numpy as np
         import pyarrow as pa
 
@@ -228,7 +234,7 @@ def _official_sums(k: Kernel) -> None:
         where judged and unit_level = 'school' and (select municipality_share_from from stg_rounds) = 'school_points'
     """)
     k.sql.execute("drop table int_indicator_points")
-    labels = ", ".join(f"'R#{i:04d}'" for i in range(BATCH))
+    labels = ", ".join(f"'R#{i:04d}'" for i in range(MOST_SETS))
     k.sql.execute(f"create type set_name as enum ({labels})")
     for name, columns in EMPTY.items():
         k.sql.execute(f"create table {name} ({columns})")

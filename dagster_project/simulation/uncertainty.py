@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # so that the last bits of another machine's arithmetic do not show
 DECIMALS = 6
+MOST_PAIRED = 1000
+"""Among how many units every pair is compared; more than that get the sets from bands alone, as schools do."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,12 @@ def _rows(found: Uncertainty, unit_level: str) -> list[dict[str, Any]]:
     shares, ranks = (d.municipality_share, d.municipality_rank) if municipal else (d.school_share, d.school_rank)
     observed = np.array([u["risk_share"] for u in units])
     errors = shares - shares.mean(axis=0)
-    if municipal:
-        worst = rules.groups.average.quota.value
+    own = None
+    if municipal and len(units) <= MOST_PAIRED:
         own, together = (f(observed, errors, found.level) for f in (rank_sets.marginal, rank_sets.simultaneous))
     else:
-        worst = int(rules.worst_schools.percent.value * len(units) / 100)
-        own, together = None, rank_sets.by_bands(observed, errors, found.level)
+        together = rank_sets.by_bands(observed, errors, found.level)
+    worst = rules.groups.average.quota.value if municipal else int(rules.worst_schools.percent.value * len(units) / 100)
     among = together.could_be_among(worst)
     share_low, share_high = _interval(shares, found.level)
     rank_low, rank_high = _interval(ranks, found.level)

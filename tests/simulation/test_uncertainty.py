@@ -91,7 +91,7 @@ def test_seed_alone_decides_the_bytes(country_home: Path, drawn: pa.Table, monke
 
     connect = duckdb.connect
     monkeypatch.setattr(duckdb, "connect", lambda name: connect(name, config={"threads": 1}))
-    monkeypatch.setattr(judge, "BATCH", 13)
+    monkeypatch.setattr(judge, "MOST_SETS", 13)
     monkeypatch.setattr(draws, "CHUNK", 4)
     assert table(country_home, 60, 7).equals(drawn)
     assert not table(country_home, 60, 8).drop_columns(["seed"]).equals(drawn.drop_columns(["seed"]))
@@ -157,6 +157,22 @@ def test_it_is_made_again_only_when_what_it_rests_on_has_changed_and_a_release_k
     of = pc.field("round")
     assert after.filter(of == final).equals(before.filter(of == final))
     assert set(after.filter(of == ROUND)["draws"].to_pylist()) == {40}
+
+
+def test_among_too_many_municipalities_for_all_pairs_the_sets_come_from_bands(
+    country_home: Path, drawn: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dagster_project.simulation import uncertainty as room
+
+    monkeypatch.setattr(room, "MOST_PAIRED", 10)
+    banded = [r for r in table(country_home, 60, 7).to_pylist() if r["unit_level"] == "municipality"]
+    paired = [r for r in drawn.to_pylist() if r["unit_level"] == "municipality"]
+    assert {(r["rank_set_low"], r["rank_set_high"]) for r in banded} == {(None, None)}
+    sets = ("rank_set_simultaneous_low", "rank_set_simultaneous_high")
+    assert all(r[sets[0]] <= r["rank"] <= r[sets[1]] for r in banded)
+    assert sum(r[sets[1]] - r[sets[0]] for r in banded) > sum(r[sets[1]] - r[sets[0]] for r in paired)
+    rest = [{k: v for k, v in r.items() if "set_" not in k and "could" not in k} for r in (*banded, *paired)]
+    assert rest[: len(banded)] == rest[len(banded) :]
 
 
 def test_a_share_of_nothing_is_not_certain_and_few_pupils_mean_more_doubt() -> None:
