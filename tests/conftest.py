@@ -19,6 +19,13 @@ from dagster_project.settings import REPOSITORY, Settings, load_settings
 NOW = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One file that needs the country first, then those that do not: while its story is told, others have work."""
+    needing = {i.path for i in items if "country_home" in getattr(i, "fixturenames", ())}
+    first = next((i.path for i in items if i.path in needing), None)
+    items.sort(key=lambda i: (i.path != first, i.path in needing))
+
+
 def oppfolging(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line as a person would."""
     return subprocess.run(
