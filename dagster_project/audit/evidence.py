@@ -113,9 +113,11 @@ def _about(published: Published, codes: list[str]) -> Row:
 
 def _tables(published: Published, codes: list[str] | None) -> dict[str, pa.Table]:
     """The published tables, or those of their rows that concern the municipalities and their schools."""
+    # a revision of earlier days has none
+    doubted = [name for name in ("selection_uncertainty",) if published.path(name).exists()]
     if codes is None:
-        names = ("municipality_ranking", "selection", "school_ranking", "limits", "indicator_points", "point_sources")
-        return {name: published.table(name) for name in names}
+        names = ["municipality_ranking", "selection", "school_ranking", "limits", "indicator_points", "point_sources"]
+        return {name: published.table(name) for name in [*names, *doubted]}
     schools = published.table("school_ranking", municipality_code=codes)
     units = [*codes, *schools["school_code"].to_pylist()]
     return {
@@ -125,6 +127,7 @@ def _tables(published: Published, codes: list[str] | None) -> dict[str, pa.Table
         "limits": published.table("limits"),
         "indicator_points": published.table("indicator_points", unit_code=units),
         "point_sources": published.table("point_sources", unit_code=units),
+        **{name: published.table(name, unit_code=units) for name in doubted},
     }
 
 

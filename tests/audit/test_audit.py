@@ -433,6 +433,9 @@ def test_a_pack_is_the_same_twice_and_one_changed_digit_shows(
     assert check(folder).returncode == 0
     names = {p.name for p in (folder / "pages").iterdir()}
     assert names == {f"{code}.{lang}.{kind}" for lang in ("no", "en") for kind in ("html", "pdf")}
+    doubt = (folder / "tables" / "selection_uncertainty.csv").read_text(encoding="utf-8").splitlines()
+    rated = [s for s in published.rows("school_ranking", municipality_code=code) if s["rated"]]
+    assert len(doubt) == 2 + len(rated) and f",{code}," in doubt[1]
     source = next(s for s in published.rows("point_sources", unit_code=code) if s["cell_state"] == "observed")
     excerpt = f"excerpts/{source['source_sha256']}.jsonl"
     raw = source["cell_raw_value"]
