@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from dagster_project.extracts import Archive
-from dagster_project.publication.edition import INTERNAL, current_revision, read_manifest
+from dagster_project.publication.edition import INTERNAL, current_revision
+from dagster_project.publication.manifest import read_manifest
 from dagster_project.rounds.candidates import published_rows
 from dagster_project.rules import load_rules
 from dagster_project.settings import Settings

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.atomic import replacing
 from dagster_project.audit.counterfactual import judge_of_revision
 from dagster_project.audit.excerpts import Excerpt, Place, PlaceReader, place_of
 from dagster_project.audit.explain import explain_in, find_unit
@@ -47,29 +48,25 @@ def write_pack(
     """
     published = open_revision(settings, round_id, revision)
     reader = PlaceReader(Archive(settings))
-    ranking = published.rows("municipality_ranking")
+    ranking = published.ranking("municipality")
     units = [find_unit(ranking, "municipality", name, round_id) for name in municipalities] or ranking
     codes = sorted({u["municipality_code"] for u in units})
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.tmp")
     sums: list[str] = []
-    try:
-        with (
-            judge_of_revision(settings, published) as judge,
-            zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as package,
-        ):
-            for name, content in _entries(published, reader, judge, codes, whole=not municipalities):
-                entry = zipfile.ZipInfo(name, STAMP)
-                entry.external_attr = 0o644 << 16
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                package.writestr(entry, content)
-                sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
-            entry = zipfile.ZipInfo(SUMS, STAMP)
+    with (
+        replacing(out) as temporary,
+        judge_of_revision(settings, published) as judge,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as package,
+    ):
+        for name, content in _entries(published, reader, judge, codes, whole=not municipalities):
+            entry = zipfile.ZipInfo(name, STAMP)
             entry.external_attr = 0o644 << 16
-            package.writestr(entry, "".join(sums))
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            package.writestr(entry, content)
+            sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
+        entry = zipfile.ZipInfo(SUMS, STAMP)
+        entry.external_attr = 0o644 << 16
+        package.writestr(entry, "".join(sums))
     return len(codes)
 
 

@@ -150,7 +150,7 @@ def explain(
         NotFound: the round was never published, has no such revision, or no such unit.
     """
     published = open_revision(settings, round_id, revision)
-    find_unit(published.rows(f"{level}_ranking"), level, wanted, round_id)
+    find_unit(published.ranking(level), level, wanted, round_id)
     with judge_of_revision(settings, published) as judge:
         return explain_in(published, PlaceReader(Archive(settings)), judge, wanted, level=level)
 
@@ -163,7 +163,7 @@ def explain_in(
 
     To judge the changes of every municipality would take minutes, and most have none.
     """
-    ranking = published.rows(f"{level}_ranking")
+    ranking = published.ranking(level)
     unit = find_unit(ranking, level, wanted, published.round)
     code = unit[f"{level}_code"]
     near = [

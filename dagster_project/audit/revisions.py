@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dagster_project.diagnostics import NotFound
 from dagster_project.extracts import Archive
 from dagster_project.publication.edition import INTERNAL, RULEBOOK, current_revision, round_revision
-from dagster_project.publication.manifest import MANIFEST
+from dagster_project.publication.manifest import MANIFEST, read_manifest
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,8 +30,7 @@ class Published:
     @cached_property
     def manifest(self) -> Row:
         """The manifest as it stands."""
-        content: Row = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
-        return content
+        return read_manifest(self.folder)
 
     @property
     def round(self) -> str:
@@ -84,6 +82,16 @@ class Published:
         for row in self.rows("cohort_progress", ["selected_code", "municipality_code"], in_cohort=True):
             found.setdefault(row["selected_code"], set()).add(row["municipality_code"])
         return found
+
+    def ranking(self, level: str) -> list[Row]:
+        """The ranking of municipalities or schools, read once: each unit that is explained looks for its neighbours."""
+        if level not in self._rankings:
+            self._rankings[level] = self.rows(f"{level}_ranking")
+        return self._rankings[level]
+
+    @cached_property
+    def _rankings(self) -> dict[str, list[Row]]:
+        return {}
 
     @cached_property
     def rulebook(self) -> RuleBook:

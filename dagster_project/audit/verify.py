@@ -187,7 +187,7 @@ def _lives(
     """How a revision may stand: as its manifest says, or as the ledger says since. Unknown when that is damaged."""
     path = revision / manifests.MANIFEST
     if recorded and path.exists() and sha256_of(path) == recorded[-1]["manifest_sha256"]:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = manifests.read_manifest(revision)
         yield manifest
         for event in events:
             if event["event"] == MOVED and event["round"] == manifest["subject"]:
@@ -218,8 +218,7 @@ def _check_manifest(
         result.add("manifest-changed", "the manifest is not what it was, so it proves nothing", stage="manifest",
                    file=name, found=found, expected=stated, fix=FROM_COPY)  # fmt: skip
         return None
-    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return loaded
+    return manifests.read_manifest(folder)
 
 
 def _check_files(folder: Path, manifest: dict[str, Any], result: Verification) -> None:

@@ -7,13 +7,13 @@ files and their order alone.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagster_project import schema
+from dagster_project.atomic import replacing
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,12 +58,8 @@ def write_table(path: Path, table: pa.Table) -> None:
     import pyarrow.parquet as pq
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temporary:
         pq.write_table(table.replace_schema_metadata(None), temporary, compression="zstd", row_group_size=262_144)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _tagged(table: pa.Table, column: str, keys: Sequence[str]) -> pa.Table:

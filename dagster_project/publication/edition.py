@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.atomic import replacing
 from dagster_project.diagnostics import Finding, NotFound, PipelineProblem, Severity
 from dagster_project.extracts import Archive
 from dagster_project.extracts.archive import sha256_of
 from dagster_project.publication import manifest as manifests
 from dagster_project.publication import public, run_report, tables
+from dagster_project.publication.manifest import read_manifest
 from dagster_project.publication.subjects import Subject
 from dagster_project.rules import RuleBook, describe
 from dagster_project.settings import Settings
@@ -62,16 +64,11 @@ class Revision:
 
 
 def write_atomic(path: Path, text: str) -> None:
-    """Write a small file so that a reader sees the old one or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as handle:
-            handle.write(text)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write a small file at once and for good: it is on the disk before it takes the place of the old one."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
 
 
 def pointer_of(settings: Settings, name: str) -> dict[str, Any] | None:
@@ -99,12 +96,6 @@ def round_revision(settings: Settings, round_id: str) -> Path | None:
     if folder is not None and (stated := read_manifest(folder))["subject"] != stated["round"]:
         raise NotFound(f"{round_id} is a cohort, not a round. Its round is {stated['round']}.")
     return folder
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a revision."""
-    content: dict[str, Any] = json.loads((folder / manifests.MANIFEST).read_text(encoding="utf-8"))
-    return content
 
 
 def same_tables(old: dict[str, Any], new: dict[str, Any]) -> bool:

@@ -83,9 +83,15 @@ def build(
     }
 
 
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a revision."""
+    content: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    return content
+
+
 def verify_revision(folder: Path) -> list[Finding]:
     """Compare a revision with its manifest: every file that was changed, is missing, or does not belong."""
-    stated = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+    stated = read_manifest(folder)["files"]
     found = describe_files(folder)
 
     def finding(code: str, message: str, name: str) -> Finding:

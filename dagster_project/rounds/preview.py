@@ -14,7 +14,8 @@ from typing import Any
 
 from dagster_project.diagnostics import NotFound
 from dagster_project.forms.write import Evidence, write_evidence
-from dagster_project.publication.edition import read_manifest
+from dagster_project.publication.changes import PLACES
+from dagster_project.publication.manifest import read_manifest
 from dagster_project.publication.notes import FRACTIONS, column_notes
 from dagster_project.publication.sentences import outcome_sentences
 from dagster_project.rounds import release
@@ -45,7 +46,6 @@ LEFT_OUT = {
     "county_code",
     "county_governor",
 }
-PLACES = ("source_sha256", "source_row", "source_column")
 EXPLANATION = "forklaring"
 CONFIDENTIAL = "UNNTATT OFFENTLIGHET: FORHÅNDSINNSYN FOR KOMMUNEN / CONFIDENTIAL: PREVIEW FOR THE MUNICIPALITY"
 

@@ -19,7 +19,7 @@ from dagster_project.extracts.archive import sha256_of
 from dagster_project.extracts.merge import read_partition
 from dagster_project.publication import changes, edition
 from dagster_project.publication.edition import Revision
-from dagster_project.publication.manifest import MANIFEST, verify_revision
+from dagster_project.publication.manifest import MANIFEST, read_manifest, verify_revision
 from dagster_project.publication.subjects import Subject, round_subject
 from dagster_project.rounds import state as states
 from dagster_project.rounds.candidates import decided, unanswered
@@ -193,7 +193,7 @@ def finalise(
         last = settings.published / round_id / before[-1]["revision"]
         life["changes"] = record["changes"] = change_list(
             settings, dict(edition.released_tables(last)), stand.tables,
-            changes.causes(edition.read_manifest(last), edition.read_manifest(stand.folder)),
+            changes.causes(read_manifest(last), read_manifest(stand.folder)),
         )  # fmt: skip
     revision = _released(
         settings, stand, iter(stand.tables.items()), release=release, status=State.FINAL, now=now,
@@ -258,7 +258,7 @@ def amend(
     released = settings.published / round_id / stand.lock.revision
     marts = dict(edition.subject_tables(settings, stand.subject))
     probe = edition.manifest_of(settings, stand.rulebook, stand.subject, now)
-    causes = [*changes.causes(edition.read_manifest(released), probe), *([f"query {query}"] if query else [])]
+    causes = [*changes.causes(read_manifest(released), probe), *([f"query {query}"] if query else [])]
     listed = change_list(settings, dict(edition.released_tables(released)), marts, causes)
     if not listed["cells"]:
         raise RoundProblem(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.atomic import replacing
 from dagster_project.rules.loader import RuleBook
 from dagster_project.rules.model import Indicator, Limit, PublicEdition, Round, RuleSet
 from dagster_project.schema import school_year_label
@@ -325,8 +325,7 @@ def compile_parameters(
     schemas = parameter_schemas()
     for name, rows in parameter_rows(rulebook, monitored=monitored, as_of=as_of).items():
         table = pa.Table.from_pylist(rows, schema=schemas[name])
-        temporary = out_dir / f".{name}.{os.getpid()}.tmp"
-        pq.write_table(table, temporary)
-        temporary.replace(out_dir / f"{name}.parquet")
+        with replacing(out_dir / f"{name}.parquet") as temporary:
+            pq.write_table(table, temporary)
         counts[name] = table.num_rows
     return counts

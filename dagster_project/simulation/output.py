@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dagster_project.atomic import replacing
 from dagster_project.publication import tables
 from dagster_project.settings import Settings
 
@@ -22,10 +22,6 @@ def write_tables(settings: Settings, round_id: str, found: Mapping[str, pa.Table
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in found.items():
         for suffix, write in ((".parquet", tables.write_parquet), (".csv", tables.write_csv)):
-            temporary = folder / f".{name}{suffix}.{os.getpid()}.tmp"
-            try:
+            with replacing(folder / f"{name}{suffix}") as temporary:
                 write(temporary, table)
-                temporary.replace(folder / f"{name}{suffix}")
-            finally:
-                temporary.unlink(missing_ok=True)
     return folder
