@@ -122,12 +122,13 @@ def what_would_differ(judge: Judge, published: Published, level: str, code: str)
     Of a municipality its own figures and its schools' are tried, of a school its own. Figures that are hidden or worked
     out from others are left alone: there is no published figure to change. Empty when the unit is not rated.
     """
-    places = [i for i, (at, row) in enumerate(_units(judge)) if at == level and row[f"{level}_code"] == code]
+    units = [judge.unit_at(place) for place in range(judge.units)]
+    places = [i for i, (at, row) in enumerate(units) if at == level and row[f"{level}_code"] == code]
     if not places:
         return ()
     (subject,) = places
     if level == "municipality":
-        places += [i for i, (at, r) in enumerate(_units(judge)) if at == "school" and r["municipality_code"] == code]
+        places += [i for i, (at, row) in enumerate(units) if at == "school" and row["municipality_code"] == code]
     changes = [change for place in places for change in _changes(judge, published, place)]
     verdicts = _judged(judge, sorted({(c.place, c.added) for c in changes}))
     found = []
@@ -162,18 +163,13 @@ class _Change:
     added: int
 
 
-def _units(judge: Judge) -> list[tuple[str, Row]]:
-    """Level and row of every unit, in the order of the sums."""
-    return [*(("municipality", r) for r in judge.municipalities), *(("school", r) for r in judge.schools)]
-
-
 def _changes(judge: Judge, published: Published, place: int) -> Iterator[_Change]:
     """For each published figure of a unit and each number of points it does not have: the nearest value that has it."""
     import numpy as np
 
     from dagster_project.simulation.judge import weighted_points
 
-    level, unit = _units(judge)[place]
+    level, unit = judge.unit_at(place)
     rows = published.rows("indicator_points", unit_level=level, unit_code=unit[f"{level}_code"])
     by_key = {(r["indicator"], r["grade"] or 0, r["school_year"] or "window"): r for r in rows}
     cells = judge.cells
@@ -217,7 +213,7 @@ def _taken(judge: Judge, verdict: Verdict, outcome: str, place: int) -> list[boo
 def _difference(
     judge: Judge, change: _Change, outcome: str, after: bool, verdict: Verdict, row: int, subject: int
 ) -> Difference:
-    level, unit = _units(judge)[change.place]
+    level, unit = judge.unit_at(change.place)
     cell, first = change.cell, len(judge.municipalities)
     shares = verdict.municipality["share"] if level == "municipality" else verdict.school["share"]
     spread = verdict.municipality["school_spread"][row, subject] if outcome == SPREAD else math.nan

@@ -87,6 +87,13 @@ class Judge:
         """How many units have sums: the municipalities, then the schools."""
         return len(self.municipalities) + len(self.schools)
 
+    def unit_at(self, place: int) -> tuple[str, dict[str, Any]]:
+        """Level and published row of the unit at a place among the sums."""
+        first = len(self.municipalities)
+        return (
+            ("municipality", self.municipalities[place]) if place < first else ("school", self.schools[place - first])
+        )
+
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Packed sums, shape (sets, units), of whole ``values`` in last decimals, shape (sets, cells)."""
         import numpy as np
