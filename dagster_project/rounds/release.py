@@ -133,19 +133,18 @@ def checklist(settings: Settings, stand: Standing, override: str | None = None) 
     ]  # fmt: skip
 
 
-def _allowed(stand: Standing, command: str) -> None:
+def _taken_up(settings: Settings, round_id: str, command: str, by: str, reason: str) -> Standing:
+    """The round as it stands, when somebody named puts it through a command for a reason and its state allows that."""
+    if not by.strip() or not reason.strip():
+        raise RoundProblem("This needs a name (--by) and a reason (--reason).")
+    stand = standing(settings, round_id)
     if stand.state in MOVES[command]:
-        return
+        return stand
     now = f"is {stand.state.value}" + (f" ({stand.lock.as_text()})" if stand.lock else "")
     possible = ", ".join(sorted(c for c, states_ in MOVES.items() if stand.state in states_)) or "none"
     raise RoundProblem(
         f"Round {stand.subject.name} {now}, so it cannot be put through `{command}`. Possible now: {possible}."
     )
-
-
-def _person(by: str, reason: str) -> None:
-    if not by.strip() or not reason.strip():
-        raise RoundProblem("This needs a name (--by) and a reason (--reason).")
 
 
 def _released(
@@ -178,9 +177,7 @@ def finalise(
     Raises:
         RoundProblem: something on the checklist does not hold; nothing has changed.
     """
-    _person(by, reason)
-    stand = standing(settings, round_id)
-    _allowed(stand, "finalise")
+    stand = _taken_up(settings, round_id, "finalise", by, reason)
     failed = [i for i in checklist(settings, stand, override) if not i.ok]
     if failed:
         lines = [f"- {i.name} ({i.norsk}){': ' + i.detail if i.detail else ''}" for i in failed]
@@ -247,9 +244,7 @@ def amend(
     Raises:
         RoundProblem: not final, nothing differs, or the query is not accepted, or came too late.
     """
-    _person(by, reason)
-    stand = standing(settings, round_id)
-    _allowed(stand, "amend")
+    stand = _taken_up(settings, round_id, "amend", by, reason)
     assert stand.lock is not None, "only rounds with a lock may be amended"
     if query is not None:
         known = {q["query_id"]: q for q in queries_of(settings, round_id)}
@@ -279,9 +274,7 @@ def withdraw(settings: Settings, round_id: str, *, by: str, reason: str, now: dt
     Raises:
         RoundProblem: not final.
     """
-    _person(by, reason)
-    stand = standing(settings, round_id)
-    _allowed(stand, "withdraw")
+    stand = _taken_up(settings, round_id, "withdraw", by, reason)
     assert stand.lock is not None, "only rounds with a lock may be withdrawn"
     if edition.WITHDRAWN_COLUMN in stand.tables["selection"].column_names:
         raise RoundProblem(f"Release {stand.lock.release} of {round_id} is withdrawn already.")
@@ -300,9 +293,7 @@ def reopen(settings: Settings, round_id: str, *, by: str, reason: str, now: dt.d
     Raises:
         RoundProblem: not final.
     """
-    _person(by, reason)
-    stand = standing(settings, round_id)
-    _allowed(stand, "reopen")
+    stand = _taken_up(settings, round_id, "reopen", by, reason)
     Archive(settings).append(
         {"event": states.REOPENED, "round": round_id, "time": now.isoformat(), "by": by.strip(),
          "reason": reason.strip(), "release": stand.lock.release if stand.lock else None}
@@ -315,9 +306,7 @@ def keep(settings: Settings, round_id: str, *, by: str, reason: str, now: dt.dat
     Raises:
         RoundProblem: not final, or nothing differs.
     """
-    _person(by, reason)
-    stand = standing(settings, round_id)
-    _allowed(stand, "keep")
+    stand = _taken_up(settings, round_id, "keep", by, reason)
     assert stand.lock is not None, "only rounds with a lock may be kept"
     marts = dict(edition.subject_tables(settings, stand.subject))
     released = dict(edition.released_tables(settings.published / round_id / stand.lock.revision))
