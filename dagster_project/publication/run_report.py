@@ -137,11 +137,11 @@ def _facts(settings: Settings, rulebook: RuleBook, manifest: dict[str, Any]) -> 
 
 
 @cache
-def _layout() -> list[dict[str, Any]]:
+def _layout() -> dict[str, Any]:
     import yaml
 
-    sections: list[dict[str, Any]] = yaml.safe_load((PAGE / "figures.yaml").read_text(encoding="utf-8"))["sections"]
-    return sections
+    layout: dict[str, Any] = yaml.safe_load((PAGE / "figures.yaml").read_text(encoding="utf-8"))
+    return layout
 
 
 def _page(building: Path, manifest: dict[str, Any], previous: str | None) -> str:
@@ -151,10 +151,11 @@ def _page(building: Path, manifest: dict[str, Any], previous: str | None) -> str
     environment = jinja2.Environment(autoescape=True, trim_blocks=True)
     # a release that is published once more keeps the tables it had, and older ones had no such table
     known = (building / UNCERTAINTY).exists()
-    places = {"{previous}": previous or "", "{uncertainty}": f"'{UNCERTAINTY}'" if known else NOBODY_KNOWS}
+    places = {f"{{{name}}}": sql.strip() for name, sql in _layout()["shared"].items()}
+    places |= {"{previous}": previous or "", "{uncertainty}": f"'{UNCERTAINTY}'" if known else NOBODY_KNOWS}
     sections = []
     with duckdb.connect(config={"file_search_path": str(building), "threads": 1}) as connection:
-        for section in _layout():
+        for section in _layout()["sections"]:
             if section.get("previous") and previous is None:
                 continue
             figures = [_answer(connection, figure, places) for figure in section["figures"]]
