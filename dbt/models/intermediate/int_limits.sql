@@ -137,7 +137,7 @@ found as (
             and k.grade_key = d.grade_key
             and l.side = d.side
             and l.base_year = d.base_year
-            and d.population = case when l.base_year = 'same_year' then k.year_key else l.base_year end
+            and d.population = {{ limit_population('l.base_year', 'k.year_key') }}
 )
 
 select

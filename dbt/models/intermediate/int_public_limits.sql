@@ -61,7 +61,7 @@ sides as (
             and l.grade_key = h.grade_key
             and n.base_year = h.base_year
             and n.method in ('percentile', 'mean_sd')
-            and h.population = case when n.base_year = 'same_year' then l.year_key else n.base_year end
+            and h.population = {{ limit_population('n.base_year', 'l.year_key') }}
 )
 
 select
