@@ -3,6 +3,7 @@
 import dagster as dg
 
 from dagster_project import progress
+from dagster_project.assets import STATISTICS
 from dagster_project.assets.marts import documented
 from dagster_project.resources import Home, exclusive
 from dagster_project.rounds.monitoring import current_effects
@@ -12,7 +13,7 @@ from dagster_project.rules import load_rules
 @dg.asset(
     name="cohort_effect",
     group_name="marts",
-    owners=["team:statistics"],
+    owners=[STATISTICS],
     kinds={"python", "parquet"},
     deps=["cohort_progress"],
     metadata=documented("cohort_effect"),

@@ -1,11 +1,19 @@
-"""What the UI shows of a mart that is made outside of dbt: its columns, and which columns they are made of."""
+"""What the files under ``dbt/`` say of marts: what is made of them, and the columns of those made outside of dbt."""
 
 from typing import Any
 
 import dagster as dg
 
+from dagster_project import dbt_step
 from dagster_project.publication.notes import column_notes
 from dagster_project.settings import load_settings
+
+
+def exposed(exposure: str) -> list[str]:
+    """The marts that a dbt exposure rests on, by name."""
+    manifest = dbt_step.load_manifest(load_settings())
+    (found,) = (e for e in manifest["exposures"].values() if e["name"] == exposure)
+    return sorted((manifest["nodes"].get(n) or manifest["sources"][n])["name"] for n in found["depends_on"]["nodes"])
 
 
 def documented(mart: str) -> dict[str, Any]:

@@ -8,12 +8,12 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
 from dagster_project import dbt_step, lineage, progress, unchanged
+from dagster_project.assets import STATISTICS
 from dagster_project.diagnostics import PipelineProblem
 from dagster_project.resources import Home, exclusive
 from dagster_project.settings import Settings
 
 UNIQUE_ID = "dagster_dbt/unique_id"
-OWNER = "team:statistics"
 FIRST_ROWS = "first_rows"
 
 
@@ -37,7 +37,7 @@ class Translator(DagsterDbtTranslator):
         return folder if folder in {"staging", "intermediate", "marts"} else "marts"
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
-        return [OWNER]
+        return [STATISTICS]
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
         return str(dbt_resource_props.get("description") or "")

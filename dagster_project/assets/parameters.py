@@ -5,6 +5,7 @@ import datetime as dt
 import dagster as dg
 
 from dagster_project import schema
+from dagster_project.assets import STATISTICS
 from dagster_project.resources import Home, exclusive
 from dagster_project.rounds.monitoring import monitored
 from dagster_project.rules import compile_parameters, load_rules
@@ -13,7 +14,7 @@ from dagster_project.rules import compile_parameters, load_rules
 @dg.asset(
     name="parameters",
     group_name="parameters",
-    owners=["team:statistics"],
+    owners=[STATISTICS],
     kinds={"yaml", "parquet"},
     deps=[*schema.YEARLY_DATASETS, schema.DECISIONS],
     description=(

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import dagster as dg
 
 from dagster_project import progress
+from dagster_project.assets import STATISTICS
 from dagster_project.assets.inbox import findings_table
+from dagster_project.assets.marts import exposed
 from dagster_project.diagnostics import Finding
 from dagster_project.partitions import ROUNDS, names_partitions, processed_keys
 from dagster_project.publication import Revision, verify_revision
@@ -17,16 +19,6 @@ from dagster_project.rounds.publishing import publish_cohort, publish_round
 from dagster_project.rounds.state import lock_of, round_events
 from dagster_project.settings import Settings
 
-MARTS = (
-    "area_shares", "exceptions_in_force", "indicator_points", "limits", "municipality_ranking", "point_sources",
-    "school_ranking", "selection", "selection_uncertainty",
-)  # fmt: skip
-PUBLIC_MARTS = tuple(
-    f"public_{name}"
-    for name in ("indicator_points", "municipality_ranking", "point_sources", "school_ranking", "selection")
-)
-COHORT_MARTS = ("cohort_progress", "cohort_effect", "followup_report_status", "support_measures_summary")
-OWNER = "team:statistics"
 ROUTINE = "dagster/sensor_name"
 
 
@@ -48,9 +40,9 @@ def _refuse_final(settings: Settings, round_id: str) -> None:
 @dg.asset(
     name="published_round",
     group_name="published",
-    owners=[OWNER],
+    owners=[STATISTICS],
     kinds={"parquet", "csv", "excel"},
-    deps=[*MARTS, *PUBLIC_MARTS],
+    deps=exposed("published_round"),
     partitions_def=ROUNDS,
     description=(
         "Published tables of a selection round (publiserte tabeller for et uttrekk) as Parquet, CSV and XLSX, with a "
@@ -146,9 +138,9 @@ def published_round(context: dg.AssetExecutionContext, home: Home) -> Iterator[d
 @dg.asset(
     name="published_cohort",
     group_name="published",
-    owners=[OWNER],
+    owners=[STATISTICS],
     kinds={"parquet", "csv", "excel"},
-    deps=list(COHORT_MARTS),
+    deps=exposed("monitoring"),
     description=(
         "The follow-up of every cohort (oppfølging av kullene): progress, effect, reports and support measures, one "
         "folder per cohort."

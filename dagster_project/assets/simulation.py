@@ -3,6 +3,7 @@
 import dagster as dg
 
 from dagster_project import progress
+from dagster_project.assets import STATISTICS
 from dagster_project.assets.marts import documented
 from dagster_project.partitions import ROUNDS, processed_keys
 from dagster_project.publication import current_revision
@@ -13,13 +14,11 @@ from dagster_project.rules import load_rules
 from dagster_project.simulation.output import write_tables
 from dagster_project.simulation.variants import compute_variants, sensitivity_tables, variants_file
 
-OWNER = "team:statistics"
-
 
 @dg.asset(
     name="selection_uncertainty",
     group_name="marts",
-    owners=[OWNER],
+    owners=[STATISTICS],
     kinds={"python", "parquet"},
     deps=[*RESTS_ON, "selection"],
     metadata=documented("selection_uncertainty"),
@@ -47,7 +46,7 @@ def selection_uncertainty(home: Home) -> dg.MaterializeResult:
 
 @dg.asset(
     group_name="simulation",
-    owners=[OWNER],
+    owners=[STATISTICS],
     kinds={"parquet", "csv"},
     deps=["published_round"],
     partitions_def=ROUNDS,
