@@ -98,10 +98,7 @@ def _content(path: Path, member: str) -> bytes:
 def _of_text(sha256: str, member: str, content: bytes, lines: set[int]) -> list[Excerpt]:
     text = content.decode(encoding_of(content[:SNIFF_BYTES]) or "cp1252")
     number, named, header = first_lines(text)
-    guessed, columns = split_header(header)
-    delimiter = named or guessed
-    if delimiter != guessed:
-        columns = tuple(cell.strip().strip('"').lstrip("\ufeff") for cell in header.split(delimiter))
+    delimiter, columns = split_header(header, named)
     excerpts = []
     last = max(lines)
     for position, line in enumerate(io.StringIO(text), start=1):

@@ -83,7 +83,7 @@ def recognise(path: Path, name: str | None = None) -> Recognised:
     if text.lstrip()[:1] in ("[", "{"):
         return _json(path, name, text)
     _, named, line = first_lines(text)
-    header = tuple(c.strip().strip('"') for c in line.split(named)) if named else split_header(line)[1]
+    _, header = split_header(line, named)
     found = _by_header(header)
     if found is None:
         raise _unrecognised("unknown-header", "its first line is the header of no known format", name, found=line[:160])

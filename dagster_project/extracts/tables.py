@@ -31,9 +31,9 @@ class TextTable:
         return len(self.rows)
 
 
-def split_header(line: str) -> tuple[str, tuple[str, ...]]:
-    """The delimiter of a header line and its cells."""
-    delimiter = max("\t;,", key=line.count)
+def split_header(line: str, named: str | None = None) -> tuple[str, tuple[str, ...]]:
+    """The delimiter of a header line, ``named`` or the one it has most of, and its cells."""
+    delimiter = named or max("\t;,", key=line.count)
     return delimiter, tuple(cell.strip().strip('"').lstrip("\ufeff") for cell in line.split(delimiter))
 
 
@@ -61,9 +61,7 @@ def read_csv(path: Path, name: str) -> TextTable:
     refuse_oversize(path, name, lines=True)
     text = decode(path, name)
     header_line, named, line = first_lines(text)
-    delimiter, header = split_header(line)
-    delimiter = named or delimiter
-    header = tuple(cell.strip().strip('"').lstrip("\ufeff") for cell in line.split(delimiter))
+    delimiter, header = split_header(line, named)
     if twice := sorted({h for h in header if header.count(h) > 1}):
         raise unreadable(
             "repeated-column",
