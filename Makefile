@@ -36,7 +36,7 @@ docs: manifest ## dbt's documentation of every model and column, one offline pag
 	@echo "dbt/target/static_index.html"
 
 manifest: environment ## dbt's manifest and the column lineage, made again when dbt files changed
-	@$(BIN)/python -m dagster_project.dbt_step
+	@$(BIN)/python -m dagster_project.transform.dbt_step
 
 environment: .venv/.ready
 

@@ -21,7 +21,7 @@ from benchmarks.pipeline import Cost, cli, measure, table
 FLOOR = """
 import sys
 import dagster, dagster_dbt, great_expectations
-from dagster_project import dbt_step
+from dagster_project.transform import dbt_step
 from dagster_project.settings import load_settings
 if not dbt_step.build(load_settings(sys.argv[1])).success:
     sys.exit("a dbt model or test failed")

@@ -26,7 +26,7 @@ CHECK = """
 import sys, tempfile
 from pathlib import Path
 from random import Random
-from dagster_project import dbt_step
+from dagster_project.transform import dbt_step
 from dagster_project.settings import load_settings
 from tests.oracle.compare import compare_home
 from tests.oracle.nation import write_home

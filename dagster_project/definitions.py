@@ -11,10 +11,10 @@ from dagster_project.assets.models import build_models
 from dagster_project.assets.parameters import parameters
 from dagster_project.assets.published import published_cohort, published_round
 from dagster_project.assets.simulation import choice_sensitivity, selection_uncertainty
-from dagster_project.jobs import JOBS, everything
-from dagster_project.resources import Home
-from dagster_project.schedules import SCHEDULES
-from dagster_project.sensors import LINEAGE, inbox_sensor, publish_after_year
+from dagster_project.orchestration.jobs import JOBS, everything
+from dagster_project.orchestration.resources import Home
+from dagster_project.orchestration.schedules import SCHEDULES
+from dagster_project.orchestration.sensors import LINEAGE, inbox_sensor, publish_after_year
 from dagster_project.settings import load_settings
 
 

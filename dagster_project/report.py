@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dagster_project.extracts import Archive
+from dagster_project.archive import Archive
+from dagster_project.archive import journal as history
 from dagster_project.publication.edition import INTERNAL, current_revision
 from dagster_project.publication.manifest import read_manifest
 from dagster_project.rounds.candidates import published_rows
 from dagster_project.rules import load_rules
 from dagster_project.settings import Settings
-from dagster_project.validation import history
 
 SHOWN = 3
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project import dbt_step
 from dagster_project.settings import REPOSITORY, Settings, load_settings
+from dagster_project.transform import dbt_step
 
 NOW = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
 

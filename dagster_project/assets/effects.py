@@ -5,7 +5,7 @@ import dagster as dg
 from dagster_project import progress
 from dagster_project.assets import STATISTICS
 from dagster_project.assets.marts import documented
-from dagster_project.resources import Home, exclusive
+from dagster_project.orchestration.resources import Home, exclusive
 from dagster_project.rounds.monitoring import current_effects
 from dagster_project.rules import load_rules
 

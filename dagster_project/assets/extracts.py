@@ -7,13 +7,15 @@ from typing import Any
 import dagster as dg
 
 from dagster_project import schema
+from dagster_project.archive import Archive
 from dagster_project.assets.inbox import OWNER, taken_in_by
 from dagster_project.diagnostics import Severity
-from dagster_project.extracts import Archive, partition_path, read_partition
-from dagster_project.partitions import SCHOOL_YEARS, names_partitions, processed_keys
-from dagster_project.resources import Home
+from dagster_project.intake.partitions import partition_path, read_partition
+from dagster_project.intake.results import check_results
+from dagster_project.orchestration.partitions import SCHOOL_YEARS, names_partitions, processed_keys
+from dagster_project.orchestration.resources import Home
 from dagster_project.settings import REPOSITORY, Settings
-from dagster_project.validation import check_results, suites
+from dagster_project.validation import suites
 
 TITLES = {
     schema.NATIONAL_TESTS: "National tests (nasjonale prøver), one row per cell of the files.",

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from dagster_project import intake, progress
+from dagster_project import progress
 from dagster_project.diagnostics import Finding, Severity
-from dagster_project.resources import Home, exclusive
+from dagster_project.intake import flow
+from dagster_project.orchestration.resources import Home, exclusive
 
 OWNER = "team:data-engineering"
 WORST = 15
@@ -48,7 +49,7 @@ def findings_table(findings: list[Finding]) -> str:
 def inbox(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.MaterializeResult]:
     settings = home.settings()
     with progress.stage("extracts and validation"), exclusive(settings):
-        results = intake.take_in_inbox(
+        results = flow.take_in_inbox(
             settings,
             by=taken_in_by(context.run.run_id),
             on_file=lambda name: progress.report("extracts and validation", name),

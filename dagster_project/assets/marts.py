@@ -4,9 +4,9 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project import dbt_step
 from dagster_project.publication.notes import column_notes
 from dagster_project.settings import load_settings
+from dagster_project.transform import dbt_step
 
 
 def exposed(exposure: str) -> list[str]:

@@ -7,11 +7,12 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
-from dagster_project import dbt_step, lineage, progress, unchanged
+from dagster_project import lineage, progress
 from dagster_project.assets import STATISTICS
 from dagster_project.diagnostics import PipelineProblem
-from dagster_project.resources import Home, exclusive
+from dagster_project.orchestration.resources import Home, exclusive
 from dagster_project.settings import Settings
+from dagster_project.transform import dbt_step, unchanged
 
 UNIQUE_ID = "dagster_dbt/unique_id"
 FIRST_ROWS = "first_rows"

@@ -6,10 +6,10 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_project.archive import Archive
 from dagster_project.assets.inbox import taken_in_by
 from dagster_project.assets.models import UNIQUE_ID
 from dagster_project.diagnostics import PipelineProblem
-from dagster_project.extracts import Archive
 from dagster_project.lineage.openlineage import AssetOutcome, CheckOutcome, Column, End, RunRecord
 from dagster_project.publication.manifest import code_version
 from dagster_project.settings import REPOSITORY, Settings

@@ -6,7 +6,7 @@ import dagster as dg
 
 from dagster_project import schema
 from dagster_project.assets import STATISTICS
-from dagster_project.resources import Home, exclusive
+from dagster_project.orchestration.resources import Home, exclusive
 from dagster_project.rounds.monitoring import monitored
 from dagster_project.rules import compile_parameters, load_rules
 

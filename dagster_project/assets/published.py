@@ -10,10 +10,10 @@ from dagster_project.assets import STATISTICS
 from dagster_project.assets.inbox import findings_table
 from dagster_project.assets.marts import exposed
 from dagster_project.diagnostics import Finding
-from dagster_project.partitions import ROUNDS, names_partitions, processed_keys
+from dagster_project.orchestration.partitions import ROUNDS, names_partitions, processed_keys
+from dagster_project.orchestration.resources import Home, exclusive
 from dagster_project.publication import Revision, verify_revision
 from dagster_project.publication.edition import pointer_of
-from dagster_project.resources import Home, exclusive
 from dagster_project.rounds.candidates import published_rows, unanswered
 from dagster_project.rounds.publishing import publish_cohort, publish_round
 from dagster_project.rounds.state import lock_of, round_events

@@ -5,9 +5,9 @@ import dagster as dg
 from dagster_project import progress
 from dagster_project.assets import STATISTICS
 from dagster_project.assets.marts import documented
-from dagster_project.partitions import ROUNDS, processed_keys
+from dagster_project.orchestration.partitions import ROUNDS, processed_keys
+from dagster_project.orchestration.resources import Home, exclusive
 from dagster_project.publication import current_revision
-from dagster_project.resources import Home, exclusive
 from dagster_project.rounds.publishing import computed_rounds
 from dagster_project.rounds.uncertainty import RESTS_ON, current_uncertainty
 from dagster_project.rules import load_rules

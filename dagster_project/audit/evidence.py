@@ -11,13 +11,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.archive import Archive
 from dagster_project.atomic import replacing
 from dagster_project.audit.counterfactual import judge_of_revision
 from dagster_project.audit.excerpts import Excerpt, Place, PlaceReader, place_of
 from dagster_project.audit.explain import explain_in, find_unit
 from dagster_project.audit.revisions import Published, Row, open_revision
 from dagster_project.diagnostics import NotFound
-from dagster_project.extracts import Archive
 from dagster_project.publication.edition import RULEBOOK
 from dagster_project.publication.manifest import MANIFEST
 from dagster_project.settings import Settings

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from dagster_project.archive import Archive
 from dagster_project.diagnostics import NotFound
-from dagster_project.extracts import Archive
-from dagster_project.extracts.tables import first_lines, split_header
-from dagster_project.extracts.text import SNIFF_BYTES, encoding_of
+from dagster_project.intake.tables import first_lines, split_header
+from dagster_project.intake.text import SNIFF_BYTES, encoding_of
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _of_workbook(sha256: str, member: str, content: bytes, lines: set[int]) -> l
     """Rows of a workbook's first sheet, as tab-separated text; the reader's own module says what a cell's text is."""
     import tempfile
 
-    from dagster_project.extracts.tables import read_xlsx
+    from dagster_project.intake.tables import read_xlsx
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "book"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.archive import Archive
 from dagster_project.audit.counterfactual import (
     Difference,
     Margin,
@@ -17,7 +18,6 @@ from dagster_project.audit.counterfactual import (
 from dagster_project.audit.excerpts import PlaceReader, place_of
 from dagster_project.audit.revisions import Published, Row, open_revision
 from dagster_project.diagnostics import NotFound
-from dagster_project.extracts import Archive
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:

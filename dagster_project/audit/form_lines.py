@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dagster_project.archive import Archive
 from dagster_project.audit.revisions import Published, Row
-from dagster_project.extracts import Archive
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ class FormLines:
 
     def _lines(self, sha256: str) -> dict[str, list[Row]]:
         if sha256 not in self._read:
-            from dagster_project.extracts import read_file, recognise
+            from dagster_project.intake.read import read_file
+            from dagster_project.intake.recognise import recognise
 
             path, name = self._archive.path(sha256), self._accepted[sha256]["file"]
             extracts = read_file(path, sha256, name, recognise(path, name))

@@ -12,17 +12,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from dagster_project import dbt_step
+from dagster_project.archive import Archive
 from dagster_project.diagnostics import PipelineProblem
-from dagster_project.extracts import Archive, read_file
-from dagster_project.extracts.merge import write_table
-from dagster_project.intake import merge_tables
+from dagster_project.intake.flow import merge_tables
+from dagster_project.intake.partitions import write_table
+from dagster_project.intake.read import read_file
 from dagster_project.publication.edition import RULEBOOK, fill_data, marked_withdrawn, subject_tables
 from dagster_project.publication.subjects import subject_of
 from dagster_project.rounds.monitoring import current_effects, monitored
 from dagster_project.rounds.uncertainty import round_uncertainty
 from dagster_project.rules import compile_parameters, load_rules
 from dagster_project.settings import Settings
+from dagster_project.transform import dbt_step
 
 
 def accepted_in_order(settings: Settings) -> list[dict[str, Any]]:

@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.archive import Archive
 from dagster_project.diagnostics import NotFound
-from dagster_project.extracts import Archive
 from dagster_project.publication.edition import INTERNAL, RULEBOOK, current_revision, round_revision
 from dagster_project.publication.manifest import MANIFEST, read_manifest
 from dagster_project.settings import Settings

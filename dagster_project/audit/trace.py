@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from dagster_project.archive import Archive
 from dagster_project.audit.excerpts import PlaceReader
 from dagster_project.audit.explain import judged_cells
 from dagster_project.audit.form_lines import FormLines
 from dagster_project.audit.revisions import Published, Row, accepted_files, all_revisions, open_revision
 from dagster_project.diagnostics import NotFound
-from dagster_project.extracts import Archive
 from dagster_project.schema import (
     DECISIONS,
     MUNICIPALITY_CHANGES,
@@ -207,7 +207,8 @@ class _Years:
 
     @cached_property
     def _cells(self) -> list[pa.Table]:
-        from dagster_project.extracts import read_file, recognise
+        from dagster_project.intake.read import read_file
+        from dagster_project.intake.recognise import recognise
 
         path = self._archive.path(self._sha256)
         extracts = read_file(path, self._sha256, self._event["file"], recognise(path, self._event["file"]))

@@ -25,10 +25,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster_project.audit import rebuild, seals
+from dagster_project.archive import Archive, seals
+from dagster_project.archive.store import sha256_of, whole_line
+from dagster_project.audit import rebuild
 from dagster_project.diagnostics import Finding, NotFound, OppfolgingError, Severity
-from dagster_project.extracts import Archive
-from dagster_project.extracts.archive import sha256_of, whole_line
 from dagster_project.publication import manifest as manifests
 from dagster_project.publication.edition import INTERNAL, POINTER, RULEBOOK, pointer_text
 from dagster_project.publication.public import PUBLIC

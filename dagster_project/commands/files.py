@@ -42,9 +42,10 @@ def _tell(settings: Settings, scale: int, seed: int) -> None:
 
     from rich.console import Console
 
-    from dagster_project import pipeline, progress
+    from dagster_project import progress
     from dagster_project.demo.story import tell
     from dagster_project.diagnostics import PipelineProblem
+    from dagster_project.orchestration import pipeline
 
     console = Console()
     with console.status("starting") as status:
@@ -82,7 +83,7 @@ def check(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
     import datetime as dt
     import json
 
-    from dagster_project.validation.screen import screen
+    from dagster_project.intake.screen import screen
 
     worst = 0
     for path in _expand(files):
@@ -107,8 +108,8 @@ def check(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
 @click.pass_obj
 def ingest(settings: Settings, files: tuple[Path, ...]) -> None:
     """Take FILES in: archive, screen, and merge what passes. Registers and earlier years go first."""
-    from dagster_project.intake import take_in_all
-    from dagster_project.resources import exclusive
+    from dagster_project.intake.flow import take_in_all
+    from dagster_project.orchestration.resources import exclusive
 
     with exclusive(settings):
         results = take_in_all(_expand(files), settings, by="ingest")
@@ -134,11 +135,11 @@ def ingest(settings: Settings, files: tuple[Path, ...]) -> None:
 @click.pass_obj
 def accept(settings: Settings, file: str, code: str, by: str, reason: str) -> None:
     """Accept one warning of a held FILE (name, or beginning of its hash). It is recorded with your name and reason."""
-    from dagster_project import intake
-    from dagster_project.resources import exclusive
+    from dagster_project.intake import flow
+    from dagster_project.orchestration.resources import exclusive
 
     with exclusive(settings):
-        result = intake.accept(settings, file, code=code, by=by, reason=reason)
+        result = flow.accept(settings, file, code=code, by=by, reason=reason)
     click.echo(f"{result.status}: {result.file}")
 
 

@@ -31,7 +31,7 @@ def _act(act: Callable[..., str]) -> click.Command:
     @click.pass_obj
     @wraps(act)
     def command(settings: Settings, **given: Any) -> None:
-        from dagster_project.resources import exclusive
+        from dagster_project.orchestration.resources import exclusive
 
         with exclusive(settings):
             told = act(settings, now=dt.datetime.now(dt.UTC).replace(microsecond=0), **given)

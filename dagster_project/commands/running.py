@@ -16,8 +16,9 @@ def run(settings: Settings, timings: bool) -> None:
     """Run everything once: inbox, extracts, checks, rules, models, publication. Then show the result."""
     from rich.console import Console
 
-    from dagster_project import pipeline, progress
-    from dagster_project.intake import find_held_or_rejected
+    from dagster_project import progress
+    from dagster_project.intake.flow import find_held_or_rejected
+    from dagster_project.orchestration import pipeline
 
     console = Console()
     with console.status("starting") as status:
@@ -56,7 +57,7 @@ def status(settings: Settings) -> None:
 @click.pass_obj
 def ui(settings: Settings, port: int) -> None:
     """Open the Dagster web UI and its daemon on this machine. Ctrl-C stops both; the history is kept."""
-    from dagster_project.ui import serve
+    from dagster_project.orchestration.ui import serve
 
     sys.exit(serve(settings, port))
 

@@ -52,8 +52,8 @@ def seal(settings: Settings, key: Path) -> None:
     """
     import datetime as dt
 
-    from dagster_project.audit import seals
-    from dagster_project.resources import exclusive
+    from dagster_project.archive import seals
+    from dagster_project.orchestration.resources import exclusive
 
     with exclusive(settings):
         made = seals.seal(settings, key, now=dt.datetime.now(dt.UTC).replace(microsecond=0))

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.archive import Archive
+from dagster_project.archive.store import sha256_of
 from dagster_project.atomic import replacing
 from dagster_project.diagnostics import Finding, NotFound, PipelineProblem, Severity
-from dagster_project.extracts import Archive
-from dagster_project.extracts.archive import sha256_of
 from dagster_project.publication import manifest as manifests
 from dagster_project.publication import public, run_report, tables
 from dagster_project.publication.manifest import read_manifest

@@ -10,9 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from dagster_project.archive import Archive
+from dagster_project.archive.store import sha256_of
 from dagster_project.diagnostics import Finding, Severity
-from dagster_project.extracts import Archive
-from dagster_project.extracts.archive import sha256_of
 from dagster_project.publication.subjects import Subject
 from dagster_project.rules import RuleBook
 from dagster_project.settings import REPOSITORY, Settings

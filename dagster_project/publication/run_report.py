@@ -93,7 +93,7 @@ def _facts(settings: Settings, rulebook: RuleBook, manifest: dict[str, Any]) -> 
     import pyarrow as pa
 
     # validation itself reads published candidate lists, so it is not imported before it is needed
-    from dagster_project.validation import history
+    from dagster_project.archive import journal as history
 
     text, flag, day = pa.string(), pa.bool_(), pa.date32()
 

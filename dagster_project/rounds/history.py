@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from dagster_project import schema
-from dagster_project.extracts import Archive
-from dagster_project.extracts.merge import read_partition
+from dagster_project.archive import Archive
+from dagster_project.intake.partitions import read_partition
 from dagster_project.rounds import state as states
 from dagster_project.rounds.release import Item, Standing, queries_of
 from dagster_project.rules import load_rules

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagster_project import schema
-from dagster_project.extracts.merge import read_partition, write_table
+from dagster_project.intake.partitions import read_partition, write_table
 from dagster_project.rules import RuleBook
 from dagster_project.rules.compile import Monitored
 from dagster_project.settings import Settings

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_project import schema
+from dagster_project.archive import Archive
+from dagster_project.archive.store import sha256_of
 from dagster_project.diagnostics import NotFound, RoundProblem
-from dagster_project.extracts import Archive
-from dagster_project.extracts.archive import sha256_of
-from dagster_project.extracts.merge import read_partition
+from dagster_project.intake.partitions import read_partition
 from dagster_project.publication import changes, edition
 from dagster_project.publication.edition import Revision
 from dagster_project.publication.manifest import MANIFEST, read_manifest, verify_revision

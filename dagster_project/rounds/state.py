@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from dagster_project.extracts import Archive
+from dagster_project.archive import Archive
 from dagster_project.settings import Settings
 
 

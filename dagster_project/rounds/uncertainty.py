@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagster_project.extracts.merge import write_table
+from dagster_project.intake.partitions import write_table
 from dagster_project.publication.edition import RULEBOOK
 from dagster_project.rounds.state import lock_of, round_events
 from dagster_project.rules import RuleBook

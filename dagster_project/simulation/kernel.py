@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster_project import dbt_step
 from dagster_project.settings import Settings
+from dagster_project.transform import dbt_step
 
 if TYPE_CHECKING:
     import duckdb

@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagster_project import dbt_step
 from dagster_project.diagnostics import NotFound, PipelineProblem
 from dagster_project.publication.edition import INTERNAL, RULEBOOK, round_revision
 from dagster_project.publication.rulebook import with_cohorts
 from dagster_project.rules import Round, RuleBook, RuleSet, compile_parameters, load_rules
 from dagster_project.schema import school_year_label, start_year
 from dagster_project.settings import Settings
+from dagster_project.transform import dbt_step
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from dagster_project import schema
-from dagster_project.extracts.merge import read_partition
+from dagster_project.intake.partitions import read_partition
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:

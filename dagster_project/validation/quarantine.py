@@ -6,8 +6,8 @@ import csv
 import json
 from pathlib import Path
 
+from dagster_project.intake.screen import Screening
 from dagster_project.settings import Settings
-from dagster_project.validation.screen import Screening
 
 
 def keep(settings: Settings, screening: Screening) -> Path:

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dagster_project import dbt_step
 from dagster_project.audit.counterfactual import Difference
 from dagster_project.audit.revisions import Published
 from dagster_project.rules import compile_parameters
 from dagster_project.settings import Settings
+from dagster_project.transform import dbt_step
 
 
 def outcome_with(settings: Settings, published: Published, code: str, difference: Difference, value: Decimal) -> bool:

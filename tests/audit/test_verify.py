@@ -13,15 +13,15 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from dagster_project import dbt_step
+from dagster_project.archive.store import sha256_of
 from dagster_project.audit.verify import verify
-from dagster_project.extracts.archive import sha256_of
 from dagster_project.publication import current_revision, tables
 from dagster_project.publication.edition import read_manifest, record_revision
 from dagster_project.rounds.monitoring import current_effects, monitored
 from dagster_project.rounds.publishing import publish_cohort, publish_round
 from dagster_project.rules import compile_parameters, load_rules
 from dagster_project.settings import REPOSITORY, Settings, load_settings
+from dagster_project.transform import dbt_step
 from tests.conftest import NOW, part_of
 
 pytestmark = pytest.mark.pipeline

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project import intake
+from dagster_project.archive import Archive
 from dagster_project.diagnostics import Severity
-from dagster_project.extracts import Archive
+from dagster_project.intake import flow
 from dagster_project.settings import Settings
 from tests.conftest import NOW
 from tests.faults.museum import FILES, two_gigabytes
@@ -35,10 +35,10 @@ def test_a_broken_file_is_named_and_changes_nothing(name: str, settings: Setting
     specimen = FILES[name]
     published(settings)
     if specimen.before is not None:
-        good = intake.take_in(specimen.before(tmp_path / "good"), settings, now=NOW)
+        good = flow.take_in(specimen.before(tmp_path / "good"), settings, now=NOW)
         assert good.status == "accepted", [f.as_text() for f in good.screening.findings] if good.screening else ""
     before = tree(settings)
-    result = intake.take_in(specimen.make(tmp_path / "broken"), settings, now=NOW)
+    result = flow.take_in(specimen.make(tmp_path / "broken"), settings, now=NOW)
     assert result.screening is not None
     found = [f.as_text() for f in result.screening.findings]
     assert result.status == specimen.status, found
@@ -71,7 +71,7 @@ def test_a_file_larger_than_any_real_one_is_refused_unread_and_stays_in_the_inbo
     settings.inbox.mkdir(parents=True)
     path = two_gigabytes(settings.inbox / "endless.csv")
     start = time.process_time()
-    results = intake.take_in_inbox(settings, now=NOW)
+    results = flow.take_in_inbox(settings, now=NOW)
     assert [r.status for r in results] == ["rejected"] and path.exists()
     # hashing two gigabytes takes a second or more, copying them longer
     assert time.process_time() - start < 0.5

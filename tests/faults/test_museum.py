@@ -12,7 +12,7 @@ from tests.faults.museum import FILES
 from tests.faults.test_rule_files import RULES
 
 PACKAGE = REPOSITORY / "dagster_project"
-ROOMS = ("extracts", "validation", "rules", "publication")
+ROOMS = ("archive", "intake", "validation", "rules", "publication")
 KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 # constants of that shape that are no codes
 NO_CODES = {

@@ -16,17 +16,19 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from dagster_project import dbt_step, intake
-from dagster_project.audit import rebuild, seals
+from dagster_project.archive import Archive
+from dagster_project.archive.store import sha256_of
+from dagster_project.archive import seals
+from dagster_project.audit import rebuild
 from dagster_project.audit.verify import compare_extracts, difference, verify
 from dagster_project.cli import main
-from dagster_project.extracts import Archive
-from dagster_project.extracts.archive import sha256_of
+from dagster_project.intake import flow
 from dagster_project.publication import tables
 from dagster_project.publication.edition import make_revision, marked_withdrawn, released_tables, subject_tables
 from dagster_project.publication.subjects import round_subject
 from dagster_project.rules import compile_parameters, load_rules
 from dagster_project.settings import REPOSITORY, Settings, load_settings
+from dagster_project.transform import dbt_step
 from tests import samples
 from tests.conftest import NOW
 
@@ -51,13 +53,13 @@ def tiny_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         register.write('  - {unit_level: school, unit_code: "100000008", kind: excluded, rounds: [other-round], '
                        'ground: "another round", source: "this test"}\n')  # fmt: skip
     for year in ("2022-23", "2023-24", "2024-25"):
-        intake.take_in(samples.national_tests(files / f"{year}.csv", year=year), settings, now=NOW)
+        flow.take_in(samples.national_tests(files / f"{year}.csv", year=year), settings, now=NOW)
     newer = samples.national_tests(files / "newer.csv", samples.rows("44"), year="2023-24")
-    assert intake.take_in(newer, settings, now=NOW).status == "accepted"
+    assert flow.take_in(newer, settings, now=NOW).status == "accepted"
     broken = samples.national_tests(files / "broken.csv", samples.rows("148"))
-    assert intake.take_in(broken, settings, now=NOW).status == "rejected"
+    assert flow.take_in(broken, settings, now=NOW).status == "rejected"
     fewer = samples.national_tests(files / "fewer.csv", samples.rows()[:4])
-    assert intake.take_in(fewer, settings, now=NOW).status == "held"
+    assert flow.take_in(fewer, settings, now=NOW).status == "held"
     compile_parameters(load_rules(settings), settings.parameters)
     assert dbt_step.build(settings).success
     rulebook = load_rules(settings)
@@ -396,7 +398,7 @@ def test_a_difference_of_tables_names_its_first_cell() -> None:
 def test_a_release_withdrawn_after_new_files_came_is_built_from_its_own_inputs(home: Path, tmp_path: Path) -> None:
     settings = load_settings(home)
     later = samples.national_tests(tmp_path / "later.csv", samples.rows("40"), year="2024-25")
-    assert intake.take_in(later, settings, now=NOW).status == "accepted"
+    assert flow.take_in(later, settings, now=NOW).status == "accepted"
     rulebook = load_rules(settings)
     tables_of = marked_withdrawn(released_tables(revision(home)), "Feil i tallene")
     life = {"status": "final", "release": "1.0", "withdrawn": {"reason": "Feil i tallene"}}

@@ -9,8 +9,8 @@ from random import Random
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from dagster_project import dbt_step
 from dagster_project.settings import load_settings
+from dagster_project.transform import dbt_step
 from tests.disclosure.attack import all_attacks
 from tests.oracle.compare import compare_home, forms, load, read
 from tests.oracle.nation import write_home

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from dagster_project.archive import Archive
 from dagster_project.audit import explain
-from dagster_project.extracts import Archive
 from dagster_project.publication import current_revision, verify_revision
 from dagster_project.rounds.publishing import publish_round as publish
 from dagster_project.settings import REPOSITORY, load_settings
@@ -137,7 +137,7 @@ def test_threads_row_order_locale_and_time_zone_do_not_change_a_byte(country_hom
     for path in (home / "extracts").rglob("*.parquet"):
         table = pq.read_table(path, partitioning=None)
         pq.write_table(table.take(pa.array(range(table.num_rows - 1, -1, -1))), path)
-    script = ("import sys; from dagster_project import dbt_step; from dagster_project.settings import load_settings;"
+    script = ("import sys; from dagster_project.transform import dbt_step; from dagster_project.settings import load_settings;"
               "sys.exit(not dbt_step.build(load_settings(sys.argv[1])).success)")  # fmt: skip
     environment = {
         "OPPFOLGING_THREADS": "1",

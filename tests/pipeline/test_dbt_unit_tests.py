@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from dagster_project.settings import REPOSITORY, load_settings
-from dagster_project.warehouse import dbt_environment
+from dagster_project.transform.warehouse import dbt_environment
 
 pytestmark = pytest.mark.pipeline
 

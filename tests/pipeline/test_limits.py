@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dagster_project import dbt_step, schema
+from dagster_project import schema
 from dagster_project.diagnostics import Severity
-from dagster_project.extracts.merge import merge_reference, partition_path, read_partition
+from dagster_project.intake.partitions import merge_reference, partition_path, read_partition
 from dagster_project.settings import Settings, load_settings
+from dagster_project.transform import dbt_step
 from tests.oracle.compare import read
 from tests.oracle.nation import YEARS, write_home
 

@@ -26,10 +26,11 @@ import openlineage.client.generated as generated
 import pytest
 from dagster._core.definitions.run_status_sensor_definition import RunStatusSensorCursor
 
-from dagster_project import dbt_step, lineage
-from dagster_project.extracts import Archive
+from dagster_project import lineage
+from dagster_project.archive import Archive
 from dagster_project.lineage import openlineage
 from dagster_project.settings import HOME_VARIABLE, Settings, load_settings
+from dagster_project.transform import dbt_step
 from tests.pipeline.openlineage_spec import FACETS, Facet, facets_of, problems
 
 START_OF_HISTORY = RunStatusSensorCursor(record_id=-1).to_json()

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from dagster_project.extracts.archive import sha256_of
+from dagster_project.archive.store import sha256_of
 from dagster_project.publication import current_revision, run_report
 from dagster_project.publication.subjects import round_subject
 from dagster_project.rules import load_rules

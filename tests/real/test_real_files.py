@@ -6,10 +6,11 @@ from collections import Counter
 
 import pytest
 
-from dagster_project import dbt_step, intake
-from dagster_project.extracts import read_file
+from dagster_project.intake import flow
+from dagster_project.intake.read import read_file
 from dagster_project.rules import compile_parameters, load_rules
 from dagster_project.settings import Settings, load_settings
+from dagster_project.transform import dbt_step
 from tests.conftest import NOW, real_data
 from tests.oracle.compare import compare_home, read
 
@@ -24,7 +25,7 @@ pytestmark = [
 def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     settings = load_settings(tmp_path_factory.mktemp("real"))
     files = [*(DATA / "udir_national_tests").glob("*.csv"), *(DATA / "ssb_klass_131").glob("*.json")]
-    results = intake.take_in_all(files, settings, now=NOW)
+    results = flow.take_in_all(files, settings, now=NOW)
     assert {r.status for r in results} == {"accepted"}, [r for r in results if r.status != "accepted"]
     compile_parameters(load_rules(settings), settings.parameters)
     outcome = dbt_step.build(settings)

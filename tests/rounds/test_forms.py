@@ -15,10 +15,10 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from dagster_project.forms.write import FORM_SHEET
+from dagster_project.intake.screen import Screening, screen
 from dagster_project.publication import current_revision
 from dagster_project.rounds.candidates import candidate_list
 from dagster_project.settings import Settings, load_settings
-from dagster_project.validation import Screening, screen
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.pipeline

@@ -11,9 +11,9 @@ import pytest
 
 from dagster_project.forms.spec import FORMS
 from dagster_project.forms.write import write_form
+from dagster_project.intake.screen import screen
 from dagster_project.rounds.candidates import published_rows
 from dagster_project.settings import load_settings
-from dagster_project.validation import screen
 from tests.conftest import NOW, part_of
 
 pytestmark = pytest.mark.pipeline

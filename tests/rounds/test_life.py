@@ -235,7 +235,7 @@ def test_materialising_a_final_round_by_name_is_refused_with_who_locked_it(copy:
     import dagster as dg
 
     from dagster_project.assets.published import published_round
-    from dagster_project.resources import Home
+    from dagster_project.orchestration.resources import Home
 
     before = tree_hash(copy.published)
     result = dg.materialize(

@@ -10,8 +10,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from dagster_project import pipeline
-from dagster_project.sensors import content_hashes, run_key
+from dagster_project.orchestration import pipeline
+from dagster_project.orchestration.sensors import content_hashes, run_key
 from dagster_project.settings import REPOSITORY
 
 

@@ -8,28 +8,30 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project import intake
+from dagster_project.archive import Archive
+from dagster_project.archive import journal as history
 from dagster_project.diagnostics import NotFound, OppfolgingError
-from dagster_project.extracts import Archive, read_partition
+from dagster_project.intake import flow
+from dagster_project.intake.partitions import read_partition
+from dagster_project.intake.results import check_names, check_results
 from dagster_project.settings import Settings
-from dagster_project.validation import check_names, check_results, history
 from tests import samples
 from tests.conftest import NOW
 
 
 def test_the_same_bytes_twice_change_nothing(settings: Settings, tmp_path: Path) -> None:
-    first = intake.take_in(samples.national_tests(tmp_path / "a.csv"), settings, now=NOW)
+    first = flow.take_in(samples.national_tests(tmp_path / "a.csv"), settings, now=NOW)
     ledger = settings.ledger.read_bytes()
-    again = intake.take_in(samples.national_tests(tmp_path / "other-name.csv"), settings, now=NOW)
+    again = flow.take_in(samples.national_tests(tmp_path / "other-name.csv"), settings, now=NOW)
     assert (first.status, again.status, again.earlier) == ("accepted", "duplicate", "accepted")
     assert settings.ledger.read_bytes() == ledger
 
 
 def test_a_newer_export_supersedes_and_says_what_changed(settings: Settings, tmp_path: Path) -> None:
-    intake.take_in(samples.national_tests(tmp_path / "a.csv"), settings, now=NOW)
+    flow.take_in(samples.national_tests(tmp_path / "a.csv"), settings, now=NOW)
     newer = [*samples.rows("47"), ["4", "I", "61", "6101", "100000032", samples.NATION, "Ytterfabel", "Brumeblom",
                                    "Ny skole", "50", "1,8", "12"]]  # fmt: skip
-    result = intake.take_in(samples.national_tests(tmp_path / "b.csv", newer), settings, now=NOW)
+    result = flow.take_in(samples.national_tests(tmp_path / "b.csv", newer), settings, now=NOW)
     report = result.merges[0]
     assert (report.added, report.removed, report.changed, report.unchanged) == (1, 0, 1, 5)
     partition = read_partition(settings, "national_tests", "2024-25")
@@ -39,18 +41,18 @@ def test_a_newer_export_supersedes_and_says_what_changed(settings: Settings, tmp
 
 
 def test_a_warning_holds_the_file_until_somebody_accepts_it(settings: Settings, tmp_path: Path) -> None:
-    intake.take_in(samples.national_tests(tmp_path / "a.csv"), settings, now=NOW)
+    flow.take_in(samples.national_tests(tmp_path / "a.csv"), settings, now=NOW)
     fewer = samples.rows()[:4]
-    held = intake.take_in(samples.national_tests(tmp_path / "b.csv", fewer), settings, now=NOW)
+    held = flow.take_in(samples.national_tests(tmp_path / "b.csv", fewer), settings, now=NOW)
     assert held.status == "held"
     assert held.screening is not None and held.screening.blocking_codes == ("cells-in-force-would-vanish",)
     assert read_partition(settings, "national_tests", "2024-25").num_rows == 6  # type: ignore[union-attr]
     arguments = {"code": "cells-in-force-would-vanish", "by": "Kari Fiktiv", "reason": "Udir har trukket to skoler"}
     with pytest.raises(OppfolgingError, match="needs a name and a reason"):
-        intake.accept(settings, "b.csv", **{**arguments, "reason": " "}, now=NOW)
+        flow.accept(settings, "b.csv", **{**arguments, "reason": " "}, now=NOW)
     with pytest.raises(NotFound, match="does not wait for"):
-        intake.accept(settings, "b.csv", **{**arguments, "code": "other"}, now=NOW)
-    accepted = intake.accept(settings, "b.csv", **arguments, now=NOW)
+        flow.accept(settings, "b.csv", **{**arguments, "code": "other"}, now=NOW)
+    accepted = flow.accept(settings, "b.csv", **arguments, now=NOW)
     assert accepted.status == "accepted"
     assert read_partition(settings, "national_tests", "2024-25").num_rows == 4  # type: ignore[union-attr]
     assert history.acceptances(settings)[0]["by"] == "Kari Fiktiv"
@@ -65,17 +67,17 @@ def test_a_killed_run_is_finished_by_the_next(
 
     path = samples.national_tests(tmp_path / "a.csv")
     with monkeypatch.context() as patch:
-        patch.setattr(intake, "merge_partition", killed)
+        patch.setattr(flow, "merge_partition", killed)
         with pytest.raises(KeyboardInterrupt):
-            intake.take_in(path, settings, now=NOW)
+            flow.take_in(path, settings, now=NOW)
     assert read_partition(settings, "national_tests", "2024-25") is None
-    assert [r.status for r in intake.resume_pending(settings, now=NOW)] == ["accepted"]
+    assert [r.status for r in flow.resume_pending(settings, now=NOW)] == ["accepted"]
     assert read_partition(settings, "national_tests", "2024-25") is not None
-    assert intake.resume_pending(settings, now=NOW) == []
+    assert flow.resume_pending(settings, now=NOW) == []
 
 
 def test_a_flipped_bit_in_the_archive_and_a_changed_ledger_line_are_found(settings: Settings, tmp_path: Path) -> None:
-    result = intake.take_in(samples.national_tests(tmp_path / "a.csv"), settings, now=NOW)
+    result = flow.take_in(samples.national_tests(tmp_path / "a.csv"), settings, now=NOW)
     archive = Archive(settings)
     assert archive.verify() == []
     stored = archive.path(result.sha256)
@@ -90,7 +92,7 @@ def test_a_flipped_bit_in_the_archive_and_a_changed_ledger_line_are_found(settin
 
 
 def test_a_torn_ledger_line_is_set_aside_and_the_chain_goes_on(settings: Settings, tmp_path: Path) -> None:
-    intake.take_in(samples.national_tests(tmp_path / "a.csv"), settings, now=NOW)
+    flow.take_in(samples.national_tests(tmp_path / "a.csv"), settings, now=NOW)
     with settings.ledger.open("ab") as handle:
         handle.write(b'{"event": "arr')
     archive = Archive(settings)
@@ -123,9 +125,9 @@ def test_a_full_disk_leaves_nothing_under_a_hash_and_the_file_in_the_inbox(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as broken:
-        broken.setattr("dagster_project.extracts.archive.shutil.copyfile", full)
+        broken.setattr("dagster_project.archive.store.shutil.copyfile", full)
         with pytest.raises(OSError, match="No space left"):
-            intake.take_in_inbox(settings)
+            flow.take_in_inbox(settings)
     assert waiting.exists()
     assert [p for p in settings.archive.rglob("*") if p.is_file() and "objects" in p.parts] == []
-    assert [r.status for r in intake.take_in_inbox(settings)] == ["rejected"]
+    assert [r.status for r in flow.take_in_inbox(settings)] == ["rejected"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_project.extracts.numbers import parse_number
+from dagster_project.intake.numbers import parse_number
 from dagster_project.validation.frames import valid_organisation_number
 
 

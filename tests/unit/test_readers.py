@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_project.extracts import read_file, recognise
-from dagster_project.extracts.readers.statistikkbanken import Column, parse_header, split_levels
+from dagster_project.intake.read import read_file
+from dagster_project.intake.readers.statistikkbanken import Column, parse_header, split_levels
+from dagster_project.intake.recognise import recognise
 from tests import samples
 
 ENCODINGS = [("utf-16-le", "\t", True), ("utf-16", "\t", True), ("utf-8", "\t", False), ("utf-8-sig", ";", True),

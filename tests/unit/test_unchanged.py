@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project import dbt_step, unchanged
 from dagster_project.settings import Settings, load_settings
+from dagster_project.transform import dbt_step, unchanged
 
 
 @pytest.fixture

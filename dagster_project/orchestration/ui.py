@@ -8,9 +8,9 @@ import subprocess
 import sys
 import time
 
-from dagster_project import dbt_step
-from dagster_project.pipeline import set_environment
+from dagster_project.orchestration.pipeline import set_environment
 from dagster_project.settings import REPOSITORY, Settings
+from dagster_project.transform import dbt_step
 
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 20

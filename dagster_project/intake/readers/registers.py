@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dagster_project import schema
-from dagster_project.extracts.cells import FIRST_FICTIONAL_COUNTY, ExtractTable, problem, refuse
+from dagster_project.intake.cells import FIRST_FICTIONAL_COUNTY, ExtractTable, problem, refuse
 
 NSR_LIST, KLASS_CHANGES, KLASS_ITEMS = "EnhetListe", "codeChanges", "classificationItems"
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagster_project import dbt_step, progress
+from dagster_project import progress
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.settings import HOME_VARIABLE, REPOSITORY, Settings
+from dagster_project.transform import dbt_step
 
 if TYPE_CHECKING:
     import dagster as dg

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.diagnostics import Finding, Severity, UnrecognisedFile
-from dagster_project.extracts.readers import forms, registers, skoleporten, statistikkbanken, survey_api
-from dagster_project.extracts.tables import first_lines, read_xlsx, split_header
-from dagster_project.extracts.text import encoding_of, sniff, unreadable
+from dagster_project.intake.readers import forms, registers, skoleporten, statistikkbanken, survey_api
+from dagster_project.intake.tables import first_lines, read_xlsx, split_header
+from dagster_project.intake.text import encoding_of, sniff, unreadable
 
 ACCEPTED = (
     "Udir's Statistikkbanken CSV, export API tables 148, 150 and 151, the old Skoleporten CSV, NSR v4 JSON, "

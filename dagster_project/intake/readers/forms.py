@@ -17,10 +17,10 @@ from typing import Any
 
 from dagster_project import schema
 from dagster_project.diagnostics import Finding, Severity
-from dagster_project.extracts.cells import FIRST_FICTIONAL_COUNTY, ExtractTable, problem, refuse
-from dagster_project.extracts.tables import TextTable
-from dagster_project.extracts.text import refuse_oversize, unreadable
 from dagster_project.forms.spec import FORMS, Column, Form
+from dagster_project.intake.cells import FIRST_FICTIONAL_COUNTY, ExtractTable, problem, refuse
+from dagster_project.intake.tables import TextTable
+from dagster_project.intake.text import refuse_oversize, unreadable
 
 HEADER_WITHIN_ROWS = 40
 ENOUGH_HEADERS = 0.6

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from dagster_project import schema
 from dagster_project.diagnostics import Finding, Severity
-from dagster_project.extracts.cells import (
+from dagster_project.intake.cells import (
     OWNERSHIP,
     SEX,
     ExtractTable,
@@ -27,9 +27,9 @@ from dagster_project.extracts.cells import (
     refuse,
     refuse_duplicates,
 )
-from dagster_project.extracts.numbers import SUPPRESSED, parse_column, parse_count, parse_number
-from dagster_project.extracts.tables import TextTable
-from dagster_project.extracts.text import unreadable
+from dagster_project.intake.numbers import SUPPRESSED, parse_column, parse_count, parse_number
+from dagster_project.intake.tables import TextTable
+from dagster_project.intake.text import unreadable
 
 if TYPE_CHECKING:
     import duckdb

@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dagster_project import schema
+from dagster_project.archive import Archive
+from dagster_project.archive import journal as history
 from dagster_project.diagnostics import NotFound, OppfolgingError, Severity
-from dagster_project.extracts import Archive, ExtractTable, MergeReport, merge_partition, merge_reference
+from dagster_project.intake.cells import ExtractTable
+from dagster_project.intake.partitions import MergeReport, merge_partition, merge_reference
+from dagster_project.intake.screen import Screening, screen, too_large
 from dagster_project.settings import Settings
-from dagster_project.validation import frames, history, quarantine
-from dagster_project.validation.screen import Screening, screen, too_large
+from dagster_project.validation import frames, quarantine
 
 Status = Literal["accepted", "held", "rejected", "duplicate"]
 DECIDED = ("accepted", "held", "rejected")
@@ -143,7 +146,7 @@ def resume_pending(settings: Settings, *, now: dt.datetime | None = None) -> lis
 
 def in_order(paths: Iterable[Path]) -> list[Path]:
     """Registers before figures, earlier school years before later ones, so that each has what it is compared with."""
-    from dagster_project.extracts import recognise
+    from dagster_project.intake.recognise import recognise
 
     def key(path: Path) -> tuple[int, str, str]:
         try:
@@ -161,7 +164,7 @@ def _first_year(path: Path) -> str:
     """The first school year in the head of a file, as text that sorts; empty when there is none in it."""
     import re
 
-    from dagster_project.extracts.text import encoding_of, sniff
+    from dagster_project.intake.text import encoding_of, sniff
 
     head = sniff(path)
     encoding = encoding_of(head)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from dagster_project import schema
 from dagster_project.diagnostics import Finding
-from dagster_project.extracts.cells import (
+from dagster_project.intake.cells import (
     OWNERSHIP,
     SEX,
     ExtractTable,
@@ -30,8 +30,8 @@ from dagster_project.extracts.cells import (
     refuse,
     refuse_duplicates,
 )
-from dagster_project.extracts.numbers import SUPPRESSED, parse_column, parse_count, parse_number
-from dagster_project.extracts.tables import TextTable
+from dagster_project.intake.numbers import SUPPRESSED, parse_column, parse_count, parse_number
+from dagster_project.intake.tables import TextTable
 
 if TYPE_CHECKING:
     import pyarrow as pa

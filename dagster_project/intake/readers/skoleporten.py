@@ -10,9 +10,9 @@ import re
 from typing import TYPE_CHECKING
 
 from dagster_project import schema
-from dagster_project.extracts.cells import ExtractTable, bad_cells, constant, refuse, require_columns
-from dagster_project.extracts.numbers import parse_column, parse_number
-from dagster_project.extracts.tables import TextTable
+from dagster_project.intake.cells import ExtractTable, bad_cells, constant, refuse, require_columns
+from dagster_project.intake.numbers import parse_column, parse_number
+from dagster_project.intake.tables import TextTable
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from dagster_project.jobs import one_round, whole_year
+from dagster_project.orchestration.jobs import one_round, whole_year
 from dagster_project.settings import load_settings
 
 INBOX_SECONDS = 30

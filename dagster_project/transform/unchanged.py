@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from dagster_project import dbt_step
-from dagster_project.extracts.archive import sha256_of
+from dagster_project.archive.store import sha256_of
 from dagster_project.settings import Settings
-from dagster_project.warehouse import record_path
+from dagster_project.transform import dbt_step
+from dagster_project.transform.warehouse import record_path
 
 
 @dataclass(frozen=True)

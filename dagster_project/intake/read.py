@@ -7,11 +7,11 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from dagster_project.extracts.cells import ExtractTable
-from dagster_project.extracts.readers import forms, registers, skoleporten, statistikkbanken, survey_api
-from dagster_project.extracts.recognise import Recognised, load_json, recognise
-from dagster_project.extracts.tables import TextTable, read_csv, read_xlsx
-from dagster_project.extracts.text import refuse_oversize, unreadable
+from dagster_project.intake.cells import ExtractTable
+from dagster_project.intake.readers import forms, registers, skoleporten, statistikkbanken, survey_api
+from dagster_project.intake.recognise import Recognised, load_json, recognise
+from dagster_project.intake.tables import TextTable, read_csv, read_xlsx
+from dagster_project.intake.text import refuse_oversize, unreadable
 
 MAX_MEMBERS = 200
 MAX_UNPACKED_BYTES = 1_500_000_000

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagster_project.diagnostics import Finding, Severity, UnreadableFile
-from dagster_project.extracts.text import decode, refuse_oversize, unreadable
+from dagster_project.intake.text import decode, refuse_oversize, unreadable
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dagster_project import schema
 from dagster_project.diagnostics import Finding, SchemaProblem, Severity
-from dagster_project.extracts.tables import SHOWN_PLACES, TextTable
+from dagster_project.intake.tables import SHOWN_PLACES, TextTable
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from dagster_project.jobs import one_round, whole_year
-from dagster_project.partitions import SCHOOL_YEARS
+from dagster_project.orchestration.jobs import one_round, whole_year
+from dagster_project.orchestration.partitions import SCHOOL_YEARS
 from dagster_project.schema import school_year_label
 from dagster_project.settings import load_settings
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.settings import Settings
-from dagster_project.warehouse import dbt_environment, prepare_home, record_path
+from dagster_project.transform.warehouse import dbt_environment, prepare_home, record_path
 
 SOURCE_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".py", ".md"}
 PREPARED = "prepared.json"
@@ -320,7 +320,7 @@ def _findings(results: Iterable[NodeResult]) -> Iterator[Finding]:
 
 
 def main() -> int:
-    """``python -m dagster_project.dbt_step``: prepare the manifest if the dbt files changed."""
+    """``python -m dagster_project.transform.dbt_step``: prepare the manifest if the dbt files changed."""
     from dagster_project.settings import load_settings
 
     try:

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project import schema
+from dagster_project.archive import Archive
+from dagster_project.archive.store import sha256_of
 from dagster_project.diagnostics import FileProblem, Finding, Severity, UnreadableFile, UnrecognisedFile
-from dagster_project.extracts import Archive, ExtractTable, Recognised, read_file, recognise
-from dagster_project.extracts.archive import sha256_of
-from dagster_project.extracts.text import refuse_oversize
+from dagster_project.intake.cells import ExtractTable
+from dagster_project.intake.read import read_file
+from dagster_project.intake.recognise import Recognised, recognise
+from dagster_project.intake.text import refuse_oversize
 from dagster_project.settings import Settings
 from dagster_project.validation import form_frames, frames, suites
 

@@ -20,10 +20,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.archive.journal import append_line
+from dagster_project.archive.store import Archive
 from dagster_project.diagnostics import Finding, IntegrityProblem, OppfolgingError, Severity
-from dagster_project.extracts import Archive
 from dagster_project.settings import Settings
-from dagster_project.validation.history import append_line
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey

@@ -1,0 +1,5 @@
+"""What is kept for good: the originals, the ledger of everything that happened, seals, the journal of checks."""
+
+from dagster_project.archive.store import Archive, Arrival
+
+__all__ = ["Archive", "Arrival"]

@@ -1,0 +1,45 @@
+"""The journal of every screening and acceptance: lines are added, never changed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from dagster_project.settings import Settings
+
+
+def append_line(path: Path, record: dict[str, Any]) -> None:
+    """Add one JSON line and see it to the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as handle:
+        handle.write(json.dumps(record, ensure_ascii=False, sort_keys=True).encode("utf-8") + b"\n")
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """All whole lines; a line torn by a killed run is left out."""
+    if not path.exists():
+        return []
+    content = path.read_bytes()
+    return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+
+
+def record_screening(settings: Settings, record: dict[str, Any]) -> None:
+    append_line(settings.history / "checks.jsonl", record)
+
+
+def screenings(settings: Settings) -> list[dict[str, Any]]:
+    """Every screening so far, oldest first."""
+    return read_lines(settings.history / "checks.jsonl")
+
+
+def record_acceptance(settings: Settings, record: dict[str, Any]) -> None:
+    append_line(settings.history / "acceptances.jsonl", record)
+
+
+def acceptances(settings: Settings) -> list[dict[str, Any]]:
+    """Every acceptance so far, oldest first."""
+    return read_lines(settings.history / "acceptances.jsonl")

@@ -1,0 +1,1 @@
+"""Everything Dagster but the assets: jobs, schedules, sensors, partitions, resources, runs, the web UI."""
