@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
-from dagster_project.rules import describe, load_rules
+from dagster_project.rules import Round, describe, fields, load_rules
 from dagster_project.rules.compile import parameter_rows
 from dagster_project.settings import Settings, load_settings
+from dagster_project.validation import frames
 from tests.samples import edit
 
 
@@ -31,6 +33,17 @@ def test_an_edited_value_changes_what_is_compiled_and_nothing_else(rules_home: S
     assert changed == {(round_id, k) for round_id in fictional for k in ("spread_level", "rule_sha256")}
     assert after["rounds"][0]["spread_level"] == Decimal("0.4")
     assert before["rule_indicators"] == after["rule_indicators"]
+
+
+def test_a_round_kept_in_a_manifest_is_the_round() -> None:
+    for round_ in load_rules(load_settings()).rounds:
+        assert Round.model_validate(json.loads(round_.model_dump_json())) == round_
+
+
+def test_codes_and_years_are_checked_as_intake_checks_them() -> None:
+    assert fields.FIRST_SCHOOL_YEAR == frames.FIRST_SCHOOL_YEAR
+    for code in [*(f"{n:09d}" for n in range(974760000, 974760200)), "97476131", "9747613190", "97476131a", ""]:
+        assert fields.valid_organisation_number(code) == frames.valid_organisation_number(code), code
 
 
 def test_every_placeholder_is_flagged_in_the_description() -> None:
