@@ -351,6 +351,20 @@ RULES: dict[str, tuple[Mistake, str, str]] = {
     "public_source_unknown": (in_publication("source: method", "§source: hearsay"), "invalid-value", "hearsay"),
     # effects and uncertainty
     "confidence_in_percent": (in_effects("confidence: {value: 0.95", "confidence: {§value: 95"), "invalid-value", "less than 1"),
+    "confidence_in_quotes": (in_effects("confidence: {value: 0.95", 'confidence: {§value: "0.95"'), "invalid-value", "a number, without quotes"),
+    "neighbours_in_words": (in_effects("neighbours: {value: 5", "neighbours: {§value: five"), "invalid-value", "a whole number"),
+    "no_neighbours": (in_effects("neighbours: {value: 5", "neighbours: {§value: 0"), "invalid-value", "greater than or equal to 1"),
+    "ranks_beyond_reason": (in_effects("bandwidth_ranks: {value: 30", "bandwidth_ranks: {§value: 3000"), "invalid-value", "less than or equal to 500"),
+    "event_study_that_begins_too_late": (in_effects("first: {value: -3", "first: {§value: 3"), "invalid-value", "less than or equal to -1"),
+    "event_study_before_the_first_followed_year": (after(in_effects("first_followed_year: {value: 1", "§first_followed_year: {value: 2"), in_effects("last: {value: 3", "last: {§value: 1")), "invalid-value", "at least 2"),
+    "effects_source_unknown": (in_effects("source: benchmark", "§source: hearsay"), "invalid-value", "hearsay"),
+    "level_in_percent_of_uncertainty": (in_uncertainty("level: {value: 0.95", "level: {§value: 95"), "invalid-value", "less than 1"),
+    "level_of_what_is_left": (in_uncertainty("level: {value: 0.95", "level: {§value: 0.05"), "invalid-value", "greater than 0.5"),
+    "too_few_draws": (in_uncertainty("draws: {value: 1000", "draws: {§value: 10"), "invalid-value", "greater than or equal to 20"),
+    "seed_with_a_fraction": (in_uncertainty("seed: {value: 1", "seed: {§value: 1.5"), "invalid-value", "a whole number"),
+    "deviation_of_a_share": (in_uncertainty("  motivation:", "  §bullying: {value: 1, basis: stated, source: survey}\n  motivation:"), "invalid-value", "no mean over pupils"),
+    "deviation_wider_than_the_scale": (in_uncertainty("motivation: {value: 0.85", "motivation: {§value: 85"), "invalid-value", "at most 2"),
+    "uncertainty_source_unknown": (in_uncertainty("source: grades", "§source: hearsay"), "invalid-value", "hearsay"),
 }  # fmt: skip
 
 
