@@ -1,15 +1,27 @@
-"""From bytes to text: which encoding, and whether it is text at all."""
+"""From bytes to text, and out of a zip. What is wrong with the bytes is told as a finding, whatever library met it."""
 
 from __future__ import annotations
 
 import codecs
+import errno
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from dagster_project.diagnostics import Finding, Severity, UnreadableFile
+from dagster_project.diagnostics import Finding, OppfolgingError, Severity, UnreadableFile
 
 MAX_FILE_BYTES = 1_500_000_000
 MAX_LINE_BYTES = 1_000_000
 SNIFF_BYTES = 65_536
+MAX_UNPACKED_BYTES = 1_500_000_000
+MAX_RATIO = 200
+SHOWN_CHARACTERS = 160
+# characters that are no text, as a pattern that re and Arrow both read
+CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f]"
+# what a finding cannot show: control characters, and halves of a character that no encoding can write
+_UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -17,10 +29,85 @@ _BOMS = (
 )
 
 
+def shown(text: str) -> str:
+    """A text of a file as a finding can show it: short, on one line, and writable in any encoding."""
+    short = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
+    return _UNWRITABLE.sub(lambda m: " " if m[0] in "\t\r\n" else f"\\u{ord(m[0]):04x}", short)
+
+
+def fault(code: str, message: str, file: str, *, stage: str, **place: object) -> Finding:
+    """A FAIL on a file. What it quotes of the file is made fit to show."""
+    for name in ("found", "column"):
+        if isinstance(value := place.get(name), str):
+            place[name] = shown(value)
+    return Finding(code, Severity.FAIL, message, stage=stage, file=file, **place)  # type: ignore[arg-type]
+
+
 def unreadable(code: str, message: str, file: str, **place: object) -> UnreadableFile:
     """An UnreadableFile with the one finding that caused it."""
-    finding = Finding(code, Severity.FAIL, message, stage="readable", file=file, **place)  # type: ignore[arg-type]
-    return UnreadableFile(f"{file} cannot be read: {message}", [finding])
+    return UnreadableFile(f"{file} cannot be read: {message}", [fault(code, message, file, stage="readable", **place)])
+
+
+@contextmanager
+def damaged(code: str, message: str, file: str, **place: object) -> Iterator[None]:
+    """Tell whatever a library raises on the content of a file as one finding on that file.
+
+    A finding passes as it is. So does an error of the machine (no room on the disk, no memory): it says nothing about
+    the file.
+    """
+    try:
+        yield
+    except (OppfolgingError, MemoryError):
+        raise
+    except Exception as error:
+        # a place before the beginning of the file is the one error of the disk that content brings about
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
+        said = str(error.__cause__ or error).strip() or type(error).__name__
+        said = re.sub(r' in file "[^"]*"', "", said.splitlines()[0])
+        if isinstance(error, UnicodeError):
+            said = "bytes that are no text"
+        raise unreadable(code, message, file, found=said, **place) from error
+
+
+@contextmanager
+def open_zip(path: Path, name: str) -> Iterator[zipfile.ZipFile]:
+    """A zip that unpacks to no more than a real export does.
+
+    Raises:
+        UnreadableFile: ``damaged-zip`` or ``zip-bomb``.
+    """
+    with damaged("damaged-zip", "the zip cannot be opened", name, expected="a whole zip", fix="Pack it again."):
+        package = zipfile.ZipFile(path)
+    with package:
+        parts = package.infolist()
+        size = sum(part.file_size for part in parts)
+        packed = max(sum(part.compress_size for part in parts), 1)
+        if size > MAX_UNPACKED_BYTES or size / packed > MAX_RATIO:
+            raise unreadable(
+                "zip-bomb", "the zip unpacks to far more than any real export", name,
+                found=f"{len(parts)} files, {size:,} bytes from {packed:,}",
+                expected=f"at most {MAX_UNPACKED_BYTES:,} bytes, packed {MAX_RATIO} times",
+                fix="Send the files unpacked.",
+            )  # fmt: skip
+        yield package
+
+
+def unpack(package: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, name: str, most: int | None = None) -> None:
+    """Write one file of a zip, or its first ``most`` bytes, to ``target``.
+
+    Raises:
+        UnreadableFile: ``damaged-zip``: its bytes are damaged, or it has a password.
+    """
+    with damaged(
+        "damaged-zip", "a file cannot be unpacked", name,
+        expected="a whole file without a password", fix="Pack it again, without a password.",
+    ), package.open(member) as source, target.open("wb") as out:  # fmt: skip
+        if most is not None:
+            out.write(source.read(most))
+            return
+        while chunk := source.read(1 << 20):
+            out.write(chunk)
 
 
 def sniff(path: Path) -> bytes:
@@ -53,20 +140,20 @@ def encoding_of(head: bytes) -> str | None:
     return "utf-8"
 
 
-def refuse_oversize(path: Path, name: str, *, lines: bool) -> None:
+def refuse_oversize(path: Path, name: str, *, lines: bool, most: int = MAX_FILE_BYTES) -> None:
     """Stop at files and lines that no publication of the statistics bank comes near, before they fill the memory.
 
     Raises:
         UnreadableFile: ``file-too-large`` or ``line-too-long``.
     """
     size = path.stat().st_size
-    if size > MAX_FILE_BYTES:
+    if size > most:
         raise unreadable(
             "file-too-large",
             "the file is larger than any real export",
             name,
             found=f"{size:,} bytes",
-            expected=f"at most {MAX_FILE_BYTES:,} bytes",
+            expected=f"at most {most:,} bytes",
             fix="Send the original download.",
         )
     if not lines:
