@@ -2,145 +2,238 @@
 
 NSR comes as pages of a list (``EnhetListe``) or as one unit. Klass comes as changes (``codeChanges``) or as a version
 (``classificationItems``). ``source_row`` is the position of the object in its list, from 0.
+
+A value of another type than the format has is no value: it is told with its key, and nothing is made of it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from dagster_project import schema
 from dagster_project.intake.cells import FIRST_FICTIONAL_COUNTY, ExtractTable, problem, refuse
+from dagster_project.intake.tables import MAX_CELL_CHARACTERS
+from dagster_project.intake.text import CONTROL
 
 NSR_LIST, KLASS_CHANGES, KLASS_ITEMS = "EnhetListe", "codeChanges", "classificationItems"
+DATASETS = {
+    "nsr_v4": schema.SCHOOL_REGISTER,
+    "klass_changes": schema.MUNICIPALITY_CHANGES,
+    "klass_version": schema.MUNICIPALITY_VERSIONS,
+}
+CODE = re.compile("[0-9A-Za-z]+")
+NO_TEXT = re.compile(rf"{CONTROL}|[\ud800-\udfff]")
+HIGHEST_GRADE = 13
+Record = Mapping[str, Any]
 
 
-def looks_like(content: object) -> str | None:
+def looks_like(keys: Collection[str]) -> str | None:
     """``nsr_v4``, ``klass_changes`` or ``klass_version`` by the keys of the document."""
-    if not isinstance(content, dict):
-        return None
-    if NSR_LIST in content or {"Organisasjonsnummer", "ErSkole", "ErGrunnskole"} <= set(content):
+    if NSR_LIST in keys or {"Organisasjonsnummer", "ErSkole", "ErGrunnskole"} <= set(keys):
         return "nsr_v4"
-    if KLASS_CHANGES in content:
+    if KLASS_CHANGES in keys:
         return "klass_changes"
-    return "klass_version" if KLASS_ITEMS in content else None
+    return "klass_version" if KLASS_ITEMS in keys else None
 
 
-def _ownership(unit: Mapping[str, Any]) -> str:
-    if unit.get("ErPrivatskole"):
+class _Odd(Exception):
+    """A value of a record that is missing or not of its type."""
+
+    def __init__(self, key: str, value: object, expected: str) -> None:
+        super().__init__(key)
+        self.key, self.found, self.expected = key, _said(value), expected
+
+
+def _said(value: object) -> str:
+    if value is None:
+        return "null, or no such key"
+    if isinstance(value, dict | list):
+        return "an object" if isinstance(value, dict) else "a list"
+    return value if isinstance(value, str) else repr(value)
+
+
+def _text(record: Record, key: str, *, required: bool = False) -> str | None:
+    value = record.get(key)
+    if value is None and not required:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise _Odd(key, value, "text")
+    text = str(value).strip()
+    if len(text) > MAX_CELL_CHARACTERS or NO_TEXT.search(text):
+        raise _Odd(key, text, f"text of at most {MAX_CELL_CHARACTERS:,} letters, digits and signs")
+    return text or None
+
+
+def _code(record: Record, key: str) -> str:
+    text = _text(record, key, required=True) or ""
+    if not CODE.fullmatch(text):
+        raise _Odd(key, text, "a code of letters and digits")
+    return text
+
+
+def _flag(record: Record, key: str, *, required: bool = False) -> bool:
+    value = record.get(key)
+    if not isinstance(value, bool) and (required or value is not None):
+        raise _Odd(key, value, "true or false")
+    return bool(value)
+
+
+def _grade(record: Record, key: str) -> int | None:
+    value = record.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= HIGHEST_GRADE:
+        raise _Odd(key, value, f"a grade from 0 to {HIGHEST_GRADE}, or null")
+    return value
+
+
+def _date(record: Record, key: str) -> dt.date | None:
+    value = record.get(key)
+    if value is None or value == "":
+        return None
+    try:
+        return dt.date.fromisoformat(value[:10] if isinstance(value, str) else "")
+    except ValueError as error:
+        raise _Odd(key, value, "a date such as 2024-01-01") from error
+
+
+def _day(record: Record, key: str) -> dt.date:
+    if (day := _date(record, key)) is None:
+        raise _Odd(key, None, "a date such as 2024-01-01")
+    return day
+
+
+def _inner(record: Record, key: str) -> Record:
+    value = record.get(key)
+    if value is not None and not isinstance(value, dict):
+        raise _Odd(key, value, "an object, or null")
+    return value or {}
+
+
+def _holder(unit: Record, outer: str, key: str) -> Record:
+    """Where a key stands: in the unit, as in the list, or in an object of it, as in a unit on its own."""
+    return unit if key in unit else _inner(unit, outer)
+
+
+def _ownership(unit: Record) -> str:
+    if _flag(unit, "ErPrivatskole"):
         return "private"
-    return "public" if unit.get("ErOffentligSkole") else "unknown"
+    return "public" if _flag(unit, "ErOffentligSkole") else "unknown"
 
 
-def _date(text: str | None) -> dt.date | None:
-    return dt.date.fromisoformat(text[:10]) if text else None
-
-
-def _nested(unit: Mapping[str, Any], outer: str, key: str) -> Any:
-    return unit.get(key) if key in unit else (unit.get(outer) or {}).get(key)
+def _fictional(code: str) -> bool:
+    return FIRST_FICTIONAL_COUNTY <= code < "99"
 
 
 def _collect(
-    items: list[Any], name: str, what: str, make: Callable[[int, Mapping[str, Any]], dict[str, Any]]
-) -> list[dict[str, Any]]:
+    content: Record, what: str, name: str, make: Callable[[int, Record], dict[str, Any] | None]
+) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """The rows made of the records of a list, and the keys of its first record.
+
+    Raises:
+        SchemaProblem: ``damaged-register`` when there is no such list, ``damaged-record`` for each record in which
+            something is missing or of another type.
+    """
+    items = content.get(what)
+    if not isinstance(items, list):
+        refuse(name, [problem("damaged-register", f"{what} is no list", name, column=what, found=_said(items),
+                              expected="a list of records", fix="Download the file again.")])  # fmt: skip
     rows, findings = [], []
-    for position, item in enumerate(items):
+    for position, item in enumerate(items or ()):
         try:
-            rows.append(make(position, item))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if not isinstance(item, dict):
+                raise _Odd(what, item, "an object")
+            row = make(position, item)
+        except _Odd as odd:
             findings.append(
-                problem(
-                    "damaged-record",
-                    f"a record of {what} cannot be read",
-                    name,
-                    row=position,
-                    column=what,
-                    found=f"{type(error).__name__}: {error}",
-                    expected="the keys and dates of the published format",
-                    fix="Download the file again.",
-                )
-            )
+                problem("damaged-record", f"{odd.key} of a record cannot be read", name, row=position, column=odd.key,
+                        found=odd.found, expected=odd.expected, fix="Download the file again.")
+            )  # fmt: skip
+            continue
+        if row is not None:
+            rows.append(row)
     refuse(name, findings)
-    return rows
+    return rows, tuple(items[0]) if items else ()
 
 
-def read_nsr(content: Mapping[str, Any], name: str, sha256: str) -> list[ExtractTable]:
+def read_nsr(content: Record, name: str, sha256: str) -> list[ExtractTable]:
     """Schools of the register; units that are no schools are left out."""
     import pyarrow as pa
 
-    def make(position: int, unit: Mapping[str, Any]) -> dict[str, Any]:
-        municipality = str(_nested(unit, "Kommune", "Kommunenummer"))
+    def make(position: int, unit: Record) -> dict[str, Any] | None:
+        if not _flag(unit, "ErSkole"):
+            return None
+        municipality = _code(_holder(unit, "Kommune", "Kommunenummer"), "Kommunenummer")
         return {
-            "school_code": str(unit["Organisasjonsnummer"]),
+            "school_code": _code(unit, "Organisasjonsnummer"),
             # a name that is null stays null, so that the suite sees it
-            "school_name": None if unit["Navn"] is None else str(unit["Navn"]).strip() or None,
+            "school_name": _text(unit, "Navn"),
             "municipality_code": municipality,
-            "county_code": str(_nested(unit, "Fylke", "Fylkesnummer")),
-            "active": bool(unit["ErAktiv"]),
-            "is_compulsory": bool(unit["ErGrunnskole"]),
+            "county_code": _text(_holder(unit, "Fylke", "Fylkesnummer"), "Fylkesnummer"),
+            "active": _flag(unit, "ErAktiv", required=True),
+            "is_compulsory": _flag(unit, "ErGrunnskole", required=True),
             "ownership": _ownership(unit),
-            "special": bool(unit.get("ErSpesialskole")),
-            "closed_on": _date(unit.get("UtgaattDato")),
-            "grade_from": unit.get("SkoletrinnGSFra"),
-            "grade_to": unit.get("SkoletrinnGSTil"),
-            "governor_code": (unit.get("Fylke") or {}).get("StatsforvalterOrganisasjonsnummer"),
-            "fictional": municipality >= FIRST_FICTIONAL_COUNTY and not municipality.startswith("99"),
+            "special": _flag(unit, "ErSpesialskole"),
+            "closed_on": _date(unit, "UtgaattDato"),
+            "grade_from": _grade(unit, "SkoletrinnGSFra"),
+            "grade_to": _grade(unit, "SkoletrinnGSTil"),
+            "governor_code": _text(_inner(unit, "Fylke"), "StatsforvalterOrganisasjonsnummer"),
+            "fictional": _fictional(municipality),
             "source_sha256": sha256,
             "source_row": position,
             "source_column": "Organisasjonsnummer",
         }
 
-    units = content.get(NSR_LIST, [content])
-    schools = [row for row in _collect(units, name, NSR_LIST, make) if units[row["source_row"]].get("ErSkole")]
+    schools, keys = _collect(content if NSR_LIST in content else {NSR_LIST: [content]}, NSR_LIST, name, make)
     newest = {row["school_code"]: row for row in schools}
     table = pa.Table.from_pylist(list(newest.values()), schema=schema.register_schema())
-    return [ExtractTable(schema.SCHOOL_REGISTER, table, tuple(units[0]) if units else ())]
+    return [ExtractTable(schema.SCHOOL_REGISTER, table, keys)]
 
 
-def read_changes(content: Mapping[str, Any], name: str, sha256: str) -> list[ExtractTable]:
+def read_changes(content: Record, name: str, sha256: str) -> list[ExtractTable]:
     """Changes of municipality codes, as published; what they mean is worked out in the models."""
     import pyarrow as pa
 
-    def make(position: int, change: Mapping[str, Any]) -> dict[str, Any]:
-        codes = (str(change["oldCode"]), str(change["newCode"]))
+    def make(position: int, change: Record) -> dict[str, Any]:
+        old, new = _code(change, "oldCode"), _code(change, "newCode")
         return {
-            "old_code": codes[0],
-            "old_name": str(change["oldName"]).strip(),
-            "new_code": codes[1],
-            "new_name": str(change["newName"]).strip(),
-            "change_date": dt.date.fromisoformat(change["changeOccurred"]),
-            "fictional": all(FIRST_FICTIONAL_COUNTY <= code < "99" for code in codes),
+            "old_code": old,
+            "old_name": _text(change, "oldName", required=True),
+            "new_code": new,
+            "new_name": _text(change, "newName", required=True),
+            "change_date": _day(change, "changeOccurred"),
+            "fictional": _fictional(old) and _fictional(new),
             "source_sha256": sha256,
             "source_row": position,
             "source_column": "newCode",
         }
 
-    changes = content[KLASS_CHANGES]
-    unique = {(r["old_code"], r["new_code"], r["change_date"]): r for r in _collect(changes, name, KLASS_CHANGES, make)}
+    rows, keys = _collect(content, KLASS_CHANGES, name, make)
+    unique = {(r["old_code"], r["new_code"], r["change_date"]): r for r in rows}
     table = pa.Table.from_pylist(list(unique.values()), schema=schema.changes_schema())
-    return [ExtractTable(schema.MUNICIPALITY_CHANGES, table, tuple(changes[0]) if changes else ())]
+    return [ExtractTable(schema.MUNICIPALITY_CHANGES, table, keys)]
 
 
-def read_version(content: Mapping[str, Any], name: str, sha256: str) -> list[ExtractTable]:
+def read_version(content: Record, name: str, sha256: str) -> list[ExtractTable]:
     """Municipality codes valid from a day."""
     import pyarrow as pa
 
-    valid_from = content.get("validFrom")
-
-    def make(position: int, item: Mapping[str, Any]) -> dict[str, Any]:
-        code = str(item["code"])
+    def make(position: int, item: Record) -> dict[str, Any]:
+        code = _code(item, "code")
         return {
             "code": code,
-            "name": str(item["name"]).strip(),
-            "parent_code": item.get("parentCode") or code[:2],
-            "valid_from": dt.date.fromisoformat(str(item.get("validFromInRequestedRange") or valid_from)[:10]),
-            "fictional": FIRST_FICTIONAL_COUNTY <= code < "99",
+            "name": _text(item, "name", required=True),
+            "parent_code": _text(item, "parentCode") or code[:2],
+            "valid_from": _date(item, "validFromInRequestedRange") or _day(content, "validFrom"),
+            "fictional": _fictional(code),
             "source_sha256": sha256,
             "source_row": position,
             "source_column": "code",
         }
 
-    items = content[KLASS_ITEMS]
-    table = pa.Table.from_pylist(_collect(items, name, KLASS_ITEMS, make), schema=schema.versions_schema())
-    return [ExtractTable(schema.MUNICIPALITY_VERSIONS, table, tuple(items[0]) if items else ())]
+    rows, keys = _collect(content, KLASS_ITEMS, name, make)
+    table = pa.Table.from_pylist(rows, schema=schema.versions_schema())
+    return [ExtractTable(schema.MUNICIPALITY_VERSIONS, table, keys)]
