@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dagster_project import schema
-from dagster_project.diagnostics import Finding, SchemaProblem, Severity
+from dagster_project.diagnostics import Finding, SchemaProblem
+from dagster_project.intake.numbers import BadCell
 from dagster_project.intake.tables import SHOWN_PLACES, TextTable
+from dagster_project.intake.text import fault
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RETIRED = re.compile(r" \(\d{4} - \d{4}\)$")
+SCHOOL_YEAR = re.compile(r"((?:19|20)[0-9]{2})-([0-9]{2})")
 FICTIONAL_SIGN = "oppdiktet"
 FIRST_FICTIONAL_COUNTY = "61"
 LEVELS = {"1": "national", "2": "county", "3": "municipality", "4": "school"}
@@ -49,7 +51,7 @@ class ExtractTable:
 
 def problem(code: str, message: str, file: str, **place: object) -> Finding:
     """A FAIL of the schema stage."""
-    return Finding(code, Severity.FAIL, message, stage="schema", file=file, **place)  # type: ignore[arg-type]
+    return fault(code, message, file, stage="schema", **place)
 
 
 def refuse(file: str, findings: list[Finding]) -> None:
@@ -63,21 +65,21 @@ def refuse(file: str, findings: list[Finding]) -> None:
         raise SchemaProblem(f"{file} is not as its format says: {len(findings)} {noun}", findings[:SHOWN_PLACES])
 
 
-def bad_cells(table: TextTable, column: str, positions: list[int], expected: str) -> list[Finding]:
-    """One finding per cell that is no number."""
+def bad_cells(table: TextTable, column: str, bad: list[BadCell], expected: str) -> list[Finding]:
+    """One finding per cell that is no number, or none that can be stored."""
     cells = table.columns[column]
     return [
         problem(
-            "not-a-number",
-            "the cell is neither a number, * nor blank",
+            cell.why.code,
+            cell.why.message,
             table.name,
-            row=table.rows[position].as_py(),
+            row=table.rows[cell.position].as_py(),
             column=column,
-            found=cells[position].as_py(),
-            expected=expected,
+            found=cells[cell.position].as_py(),
+            expected=cell.why.expected or expected,
             fix="Correct the cell at its source and download again.",
         )
-        for position in positions[:SHOWN_PLACES]
+        for cell in bad[:SHOWN_PLACES]
     ]
 
 
@@ -95,7 +97,7 @@ def require_columns(table: TextTable, wanted: Iterable[str]) -> None:
                 "missing-column",
                 f"the column {name} is missing",
                 table.name,
-                row=int(table.rows[0].as_py()) - 1,
+                row=table.header_row,
                 column=name,
                 found=near[0] if near else None,
                 expected=name,
@@ -103,6 +105,58 @@ def require_columns(table: TextTable, wanted: Iterable[str]) -> None:
             )
         )
     refuse(table.name, findings)
+
+
+def is_school_year(text: str) -> bool:
+    """Whether a text is a school year such as ``2024-25``."""
+    match = SCHOOL_YEAR.fullmatch(text)
+    return match is not None and int(match[2]) == (int(match[1]) + 1) % 100
+
+
+def refuse_other(
+    table: TextTable, column: str, known: Callable[[str], bool], code: str, message: str, expected: str
+) -> pa.StringArray:
+    """The column without outer blanks, when every value of it is known.
+
+    Raises:
+        SchemaProblem: ``code`` for each other value, at its first row.
+    """
+    import pyarrow.compute as pc
+
+    trimmed = pc.utf8_trim_whitespace(table.columns[column])
+    other = [value for value in trimmed.unique().to_pylist() if not known(value)]
+    refuse(
+        table.name,
+        [
+            problem(
+                code,
+                message,
+                table.name,
+                row=table.rows[pc.index(trimmed, value).as_py()].as_py(),
+                column=column,
+                found=value,
+                expected=expected,
+                fix="Report the new spelling, or send the original download.",
+            )
+            for value in other[:SHOWN_PLACES]
+        ],
+    )
+    return trimmed
+
+
+def translated(table: TextTable, column: str, mapping: Mapping[str, str], what: str) -> pa.StringArray:
+    """The column in the words of the extracts.
+
+    Raises:
+        SchemaProblem: ``unknown-<what>`` for each value that nobody knows.
+    """
+    import pyarrow as pa
+
+    known = refuse_other(
+        table, column, mapping.__contains__, f"unknown-{what}", f"the {what} is not known", ", ".join(sorted(mapping))
+    )
+    encoded = known.dictionary_encode()
+    return pa.array([mapping[v] for v in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
 
 
 @dataclass(frozen=True)
@@ -175,6 +229,15 @@ def read_units(table: TextTable) -> Units:
         "four digits, such as 0301",
         "A spreadsheet has turned codes into numbers: send the original download.",
     )
+    for column in ("Nasjonaltkode", "Fylkekode", "Kommunekode", "Organisasjonsnummer"):
+        check(
+            column,
+            pc.match_substring_regex(cols[column], "^[0-9A-Za-z]*$"),
+            "not-a-code",
+            "a code of a unit is no code",
+            "letters a to z and digits",
+            "Send the original download.",
+        )
     check(
         "EnhetNavn",
         pc.invert(pc.match_substring_regex(cols["EnhetNavn"], "^[=@]|^[+-].*[(!]")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -11,53 +12,87 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SUPPRESSED = "*"
-_SPACES = dict.fromkeys(map(ord, " \u00a0\u2007\u2009\u202f\t"))
-_GROUPS = re.compile(r"-?\d{1,3}( \d{3})*(,\d+)?|-?\d+(,\d+)?")
+# what decimal(18,4), the type of a value in the extracts, can hold
+MAX_DIGITS, MAX_DECIMALS = 14, 4
+NOT_A_NUMBER, OUT_OF_RANGE, TOO_MANY_DECIMALS = "not-a-number", "number-out-of-range", "too-many-decimals"
+_SPACES = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f\t"), " ")
+_NUMBER = re.compile(r"(-?)([0-9]{1,3}(?: [0-9]{3})*|[0-9]+)(?:,([0-9]+))?")
+
+
+class BadNumber(ValueError):
+    """Why a cell is no number that can be stored. ``expected`` is None when only the place can tell."""
+
+    def __init__(self, code: str, message: str, expected: str | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.expected = code, message, expected
+
+
+@dataclass(frozen=True)
+class BadCell:
+    """A cell of a column that is no number, by its position."""
+
+    position: int
+    why: BadNumber
 
 
 def parse_number(text: str) -> Decimal | None:
     """``'56 929'`` is 56929, ``'0,3'`` is 0.3, blank is None. Spaces may only part groups of three digits.
 
     Raises:
-        ValueError: anything else, a decimal point among them: a point means a program has changed the figures.
+        BadNumber: anything else, a decimal point among them: a point means a program has changed the figures. Also a
+            number with more digits or decimals than are stored: it is not rounded.
     """
-    plain = text.translate(dict.fromkeys(_SPACES, " ")).strip()
+    plain = text.translate(_SPACES).strip()
     if not plain:
         return None
-    if not _GROUPS.fullmatch(plain):
-        raise ValueError(f"not a number: {text!r}")
-    return Decimal(plain.replace(" ", "").replace(",", "."))
+    match = _NUMBER.fullmatch(plain)
+    if match is None:
+        raise BadNumber(NOT_A_NUMBER, "the cell is neither a number, * nor blank")
+    sign, whole, decimals = match[1], match[2].replace(" ", "").lstrip("0"), (match[3] or "").rstrip("0")
+    if len(whole) > MAX_DIGITS:
+        raise BadNumber(OUT_OF_RANGE, "the number is too large to be stored", f"at most {MAX_DIGITS} digits")
+    if len(decimals) > MAX_DECIMALS:
+        raise BadNumber(
+            TOO_MANY_DECIMALS, "the number has more decimals than are stored", f"at most {MAX_DECIMALS} decimals"
+        )
+    return Decimal(f"{sign}{whole or 0}" + (f".{decimals}" if decimals else ""))
 
 
-def parse_column(column: pa.StringArray, parse: Callable[[str], Any], kind: pa.DataType) -> tuple[pa.Array, list[int]]:
-    """Parse a column through its distinct values; return values (null where blank, hidden or bad) and bad positions."""
+def parse_count(text: str) -> int | None:
+    """A number of pupils: a whole number, not negative.
+
+    Raises:
+        BadNumber: anything else.
+    """
+    number = parse_number(text)
+    if number is None:
+        return None
+    if number < 0 or number % 1:
+        raise BadNumber("not-a-count", "a number of pupils has decimals or is negative")
+    return int(number)
+
+
+def parse_column(
+    column: pa.StringArray, parse: Callable[[str], Any], kind: pa.DataType
+) -> tuple[pa.Array, list[BadCell]]:
+    """Parse a column through its distinct values; return values (null where blank, hidden or bad) and the bad cells."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     encoded = column.dictionary_encode()
     values: list[Any] = []
-    bad: list[int] = []
-    for position, text in enumerate(encoded.dictionary.to_pylist()):
-        if text is None or text.strip() == SUPPRESSED:
-            values.append(None)
-            continue
-        try:
-            values.append(parse(text))
-        except (ValueError, ArithmeticError):
-            bad.append(position)
-            values.append(None)
+    bad: dict[int, BadNumber] = {}
+    for index, text in enumerate(encoded.dictionary.to_pylist()):
+        value = None
+        if text.strip() != SUPPRESSED:
+            try:
+                value = parse(text)
+            except BadNumber as why:
+                bad[index] = why
+        values.append(value)
     parsed = pa.array(values, kind).take(encoded.indices)
     if not bad:
         return parsed, []
-    wrong = pc.is_in(encoded.indices, pa.array(bad, encoded.indices.type))
-    return parsed, pc.indices_nonzero(wrong).to_pylist()
-
-
-def parse_count(text: str) -> int | None:
-    """A number of pupils: a whole number, not negative."""
-    number = parse_number(text)
-    if number is None:
-        return None
-    if number != int(number) or number < 0:
-        raise ValueError(f"not a count: {text!r}")
-    return int(number)
+    positions = pc.indices_nonzero(pc.is_in(encoded.indices, pa.array(list(bad), encoded.indices.type)))
+    at = encoded.indices.take(positions).to_pylist()
+    return parsed, [BadCell(p, bad[i]) for p, i in zip(positions.to_pylist(), at, strict=True)]

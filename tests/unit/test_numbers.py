@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dagster_project.intake.numbers import parse_number
+from dagster_project import schema
+from dagster_project.intake.numbers import (
+    MAX_DECIMALS,
+    MAX_DIGITS,
+    BadNumber,
+    parse_column,
+    parse_count,
+    parse_number,
+)
 from dagster_project.validation.frames import valid_organisation_number
 
 
@@ -27,10 +36,48 @@ def test_reads_what_the_files_hold(text: str, value: str) -> None:
     assert parse_number(text) == Decimal(value)
 
 
-@pytest.mark.parametrize("text", ["4.1", "1 23", "12a", "1,2,3", "1 2345", "--", "1e3", "NaN"])
-def test_refuses_what_is_no_number(text: str) -> None:
-    with pytest.raises(ValueError, match="not a number"):
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        *[
+            (text, "not-a-number")
+            for text in ("4.1", "1 23", "12a", "1,2,3", "1 2345", "--", "1e3", "NaN", "٣", "²", ",5", "1_000")
+        ],
+        ("48,12345", "too-many-decimals"),
+        ("9" * 15, "number-out-of-range"),
+        ("9" * 10_000, "number-out-of-range"),
+    ],
+)
+def test_refuses_what_is_no_number_or_cannot_be_stored(text: str, code: str) -> None:
+    with pytest.raises(BadNumber) as caught:
         parse_number(text)
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("-1", "not-a-count"), ("1,5", "not-a-count"), ("9" * 19, "number-out-of-range")]
+)
+def test_refuses_what_is_no_number_of_pupils(text: str, code: str) -> None:
+    with pytest.raises(BadNumber) as caught:
+        parse_count(text)
+    assert caught.value.code == code
+
+
+def test_what_is_stored_of_a_number_is_what_the_extracts_hold() -> None:
+    kind = schema.extract_schema().field("value").type
+    assert (kind.precision - kind.scale, kind.scale) == (MAX_DIGITS, MAX_DECIMALS)
+    texts = ["9" * MAX_DIGITS + "," + "9" * MAX_DECIMALS, "-0,0001", "007,10000", "*", "", "x", "48,12345"]
+    values, bad = parse_column(pa.array(texts), parse_number, kind)
+    assert values.to_pylist() == [
+        Decimal("99999999999999.9999"),
+        Decimal("-0.0001"),
+        Decimal("7.1"),
+        None,
+        None,
+        None,
+        None,
+    ]
+    assert [(b.position, b.why.code) for b in bad] == [(5, "not-a-number"), (6, "too-many-decimals")]
 
 
 def test_blank_is_no_number_and_no_mistake() -> None:

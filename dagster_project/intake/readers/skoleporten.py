@@ -7,15 +7,21 @@ these years. ``.`` stands for suppressed and for missing alike; it is kept as su
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from dagster_project import schema
-from dagster_project.intake.cells import ExtractTable, bad_cells, constant, refuse, require_columns
+from dagster_project.intake.cells import (
+    ExtractTable,
+    bad_cells,
+    constant,
+    is_school_year,
+    refuse,
+    refuse_other,
+    require_columns,
+    translated,
+)
 from dagster_project.intake.numbers import parse_column, parse_number
 from dagster_project.intake.tables import TextTable
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 COLUMNS = (
     "Enhetsnavn",
@@ -31,7 +37,8 @@ COLUMNS = (
 SUBJECTS = {"Engelsk": "english", "Lesing": "reading", "Regning": "numeracy"}
 OWNERSHIP = {"Alle eierformer": "all", "Offentlig": "public", "Privat": "private"}
 SEX = {"Begge kjønn": "all", "Jenter": "girls", "Gutter": "boys"}
-PERIOD = re.compile(r"^(\d{4})-\d{2}(\d{2})$")
+PERIOD = re.compile(r"^([0-9]{4})-([0-9]{2})([0-9]{2})$")
+GRADE = re.compile(r"(?:Trinn )?([0-9]{1,2})(?:\. (?:års)?trinn)?")
 MISSING = "."
 
 
@@ -44,49 +51,55 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
     """Read the scale scores of the national tests; other statistics of the file are left in the archive.
 
     Raises:
-        SchemaProblem: a missing column, or a value that is no number.
+        SchemaProblem: a missing column, a value that is no number, a spelling that nobody knows.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     require_columns(table, COLUMNS)
     cols = {name: pc.utf8_trim_whitespace(table.columns[name]) for name in COLUMNS}
-    grade = pc.replace_substring_regex(cols["Trinn"], r"\D", "")
     keep = pc.and_(
         pc.equal(cols["Måleenhet"], "Skalapoeng"),
         pc.and_(
             pc.is_in(cols["Indikator/delskår"], value_set=pa.array(list(SUBJECTS))),
-            pc.and_(pc.match_substring_regex(cols["Periode"], PERIOD.pattern), pc.not_equal(grade, "")),
+            pc.and_(
+                pc.match_substring_regex(cols["Periode"], PERIOD.pattern),
+                pc.match_substring_regex(cols["Trinn"], "[0-9]"),
+            ),
         ),
     )
     kept = {name: pc.filter(column, keep) for name, column in cols.items()}
     rows = pc.filter(table.rows, keep)
-    part = TextTable(table.name, table.header, kept, rows)
+    part = replace(table, columns=kept, rows=rows)
     plain = pc.if_else(pc.equal(kept["Verdi"], MISSING), "*", kept["Verdi"])
     values, bad = parse_column(plain, parse_number, pa.decimal128(18, 4))
     refuse(table.name, bad_cells(part, "Verdi", bad, "a number, or . for none"))
-
-    def mapped(column: str, mapping: dict[str, str]) -> pa.Array:
-        encoded = kept[column].dictionary_encode()
-        return pa.array([mapping.get(v) for v in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
+    refuse_other(
+        part, "Periode", lambda text: text[:2] == text[5:7] and is_school_year(PERIOD.sub(r"\1-\3", text)),
+        "not-a-school-year", "the period is no school year", "a school year such as 2019-2020",
+    )  # fmt: skip
+    refuse_other(
+        part, "Trinn", lambda text: GRADE.fullmatch(text) is not None, "not-a-grade", "the grade is not known",
+        "a grade such as Trinn 5",
+    )  # fmt: skip
 
     length, text = len(rows), pa.string()
     name = kept["Enhetsnavn"]
     code = pc.binary_join_element_wise(pa.scalar("navn"), name, ":")
-    subject = mapped("Indikator/delskår", SUBJECTS)
+    subject = translated(part, "Indikator/delskår", SUBJECTS, "subject")
     tidy = pa.table(
         {
             "dataset": constant(schema.NATIONAL_TESTS, length, text),
-            "school_year": pc.replace_substring_regex(kept["Periode"], PERIOD.pattern, r"\1-\2"),
+            "school_year": pc.replace_substring_regex(kept["Periode"], PERIOD.pattern, r"\1-\3"),
             "unit_level": constant("school", length, text),
             "unit_code": code,
             "unit_name": name,
             "county_code": constant("", length, text),
             "municipality_code": constant("", length, text),
-            "grade": pc.cast(pc.filter(grade, keep), pa.int32()),
+            "grade": pc.cast(pc.replace_substring_regex(kept["Trinn"], "[^0-9]", ""), pa.int32()),
             "indicator": pc.binary_join_element_wise(subject, pa.scalar("scale_score"), "_"),
-            "ownership": mapped("Eierform", OWNERSHIP),
-            "sex": mapped("Kjønn", SEX),
+            "ownership": translated(part, "Eierform", OWNERSHIP, "ownership"),
+            "sex": translated(part, "Kjønn", SEX, "sex"),
             "value": values,
             "n_pupils": constant(None, length, pa.int64()),
             "uncertainty": constant(None, length, pa.decimal128(18, 4)),

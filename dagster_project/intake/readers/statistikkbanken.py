@@ -13,6 +13,7 @@ The label of the column with the share on mastery level 1 has not been seen in a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from dagster_project.intake.cells import (
     Units,
     bad_cells,
     constant,
+    is_school_year,
     problem,
     read_units,
     refuse,
@@ -41,10 +43,11 @@ UNIT_COLUMNS = (
     "Nasjonalt", "Fylke", "Kommune", "EnhetNavn",
 )  # fmt: skip
 SUBJECTS = {"Lesing": "reading", "Regning": "numeracy", "Engelsk": "english"}
+POINTS = "Grunnskolepoeng"
 VALUE, COUNT, UNCERTAINTY, LEVEL_1, OTHER = "value", "n_pupils", "uncertainty", "level_1", "other"
 MEASURES = {
     "Skalapoeng": VALUE,
-    "Grunnskolepoeng": VALUE,
+    POINTS: VALUE,
     "Usikkerhet": UNCERTAINTY,
     "Antall elever deltatt": COUNT,
     "Antall elever": COUNT,
@@ -56,8 +59,8 @@ MEASURES = {
     "Mestringsnivå 1 (prosent)": LEVEL_1,
 }
 OTHER_LEVEL = re.compile(r"mestringsnivå [2-5]", re.IGNORECASE)
-YEAR = re.compile(r"\b(\d{4})[-–](\d{2})\b")
-GRADE = re.compile(r"^(\d{1,2})\. (?:års)?trinn$")
+YEAR = re.compile(r"\b([0-9]{4})[-–]([0-9]{2})\b")
+GRADE = re.compile(r"^([0-9]{1,2})\. (?:års)?trinn$")
 ALL_GRADES = {"Alle trinn", "Grunnskole"}
 BREAK = "Brudd"
 
@@ -96,27 +99,26 @@ def split_levels(header: str) -> list[str]:
 
 
 def parse_header(header: str) -> Column | str:
-    """The column a header describes, or the level in it that nobody knows."""
-    year = subject = grade = measure = None
-    ownership = sex = "all"
+    """The column a header describes, or the level in it that nobody knows. A level of a kind stands once in it."""
+    year = subject = grade = measure = ownership = sex = None
     provisional = broken = False
     for level in split_levels(header):
-        if match := YEAR.search(level):
+        if (match := YEAR.search(level)) and year is None and is_school_year(f"{match[1]}-{match[2]}"):
             year = f"{match[1]}-{match[2]}"
             provisional = provisional or "foreløpig" in level.lower()
         elif level.lower().startswith("foreløpig"):
             provisional = True
-        elif level in SUBJECTS:
+        elif level in SUBJECTS and subject is None:
             subject = SUBJECTS[level]
-        elif match := GRADE.match(level):
+        elif (match := GRADE.match(level)) and grade is None:
             grade = int(match[1])
-        elif level in OWNERSHIP:
+        elif level in OWNERSHIP and ownership is None:
             ownership = OWNERSHIP[level]
-        elif level in SEX:
+        elif level in SEX and sex is None:
             sex = SEX[level]
-        elif level in MEASURES:
+        elif level in MEASURES and measure is None:
             measure = MEASURES[level]
-        elif OTHER_LEVEL.search(level):
+        elif OTHER_LEVEL.search(level) and measure is None:
             measure = OTHER
         elif level == BREAK:
             broken = True
@@ -126,7 +128,7 @@ def parse_header(header: str) -> Column | str:
         return "a school year"
     if measure is None:
         return "a measure"
-    return Column(header, Group(year, subject, grade, ownership, sex, provisional), measure, broken)
+    return Column(header, Group(year, subject, grade, ownership or "all", sex or "all", provisional), measure, broken)
 
 
 def looks_like(header: tuple[str, ...]) -> bool:
@@ -147,7 +149,7 @@ def _columns(table: TextTable) -> list[Column]:
                     "unknown-header-level",
                     "a level of the header is not known",
                     table.name,
-                    row=int(table.rows[0].as_py()) - 1,
+                    row=table.header_row,
                     column=header,
                     found=parsed,
                     expected="school year, subject, grade, ownership, sex and a measure such as Skalapoeng",
@@ -160,22 +162,26 @@ def _columns(table: TextTable) -> list[Column]:
     return columns
 
 
+def dataset_of(header: Iterable[str]) -> str:
+    """What a download is about, by its header alone."""
+    points = any(POINTS in split_levels(name) for name in header if POINTS in name)
+    return schema.GRADE_POINTS if points else schema.NATIONAL_TESTS
+
+
 def _dataset(table: TextTable, columns: list[Column]) -> str:
-    measures = {split_levels(c.header.removesuffix("." + BREAK))[-1] for c in columns}
-    if "Grunnskolepoeng" in measures:
-        return schema.GRADE_POINTS
-    if any(c.group.subject for c in columns):
-        return schema.NATIONAL_TESTS
-    finding = problem(
-        "no-known-indicator",
-        "no column of the file holds an indicator of the scheme",
-        table.name,
-        found=", ".join(sorted(measures)),
-        expected="national tests or lower secondary grade points",
-        fix="Download the national tests, grade points or Pupil Survey tables.",
-    )
-    refuse(table.name, [finding])
-    raise AssertionError("unreachable")
+    dataset = dataset_of(table.header)
+    if dataset == schema.NATIONAL_TESTS and not any(c.group.subject for c in columns):
+        measures = {split_levels(c.header.removesuffix("." + BREAK))[-1] for c in columns}
+        finding = problem(
+            "no-known-indicator",
+            "no column of the file holds an indicator of the scheme",
+            table.name,
+            found=", ".join(sorted(measures)),
+            expected="national tests or lower secondary grade points",
+            fix="Download the national tests, grade points or Pupil Survey tables.",
+        )
+        refuse(table.name, [finding])
+    return dataset
 
 
 def _states(raw: pa.Array, values: pa.Array, dataset: str, ownership: str) -> pa.Array:
@@ -270,9 +276,24 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
     dataset = _dataset(table, columns)
     refuse_duplicates(table, units)
     by_group: dict[Group, dict[str, Column]] = {}
-    for column in columns:
-        by_group.setdefault(column.group, {}).setdefault(column.measure, column)
     findings: list[Finding] = []
+    for column in columns:
+        has_subject, measured = column.group.subject is not None, column.measure in (VALUE, LEVEL_1, UNCERTAINTY)
+        if measured and has_subject == (dataset == schema.GRADE_POINTS):
+            findings.append(
+                problem("other-dataset", "a column is about something else than the file", table.name,
+                        row=table.header_row, column=column.header, found="a subject" if has_subject else "no subject",
+                        expected="grade points or national tests, not both in one file",
+                        fix="Download each on its own.")
+            )  # fmt: skip
+        first = by_group.setdefault(column.group, {}).setdefault(column.measure, column)
+        if first is not column and measured:
+            findings.append(
+                problem("repeated-column", "two columns hold the same measure", table.name, row=table.header_row,
+                        column=column.header, found=f"also {first.header}", expected="each measure once",
+                        fix="Download one of them.")
+            )  # fmt: skip
+    refuse(table.name, findings)
     parts = []
     for group, measures in by_group.items():
         if VALUE in measures:

@@ -10,26 +10,34 @@ States: ``*`` is suppressed, null or blank is absent.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagster_project import schema
-from dagster_project.diagnostics import Finding, Severity
+from dagster_project.diagnostics import Finding, SchemaProblem, Severity, UnreadableFile
 from dagster_project.intake.cells import (
     OWNERSHIP,
     SEX,
     ExtractTable,
     bad_cells,
     constant,
+    is_school_year,
     problem,
     read_units,
     refuse,
     refuse_duplicates,
+    refuse_other,
+    require_columns,
+    translated,
 )
 from dagster_project.intake.numbers import SUPPRESSED, parse_column, parse_count, parse_number
-from dagster_project.intake.tables import TextTable
-from dagster_project.intake.text import unreadable
+from dagster_project.intake.readers.statistikkbanken import UNIT_COLUMNS
+from dagster_project.intake.tables import SHOWN_PLACES, TextTable, refuse_odd_cells
+from dagster_project.intake.text import damaged, encoding_of, shown, sniff, unreadable
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,6 +53,12 @@ INDICATOR_NAMES = {
 WHOLE_INDICATOR = "Alle spørsmål"
 BULLYING, SCORE, PARTICIPATION = "AndelMobbet", "Score", "AndelDeltatt"
 COMPULSORY_GRADES = {str(grade) for grade in range(1, 11)}
+UPPER_SECONDARY = r"(?i)^(vg|videregående)"
+READ_KEYS = (
+    *UNIT_COLUMNS, *GROUP_SPELLINGS, "Spoersmaalnavn", "Skoleaarnavn", "TrinnKode", "Trinnnavn", "EierformNavn",
+    "Kjoenn", BULLYING, SCORE, PARTICIPATION, "AntallBesvart",
+)  # fmt: skip
+MAX_OBJECT_BYTES = 1 << 25
 
 
 def looks_like(keys: set[str]) -> bool:
@@ -61,68 +75,79 @@ def _database() -> duckdb.DuckDBPyConnection:
 
 
 def read_json(path: Path, name: str) -> TextTable:
-    """Read a JSON list of objects as a table of text; ``rows`` are positions from 0.
+    """Read a JSON list of objects as a table of text; ``rows`` are positions from 0. Only what ``read`` needs is kept.
 
     Raises:
-        UnreadableFile: the JSON ends early or is no list of flat objects.
+        UnreadableFile: ``wrong-encoding``, ``damaged-json``, or what ``refuse_odd_cells`` raises.
+        SchemaProblem: ``repeated-column``, ``missing-key``, ``nested-value``.
     """
-    import duckdb
+    encoding = encoding_of(sniff(path))
+    if encoding not in ("utf-8", "utf-8-sig"):
+        raise unreadable("wrong-encoding", "the JSON is not UTF-8", name, found=encoding or "no text", expected="UTF-8",
+                         fix="Send the original download instead of a copy that was saved again.")  # fmt: skip
+    try:
+        return _read_json(path, name)
+    except UnreadableFile:
+        # an error inside the database can leave it of no use to the files that follow
+        _database.cache_clear()
+        raise
 
-    with _database().cursor() as connection:
-        try:
-            table = connection.sql(
-                "select cast(columns(*) as varchar) from read_json($path, format='array', sample_size=1000,"
-                " maximum_object_size=33554432)",
-                params={"path": str(path)},
-            ).to_arrow_table()
-        except duckdb.Error as error:
-            raise unreadable(
-                "damaged-json",
-                "the JSON ends early or is not a list of flat objects",
-                name,
-                found=str(error).splitlines()[0][:160],
-                fix="Download the file again.",
-            ) from error
+
+def _read_json(path: Path, name: str) -> TextTable:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    filled = {c: pc.fill_null(table[c].combine_chunks().cast(pa.string()), "") for c in table.column_names}
-    return TextTable(name, tuple(table.column_names), filled, pa.array(range(table.num_rows), pa.int64()), "json")
+    source = f"read_json_objects($path, format='array', maximum_object_size={MAX_OBJECT_BYTES})"
 
+    def ask(sql: str) -> pa.Table:
+        return connection.sql(sql, params={"path": str(path)}).to_arrow_table()
 
-def _mapped(table: TextTable, column: str, mapping: dict[str, str], what: str) -> pa.Array:
-    """Translate a column's distinct values; a value nobody knows is a finding."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    trimmed = pc.utf8_trim_whitespace(table.columns[column])
-    encoded = trimmed.dictionary_encode()
-    names = encoded.dictionary.to_pylist()
-    unknown = [name for name in names if name not in mapping]
-    refuse(
-        table.name,
-        [
-            problem(
-                f"unknown-{what}",
-                f"the {what} is not known",
-                table.name,
-                row=table.rows[pc.index(trimmed, name).as_py()].as_py(),
-                column=column,
-                found=name,
-                expected=", ".join(sorted(mapping)),
-                fix="Report the new spelling, or send the original download.",
-            )
-            for name in unknown
-        ],
-    )
-    return pa.array([mapping[name] for name in names], pa.string()).take(encoded.indices)
+    with _database().cursor() as connection, damaged(
+        "damaged-json", "the JSON ends early or is not a list of flat objects", name, fix="Download the file again.",
+    ):  # fmt: skip
+        keys = ask(f"select json_keys(json) as keys from {source} limit 1")["keys"].to_pylist()[0]
+        read = [key for key in READ_KEYS if key in keys]
+        wanted = json.dumps(dict.fromkeys(read, "VARCHAR"))
+        # as text from the start: a type taken from the first objects would lose or rewrite values of later ones
+        table = ask(
+            f"select shape, cells.* from (select hash(json_keys(json)) as shape, from_json(json, '{wanted}') as cells"
+            f" from {source})"
+        )
+        shapes = [{"keys": keys, "row": 0, "count": table.num_rows}]
+        if len(table["shape"].unique()) > 1:
+            shapes = ask(
+                "select json_keys(json) as keys, min(row) as row, count(*) as count"
+                f" from (select json, row_number() over () - 1 as row from {source}) group by 1 order by row"
+            ).to_pylist()
+    header = tuple(dict.fromkeys(key for shape in shapes for key in shape["keys"]))
+    twice = [key for key, times in Counter(keys).items() if times > 1]
+    refuse(name, [problem("repeated-column", f"the key {shown(key)} stands more than once in an object", name, row=0,
+                          column=key, expected="each key once", fix="Download the file again.")
+                  for key in twice])  # fmt: skip
+    refuse(name, [problem("missing-key", "an object lacks a key that others have", name, row=shape["row"], column=key,
+                          found=", ".join(shape["keys"]) or "no object", expected=key, count=shape["count"],
+                          fix="Download the file again; send each table of the export on its own.")
+                  for shape in shapes[:SHOWN_PLACES] for key in READ_KEYS
+                  if key in header and key not in shape["keys"]])  # fmt: skip
+    rows = pa.array(range(table.num_rows), pa.int64())
+    columns = {key: pc.fill_null(table[key].combine_chunks().cast(pa.string()), "") for key in read}
+    refuse_odd_cells(name, columns.items(), rows)
+    nested = []
+    for key, column in columns.items():
+        for value in (texts := column.unique()).filter(pc.match_substring_regex(texts, r"^[\[{]")).to_pylist():
+            nested.append(
+                problem("nested-value", "a value is a list or an object", name, row=pc.index(column, value).as_py(),
+                        column=key, found=value, expected="text, a number or null", fix="Download the file again.")
+            )  # fmt: skip
+    refuse(name, nested)
+    return TextTable(name, header, columns, rows, "json")
 
 
 def _only(table: TextTable, keep: pa.Array) -> TextTable:
     import pyarrow.compute as pc
 
     columns = {name: pc.filter(column, keep) for name, column in table.columns.items()}
-    return TextTable(table.name, table.header, columns, pc.filter(table.rows, keep), table.delimiter)
+    return replace(table, columns=columns, rows=pc.filter(table.rows, keep))
 
 
 def read(table: TextTable, sha256: str) -> list[ExtractTable]:
@@ -135,7 +160,14 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if PARTICIPATION in table.header:
+    value_columns = [name for name in (BULLYING, SCORE, PARTICIPATION) if name in table.header]
+    if len(value_columns) > 1:
+        several = problem("other-dataset", "the file holds several tables of the export", table.name,
+                          row=table.header_row, column=value_columns[1], found=", ".join(value_columns),
+                          expected="one of them", fix="Send each table on its own.")  # fmt: skip
+        refuse(table.name, [several])
+    require_columns(table, ("Skoleaarnavn",))
+    if value_columns == [PARTICIPATION]:
         note = Finding(
             "no-indicator-cells",
             Severity.PASS,
@@ -145,12 +177,15 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
         )
         empty = schema.extract_schema().empty_table()
         return [ExtractTable(schema.PUPIL_SURVEY, empty, table.header, (note,))]
+    names = pc.utf8_trim_whitespace(table.columns.get("Trinnnavn", table.columns["Skoleaarnavn"]))
     if "TrinnKode" in table.header:
         grades = pc.utf8_trim_whitespace(table.columns["TrinnKode"])
-        compulsory = pc.is_in(grades, value_set=pa.array(sorted(COMPULSORY_GRADES)))
+        compulsory = pc.and_not(
+            pc.is_in(grades, value_set=pa.array(sorted(COMPULSORY_GRADES))),
+            pc.match_substring_regex(names, UPPER_SECONDARY),
+        )
     else:
-        names = pc.utf8_trim_whitespace(table.columns.get("Trinnnavn", table.columns["Skoleaarnavn"]))
-        compulsory = pc.match_substring_regex(names, r"^\d{1,2}\. (års)?trinn")
+        compulsory = pc.match_substring_regex(names, r"^[0-9]{1,2}\. (års)?trinn")
     if not pc.any(compulsory).as_py():
         refuse(
             table.name,
@@ -160,29 +195,30 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
                     "the export holds no row of grades 1 to 10",
                     table.name,
                     column="Trinnnavn",
-                    found=table.columns.get("Trinnnavn", table.columns["Skoleaarnavn"])[0].as_py(),
+                    found=names[0].as_py(),
                     expected="7. trinn or 10. trinn",
                     fix="Export tables 148 and 150; 152 to 154 are those of upper secondary schools.",
                 )
             ],
         )
+    require_columns(table, ("TrinnKode", "AntallBesvart"))
     table = _only(table, compulsory)
     group_column = next((name for name in GROUP_SPELLINGS if name in table.header), None)
     if group_column is None:
-        refuse(
-            table.name,
+        raise SchemaProblem(
+            f"{table.name} is not as its format says: 1 problem",
             [
                 problem(
                     "missing-column",
                     "the column that names the indicator is missing",
                     table.name,
+                    row=table.header_row,
                     column=GROUP_SPELLINGS[0],
                     expected=" or ".join(GROUP_SPELLINGS),
                     fix="The column may have been renamed again: report the new name.",
                 )
             ],
         )
-        raise AssertionError("unreachable")
     group = pc.utf8_trim_whitespace(table.columns[group_column])
     keep = pc.is_in(group, value_set=pa.array(list(INDICATOR_NAMES)))
     if "Spoersmaalnavn" in table.header:
@@ -204,24 +240,19 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
             ],
         )
     units = read_units(table)
-    indicator = _mapped(table, group_column, INDICATOR_NAMES, "indicator")
-    everything = pa.array(["Alle eierformer"] * len(table))
-    ownership = (
-        _mapped(table, "EierformNavn", OWNERSHIP, "ownership")
-        if "EierformNavn" in table.header
-        else pc.replace_substring(everything, "Alle eierformer", "all")
+    indicator = translated(table, group_column, INDICATOR_NAMES, "indicator")
+    everything = constant("all", len(table), pa.string())
+    ownership, sex = (
+        translated(table, column, mapping, what) if column in table.header else everything
+        for column, mapping, what in (("EierformNavn", OWNERSHIP, "ownership"), ("Kjoenn", SEX, "sex"))
     )
-    sex = (
-        _mapped(table, "Kjoenn", SEX, "sex")
-        if "Kjoenn" in table.header
-        else pc.replace_substring(everything, "Alle eierformer", "all")
-    )
-    grade = pc.cast(
-        pc.replace_substring_regex(pc.utf8_trim_whitespace(table.columns["TrinnKode"]), r"\D", ""), pa.int32()
-    )
-    year = pc.utf8_trim_whitespace(table.columns["Skoleaarnavn"])
+    grade = pc.cast(pc.utf8_trim_whitespace(table.columns["TrinnKode"]), pa.int32())
+    year = refuse_other(
+        table, "Skoleaarnavn", is_school_year, "not-a-school-year", "the year is no school year",
+        "a school year such as 2024-25",
+    )  # fmt: skip
     refuse_duplicates(table, units, (indicator, ownership, sex, grade, year))
-    value_column = BULLYING if BULLYING in table.header else SCORE
+    value_column = value_columns[0]
     findings: list[Finding] = []
     raw = table.columns[value_column]
     values, bad = parse_column(raw, parse_number, pa.decimal128(18, 4))
