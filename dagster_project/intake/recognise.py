@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
+import tempfile
 import zipfile
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from dagster_project.diagnostics import Finding, Severity, UnrecognisedFile
+from dagster_project import schema
+from dagster_project.diagnostics import FileProblem, UnrecognisedFile
 from dagster_project.intake.readers import forms, registers, skoleporten, statistikkbanken, survey_api
-from dagster_project.intake.tables import first_lines, read_xlsx, split_header
-from dagster_project.intake.text import encoding_of, sniff, unreadable
+from dagster_project.intake.tables import first_lines, first_rows, header_of, split_header
+from dagster_project.intake.text import (
+    SNIFF_BYTES,
+    damaged,
+    decode,
+    encoding_of,
+    fault,
+    open_zip,
+    refuse_oversize,
+    shown,
+    sniff,
+    unpack,
+    unreadable,
+)
 
 ACCEPTED = (
     "Udir's Statistikkbanken CSV, export API tables 148, 150 and 151, the old Skoleporten CSV, NSR v4 JSON, "
@@ -19,111 +35,170 @@ ACCEPTED = (
 )
 
 
+ZIP, OLD_OFFICE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+MAX_MEMBERS = 200
+MAX_REGISTER_BYTES = 300_000_000
+_JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\]:]', re.DOTALL)
+
+
 @dataclass(frozen=True)
 class Recognised:
-    """The format of a file, and the file format it is wrapped in."""
+    """The format of a file, the file format it is wrapped in, and the datasets it is about, by its head alone."""
 
     format: str
     container: str
+    datasets: tuple[str, ...] = ()
 
 
-def _unrecognised(code: str, message: str, name: str, **more: Any) -> UnrecognisedFile:
-    finding = Finding(
-        code, Severity.FAIL, message, stage="recognised", file=name, expected=ACCEPTED,
-        fix=more.pop("fix", "Send the original download."), **more,
+def _unrecognised(code: str, message: str, name: str, found: str, **more: str) -> UnrecognisedFile:
+    finding = fault(
+        code, message, name, stage="recognised", found=found,
+        **{"expected": ACCEPTED, "fix": "Send the original download.", **more},
     )  # fmt: skip
     return UnrecognisedFile(f"{name} is not a file this product knows: {message}", [finding])
 
 
-def _by_header(header: tuple[str, ...]) -> str | None:
+def _by_header(header: tuple[str, ...], container: str) -> Recognised | None:
     if statistikkbanken.looks_like(header):
-        return "statistikkbanken_csv"
+        return Recognised("statistikkbanken_csv", container, (statistikkbanken.dataset_of(header),))
     if survey_api.looks_like(set(header)):
-        return "survey_api_csv"
+        return Recognised("survey_api_csv", container, (schema.PUPIL_SURVEY,))
     if skoleporten.looks_like(header):
-        return "skoleporten_csv"
-    return "form_csv" if forms.looks_like(header) else None
+        return Recognised("skoleporten_csv", container, (schema.NATIONAL_TESTS,))
+    form = forms.looks_like(header)
+    return Recognised("form_csv", container, (form.dataset,)) if form else None
 
 
 def load_json(path: Path, name: str) -> Any:
-    """A whole JSON document. Raises UnreadableFile when it ends early."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise unreadable("damaged-json", "the JSON ends early or is damaged", name, found=str(error)[:120],
-                         fix="Download the file again.") from error  # fmt: skip
+    """A whole JSON document.
+
+    Raises:
+        UnreadableFile: ``file-too-large``, ``damaged-json``, or what ``decode`` raises.
+    """
+    refuse_oversize(path, name, lines=False, most=MAX_REGISTER_BYTES)
+    text = decode(path, name)
+    with damaged("damaged-json", "the JSON ends early or is damaged", name, expected="a whole JSON document",
+                 fix="Download the file again."):  # fmt: skip
+        return json.loads(text)
 
 
-def _first_object(text: str) -> dict[str, Any]:
-    start = text.find("{")
-    try:
-        return json.JSONDecoder().raw_decode(text[start:])[0] if start >= 0 else {}
-    except ValueError:
-        return {}
+def _keys(text: str) -> tuple[str, ...]:
+    """Keys of the first object of a JSON text, which may end early. Nothing is built, so no depth is too deep."""
+    keys: dict[str, None] = {}
+    depth, last = 0, ""
+    for match in _JSON_TOKEN.finditer(text):
+        token = match[0]
+        if token == "}" and depth == 1:
+            break
+        if token in "{[" and (depth or token == "{"):
+            depth += 1
+        elif token in "}]":
+            depth -= 1
+        elif token == ":" and depth == 1:
+            keys[last] = None
+        last = token[1:-1]
+    return tuple(keys)
 
 
 def recognise(path: Path, name: str | None = None) -> Recognised:
-    """Tell the format of a file from its first bytes.
+    """Tell the format of a file, and the datasets it is about, from its first bytes.
 
     Raises:
         UnrecognisedFile: empty, binary, or text of no known format.
-        UnreadableFile: a register whose JSON is damaged.
+        UnreadableFile: a zip or a workbook that is damaged.
     """
     name = name or path.name
+    known = _recognise(path, name)
+    return replace(known, datasets=_inside(path, name)) if known.format == "zip" else known
+
+
+def _recognise(path: Path, name: str) -> Recognised:
     head = sniff(path)
     if not head.strip():
-        raise _unrecognised("empty-file", "the file is empty", name, found=f"{path.stat().st_size} bytes",
+        raise _unrecognised("empty-file", "the file is empty", name, f"{path.stat().st_size} bytes",
                             fix="Download the file again.")  # fmt: skip
-    if head.startswith(b"PK\x03\x04"):
+    if head.startswith(ZIP):
         return _in_package(path, name)
+    if head.startswith(OLD_OFFICE):
+        raise _unrecognised("binary-file", "the file is an old Office file, or a workbook with a password", name,
+                            "a compound document", fix="Save it as .xlsx, without a password.")  # fmt: skip
     encoding = encoding_of(head)
     if encoding is None:
-        raise _unrecognised("binary-file", "the file is binary", name, found=f"begins with {head[:8].hex(' ')}")
+        raise _unrecognised("binary-file", "the file is binary", name, f"begins with {head[:8].hex(' ')}")
     text = head[: len(head) // 2 * 2].decode(encoding, errors="ignore").lstrip("\ufeff")
-    if text.lstrip()[:1] in ("[", "{"):
-        return _json(path, name, text)
+    if (opening := text.lstrip()[:1]) and opening in "[{":
+        return _json(name, text, opening)
     _, named, line = first_lines(text)
     _, header = split_header(line, named)
-    found = _by_header(header)
-    if found is None:
-        raise _unrecognised("unknown-header", "its first line is the header of no known format", name, found=line[:160])
-    return Recognised(found, "csv")
+    known = _by_header(header, "csv")
+    if known is None:
+        raise _unrecognised("unknown-header", "its first line is the header of no known format", name, line)
+    return known
 
 
-def _json(path: Path, name: str, text: str) -> Recognised:
-    if text.lstrip().startswith("["):
-        if survey_api.looks_like(set(_first_object(text))):
-            return Recognised("survey_api_json", "json")
-        raise _unrecognised("unknown-json", "its first object has the keys of no known format", name,
-                            found=", ".join(list(_first_object(text))[:8]))  # fmt: skip
-    content = load_json(path, name)
-    found = registers.looks_like(content)
+def _json(name: str, text: str, opening: str) -> Recognised:
+    keys = _keys(text)
+    if opening == "[" and survey_api.looks_like(set(keys)):
+        return Recognised("survey_api_json", "json", (schema.PUPIL_SURVEY,))
+    found = registers.looks_like(keys) if opening == "{" else None
     if found is None:
-        keys = ", ".join(list(content)[:8]) if isinstance(content, dict) else type(content).__name__
-        raise _unrecognised("unknown-json", "its keys are those of no known format", name, found=keys)
-    return Recognised(found, "json")
+        raise _unrecognised("unknown-json", "its keys are those of no known format", name,
+                            ", ".join(keys[:8]) or text.lstrip())  # fmt: skip
+    return Recognised(found, "json", (registers.DATASETS[found],))
 
 
 def _in_package(path: Path, name: str) -> Recognised:
-    try:
-        with zipfile.ZipFile(path) as package:
-            members = package.namelist()
-    except (zipfile.BadZipFile, OSError) as error:
-        raise unreadable(
-            "damaged-zip",
-            "the zip cannot be opened",
-            name,
-            found=str(error)[:160],
-            expected="a whole zip",
-            fix="Pack it again.",
-        ) from error
-    if "[Content_Types].xml" not in members:
-        return Recognised("zip", "zip")
-    if forms.find(path, name) is not None:
-        return Recognised("form_workbook", "xlsx")
-    header = read_xlsx(path, name).header
-    found = _by_header(header)
-    if found is None:
+    with open_zip(path, name) as package:
+        if "[Content_Types].xml" not in package.namelist():
+            return Recognised("zip", "zip")
+    sheets = first_rows(path, name)
+    if (form := forms.find(sheets, name)) is not None:
+        return Recognised("form_workbook", "xlsx", (form.form.dataset,))
+    header = header_of(sheets[0][1]) if sheets else ()
+    if not any(header):
+        raise unreadable("no-rows", "the first sheet has no rows", name, expected="a header and a row for each unit",
+                         fix="Put the table on the first sheet.")  # fmt: skip
+    known = _by_header(header, "xlsx")
+    if known is None:
         raise _unrecognised("unknown-header", "the first sheet has the header of no known format", name,
-                            found=", ".join(header)[:160])  # fmt: skip
-    return Recognised(found, "xlsx")
+                            ", ".join(header))  # fmt: skip
+    return known
+
+
+def members(package: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
+    """The files in a zip by their names without folders. The name is part of the place of a cell, so it stands once.
+
+    Raises:
+        UnreadableFile: ``empty-zip``, ``too-many-files``, ``repeated-file``.
+    """
+    files = [m for m in package.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX")]
+    if not files:
+        raise unreadable("empty-zip", "the zip holds no files", name, found="no file", expected="one file or more",
+                         fix="Pack the files again.")  # fmt: skip
+    if len(files) > MAX_MEMBERS:
+        raise unreadable("too-many-files", "the zip holds more files than any real delivery", name,
+                         found=f"{len(files):,} files", expected=f"at most {MAX_MEMBERS}",
+                         fix="Send the files unpacked.")  # fmt: skip
+    named: dict[str, zipfile.ZipInfo] = {}
+    for file in files:
+        inner = shown(PurePosixPath(file.filename).name)
+        if inner in named:
+            raise unreadable("repeated-file", "the zip holds two files of the same name", f"{name}!{inner}",
+                             found=file.filename, expected="each name once",
+                             fix="Give each file its own name.")  # fmt: skip
+        named[inner] = file
+    return named
+
+
+def _inside(path: Path, name: str) -> tuple[str, ...]:
+    """The datasets of the files in a zip. One that cannot be recognised is told when the zip is read."""
+    found: set[str] = set()
+    with suppress(FileProblem), open_zip(path, name) as package, tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "member"
+        for inner, member in members(package, name).items():
+            with suppress(FileProblem):
+                unpack(package, member, target, inner, SNIFF_BYTES)
+                if sniff(target).startswith(ZIP):
+                    unpack(package, member, target, inner)
+                found |= set(_recognise(target, inner).datasets)
+    return tuple(sorted(found))

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,31 @@ from dagster_project import schema
 from dagster_project.diagnostics import Finding, Severity
 from dagster_project.forms.spec import FORMS, Column, Form
 from dagster_project.intake.cells import FIRST_FICTIONAL_COUNTY, ExtractTable, problem, refuse
-from dagster_project.intake.tables import TextTable
-from dagster_project.intake.text import refuse_oversize, unreadable
+from dagster_project.intake.numbers import OUT_OF_RANGE, TOO_MANY_DECIMALS, BadNumber, parse_number
+from dagster_project.intake.tables import (
+    ERRORS,
+    FIRST_ROWS,
+    MAX_CELL_CHARACTERS,
+    TextTable,
+    cell_text,
+    filled_rows,
+    is_blank,
+    is_formula,
+    open_workbook,
+)
+from dagster_project.intake.text import shown, unreadable
 
-HEADER_WITHIN_ROWS = 40
 ENOUGH_HEADERS = 0.6
 OWN_SHEETS = {"Veiledning", "Kandidater", "Områder", "Skoler", "Liste"}
 MONTHS = ("januar", "februar", "mars", "april", "mai", "juni", "juli", "august", "september", "oktober", "november",
           "desember")  # fmt: skip
-DOTTED = re.compile(r"^(\d{1,2})[./](\d{1,2})[./](\d{4})$")
-WRITTEN = re.compile(r"^(\d{1,2})\.?\s+([a-zæøå]+)\.?\s+(\d{4})$")
-MACROS = "xl/vbaProject.bin"
+DOTTED = re.compile(r"^([0-9]{1,2})[./]([0-9]{1,2})[./]([0-9]{4})$")
+WRITTEN = re.compile(r"^([0-9]{1,2})\.?\s+([a-zæøå]+)\.?\s+([0-9]{4})$")
+MUNICIPALITY = re.compile("[0-9]{1,4}")
+# ranks, report numbers and years: a telephone number is none of them
+MAX_WHOLE = 9999
+FIRST_YEAR, LAST_YEAR = 2000, 2099
+Rows = Sequence[tuple[int, Sequence[Any]]]
 
 
 @dataclass(frozen=True)
@@ -55,40 +70,19 @@ def _share(form: Form, given: set[str]) -> float:
     return len(wanted & given) / len(wanted)
 
 
-def find(path: Path, name: str) -> Found | None:
-    """Find the one form in a workbook.
+def find(sheets: Iterable[tuple[str, Rows]], name: str) -> Found | None:
+    """Find the one form in the first rows of the sheets of a workbook.
 
     Raises:
-        UnreadableFile: ``damaged-workbook``, ``macros-in-workbook``, ``several-forms``.
+        UnreadableFile: ``several-forms``.
     """
-    from zipfile import ZipFile
-
-    from openpyxl import load_workbook
-
-    with ZipFile(path) as package:
-        if MACROS in package.namelist():
-            raise unreadable(
-                "macros-in-workbook", "arbeidsboken inneholder makroer, og slike tas ikke imot", name,
-                found=MACROS, expected="en .xlsx uten makroer",
-                fix="Lagre den som vanlig Excel-arbeidsbok (.xlsx) og send den på nytt.",
-            )  # fmt: skip
     found: list[Found] = []
-    try:
-        with path.open("rb") as handle:
-            book = load_workbook(handle, read_only=True, keep_links=False)
-            for sheet in book.worksheets:
-                if sheet.title in OWN_SHEETS:
-                    continue
-                rows = sheet.iter_rows(max_row=HEADER_WITHIN_ROWS, values_only=True)
-                for number, row in enumerate(rows, start=1):
-                    headers = tuple("" if v is None else str(v).strip() for v in row)
-                    if (form := looks_like(headers)) is not None:
-                        found.append(Found(form, sheet.title, number, headers))
-                        break
-            book.close()
-    except Exception as error:
-        raise unreadable("damaged-workbook", "the workbook cannot be opened", name, found=str(error)[:160],
-                         expected="a whole workbook", fix="Save it again as .xlsx.") from error  # fmt: skip
+    for title, rows in sheets:
+        for number, row in rows if title not in OWN_SHEETS else ():
+            headers = tuple(cell_text(value).strip() for value in row)
+            if (form := looks_like(headers)) is not None:
+                found.append(Found(form, title, number, headers))
+                break
     if len(found) > 1:
         raise unreadable(
             "several-forms", "arbeidsboken inneholder flere skjemaer", name,
@@ -103,26 +97,35 @@ def read_workbook(path: Path, name: str, sha256: str) -> list[ExtractTable]:
 
     Raises:
         SchemaProblem: with every cell that cannot be used, in Norwegian.
-        UnreadableFile: what ``find`` raises, or the file is too large.
+        UnreadableFile: what ``find``, ``open_workbook`` and ``filled_rows`` raise.
     """
-    from openpyxl import load_workbook
-
-    refuse_oversize(path, name, lines=False)
-    where = find(path, name)
-    assert where is not None, "a workbook is only sent here when a form was recognised in it"
-    with path.open("rb") as handle:
-        book = load_workbook(handle, data_only=False, keep_links=False)
-        extra = [s.title for s in book.worksheets if s.title != where.sheet and s.title not in OWN_SHEETS]
-        cells = [(n, list(row)) for n, row in enumerate(book[where.sheet].iter_rows(values_only=True), start=1)]
-        book.close()
-    above = {str(r[0]).strip(): (n, r[1]) for n, r in cells if n < where.header_row and len(r) > 1 and r[0]}
-    lines = [(n, dict(zip(where.headers, row, strict=False))) for n, row in cells if n > where.header_row]
+    with open_workbook(path, name) as sheets:
+        where = find([(s.title, filled_rows(s, name, FIRST_ROWS)) for s in sheets], name)
+        assert where is not None, "a workbook is only sent here when a form was recognised in it"
+        extra = [s.title for s in sheets if s.title != where.sheet and s.title not in OWN_SHEETS]
+        rows = filled_rows(next(s for s in sheets if s.title == where.sheet), name)
+    above = {cell_text(row[0]).strip(): (n, (*row, None)[1]) for n, row in rows if n < where.header_row}
+    below = [(n, row) for n, row in rows if n > where.header_row]
+    lines = [(n, dict(zip(where.headers, row, strict=False))) for n, row in below]
     notes = [
-        Finding("extra-sheet", Severity.WARN, f"arket {title} hører ikke til skjemaet og leses ikke", stage="schema",
-                file=name, found=title, fix="Det gjør ingenting hvis ingenting av betydning står der.")
+        Finding("extra-sheet", Severity.WARN, f"arket {shown(title)} hører ikke til skjemaet og leses ikke",
+                stage="schema", file=name, found=shown(title),
+                fix="Det gjør ingenting hvis ingenting av betydning står der.")
         for title in extra
     ]  # fmt: skip
+    notes += _beside(where, below, name)
     return [_assemble(where.form, where.header_row, where.headers, above, lines, name, sha256, tuple(notes))]
+
+
+def _beside(where: Found, below: Rows, name: str) -> Iterator[Finding]:
+    """What stands under no header is a note of somebody's: it moves no other cell, so it is only told."""
+    for number, row in below:
+        for position, value in enumerate(row):
+            if not is_blank(value) and not (position < len(where.headers) and where.headers[position]):
+                yield Finding("blank-column", Severity.WARN, "en kolonne uten overskrift leses ikke", stage="schema",
+                              file=name, row=number, column=f"kolonne {position + 1}", found=shown(cell_text(value)),
+                              fix="Det gjør ingenting hvis ingenting av betydning står der.")  # fmt: skip
+                return
 
 
 def read_table(table: TextTable, sha256: str) -> list[ExtractTable]:
@@ -132,7 +135,7 @@ def read_table(table: TextTable, sha256: str) -> list[ExtractTable]:
     columns = {h: table.columns[h].to_pylist() for h in table.header}
     rows = table.rows.to_pylist()
     lines = [(row, {h: columns[h][i] or None for h in table.header}) for i, row in enumerate(rows)]
-    return [_assemble(form, rows[0] - 1, table.header, {}, lines, table.name, sha256, ())]
+    return [_assemble(form, table.header_row or 1, table.header, {}, lines, table.name, sha256, ())]
 
 
 def _assemble(
@@ -156,16 +159,23 @@ def _assemble(
                         column=column.norsk, found=", ".join(h for h in headers if h), expected=column.norsk,
                         fix="Bruk skjemaet slik det ble sendt ut, med alle kolonnene.")
             )  # fmt: skip
+    for header, times in Counter(h for h in headers if h).items():
+        if times > 1:
+            findings.append(
+                problem("repeated-column", f"kolonnen {shown(header)} står flere ganger i skjemaet", name,
+                        row=header_row, column=header, found=f"{times} ganger", expected="hver kolonne én gang",
+                        fix="Behold den ene.")
+            )  # fmt: skip
+    refuse(name, findings)
     given: dict[str, Any] = {}
     for column in form.fields:
         if column in in_table:
             continue
         row, value = above.get(column.norsk, (1, None))
         given[column.name] = _value(column, value, name, row, findings)
-    refuse(name, [f for f in findings if f.code == "form-column-missing"])
     rows = []
     for number, line in lines:
-        if all(_blank(line.get(c.norsk)) for c in form.columns if not c.locked):
+        if all(is_blank(line.get(c.norsk)) for c in form.columns if not c.locked):
             continue
         values = {c.name: _value(c, line.get(c.norsk), name, number, findings) for c in in_table}
         code = values.get("municipality_code") or ""
@@ -197,13 +207,9 @@ def _repeated(form: Form, rows: list[dict[str, Any]], name: str) -> Iterator[Fin
         seen[key] = row["source_row"]
 
 
-def _blank(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
-
-
 def _value(column: Column, value: Any, name: str, row: int, findings: list[Finding]) -> Any:
     """The cell as its kind wants it; what cannot be used is added to ``findings`` and becomes null."""
-    if _blank(value):
+    if is_blank(value):
         if column.required:
             findings.append(
                 problem("blank-cell", f"{column.norsk} er ikke fylt ut", name, row=row, column=column.norsk,
@@ -214,7 +220,7 @@ def _value(column: Column, value: Any, name: str, row: int, findings: list[Findi
     code, expected, converted = _converted(column, value)
     if code is not None:
         findings.append(
-            problem(code, f"{column.norsk} kan ikke leses", name, row=row, column=column.norsk, found=str(value)[:80],
+            problem(code, f"{column.norsk} kan ikke leses", name, row=row, column=column.norsk, found=cell_text(value),
                     expected=expected, fix="Rett cellen og send skjemaet på nytt.")
         )  # fmt: skip
     return converted
@@ -222,43 +228,51 @@ def _value(column: Column, value: Any, name: str, row: int, findings: list[Findi
 
 def _converted(column: Column, value: Any) -> tuple[str | None, str, Any]:
     """Code of what is wrong (null when nothing is), what was expected, and the value."""
-    text = str(value).strip()
-    if (isinstance(value, str) and text.startswith("=")) or not isinstance(value, str | int | float | dt.date):
+    if is_formula(value):
         return "formula-in-cell", "en verdi, ikke en formel", None
-    if column.kind == "whole":
-        number = _number(value)
-        least = column.least or 0
-        if number is None or number != number.to_integral_value() or number < least:
-            return "not-a-whole-number", f"et helt tall, minst {least}", None
-        return None, "", int(number)
-    if column.kind == "money":
-        number = _number(value)
-        if number is None or number < 0:
-            return "not-an-amount", "et beløp i kroner, for eksempel 250 000", None
-        return None, "", number.quantize(Decimal("0.01"))
+    text = cell_text(value).strip()
+    if text in ERRORS:
+        return "error-in-cell", "en verdi, ikke en feilmelding fra regnearket", None
+    if len(text) > MAX_CELL_CHARACTERS:
+        return "cell-too-long", f"høyst {MAX_CELL_CHARACTERS} tegn", None
+    if column.kind in ("whole", "money"):
+        return _number(column, value, text)
     if column.kind == "date":
         day = _date(value)
-        return (None, "", day) if day else ("not-a-date", "en dato, for eksempel 15.02.2026", None)
+        if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
+            return "not-a-date", f"en dato fra {FIRST_YEAR} til {LAST_YEAR}, for eksempel 15.02.2026", None
+        return None, "", day
     if column.kind == "choice":
         chosen = {label.casefold(): stored for label, stored in column.choices.items()}.get(text.casefold())
         return (None, "", chosen) if chosen else ("unknown-choice", "en av: " + ", ".join(column.choices), None)
     if column.kind == "code":
-        digits = f"{value:.0f}" if isinstance(value, float) else text
-        if not digits.isdigit() or len(digits) > 4:
+        if not MUNICIPALITY.fullmatch(text):
             return "not-a-municipality-number", "et kommunenummer med fire siffer", None
-        return None, "", digits.zfill(4)
+        return None, "", text.zfill(4)
     return None, "", text
 
 
-def _number(value: Any) -> Decimal | None:
-    if isinstance(value, bool | dt.date):
-        return None
-    text = re.sub(r"[\s\u00a0\u202f]|kr\.?", "", str(value)).replace(",", ".").removesuffix(".-")
+def _number(column: Column, value: Any, text: str) -> tuple[str | None, str, Any]:
+    """A whole number or an amount. A decimal point is refused: to some it parts thousands, to others øre."""
+    whole, least = column.kind == "whole", column.least or 0
+    if whole:
+        wrong, expected = "not-a-whole-number", f"et helt tall fra {least} til {MAX_WHOLE}"
+    else:
+        wrong, expected = "not-an-amount", "et beløp i kroner med høyst to desimaler, for eksempel 250 000"
+        text = text.casefold().removeprefix("kr.").removeprefix("kr").removesuffix("kr.").removesuffix("kr")
+        text = text.strip().removesuffix(",-").removesuffix(".-")
     try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
+        number = None if isinstance(value, bool | dt.date) else parse_number(text)
+    except BadNumber as bad:
+        kept = bad.code == OUT_OF_RANGE or (bad.code == TOO_MANY_DECIMALS and not whole)
+        return bad.code if kept else wrong, expected, None
+    if number is None or number < least or (whole and number % 1):
+        return wrong, expected, None
+    if whole and number > MAX_WHOLE:
+        return OUT_OF_RANGE, expected, None
+    if number * 100 % 1:
+        return TOO_MANY_DECIMALS, expected, None
+    return None, "", int(number) if whole else number.quantize(Decimal("0.01"))
 
 
 def _date(value: Any) -> dt.date | None:
