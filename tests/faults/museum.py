@@ -81,16 +81,48 @@ def two_gigabytes(path: Path) -> Path:
     return path
 
 
-def formula_workbook(path: Path) -> Path:
+def workbook(*rows: list[Any], broken: Callable[[dict[str, bytes]], None] | None = None) -> Maker:
+    """Rows on the first sheet; ``broken`` may change the files the workbook is packed of."""
     import xlsxwriter
 
-    book = xlsxwriter.Workbook(str(path))
-    sheet = book.add_worksheet()
-    for line, row in enumerate([samples.header(), *samples.rows()]):
-        sheet.write_row(line, 0, row)
-    sheet.write_formula(4, 9, "=1+1")
-    book.close()
-    return path
+    def make(path: Path) -> Path:
+        book = xlsxwriter.Workbook(str(path))
+        sheet = book.add_worksheet()
+        for line, row in enumerate(rows):
+            sheet.write_row(line, 0, row)
+        book.close()
+        if broken is not None:
+            with zipfile.ZipFile(path) as package:
+                parts = {name: package.read(name) for name in package.namelist()}
+            broken(parts)
+            zipped(parts)(path)
+        return path
+
+    return make
+
+
+def table_workbook(row: int, column: int, value: Any) -> Maker:
+    """The table of the samples with one cell changed; row 0 is the header."""
+    rows: list[list[Any]] = [samples.header(), *samples.rows()]
+    rows[row][column] = value
+    return workbook(*rows)
+
+
+def in_sheet(old: bytes, new: bytes) -> Callable[[dict[str, bytes]], None]:
+    def change(parts: dict[str, bytes]) -> None:
+        name = "xl/worksheets/sheet1.xml"
+        assert old in parts[name]
+        parts[name] = parts[name].replace(old, new)
+
+    return change
+
+
+def priorities(*lines: list[Any], more: str = "") -> Maker:
+    """The form of a county governor, filled, with one more header."""
+    fields = [["Uttrekk", "fictional-2026"], ["Statsforvalter", "Fabel"], ["Kandidatlistens kontrollkode", "0"],
+              ["Utfylt av", "Kari"], ["Dato", "15.02.2026"]]  # fmt: skip
+    header = ["Kommunenr", "Kommune", "Prioritet", "Begrunnelse", "Samtale holdt", more]
+    return workbook(*fields, header, *lines)
 
 
 def school_code(serial: int) -> str | None:
@@ -144,10 +176,10 @@ def school(**other: Any) -> dict[str, Any]:
             "ErOffentligSkole": True, "Kommune": {"Kommunenummer": "6101"}, "Fylke": {"Fylkesnummer": "61"}, **other}  # fmt: skip
 
 
-def old_download(*names: str) -> Maker:
+def old_download(*names: str, grade: str = "5. trinn", period: str = "2020-2021") -> Maker:
     header = "Enhetsnavn;Statistikk;Indikator/delskår;Periode;Eierform;Trinn;Kjønn;Verdi;Måleenhet"
     lines = [
-        f"{name};Nasjonale prøver;Lesing;2020-2021;Alle eierformer;5. trinn;Begge kjønn;50;Skalapoeng" for name in names
+        f"{name};Nasjonale prøver;Lesing;{period};Alle eierformer;{grade};Begge kjønn;50;Skalapoeng" for name in names
     ]
     return lambda path: samples.write(path, "\n".join([header, *lines]) + "\n", "utf-8-sig")
 
@@ -172,13 +204,13 @@ def version(*codes: str) -> Maker:
     )
 
 
-FILES: dict[str, Specimen] = {
+# refused by a reader, before anything is asked about values
+UNREAD: dict[str, Specimen] = {
     # the file itself
     "empty": Specimen(raw(b""), "empty-file", words=("0 bytes",)),
     "binary": Specimen(raw(bytes(range(256)) * 40), "binary-file", words=("begins with 00 01",)),
     "something_else": Specimen(raw(b"name;age\nKari;7\n"), "unknown-header", words=("name;age",)),
     "unknown_json": Specimen(raw(b'{"a": 1}'), "unknown-json", words=("found: a",)),
-    "two_gigabytes_in_one_line": Specimen(two_gigabytes, "file-too-large", words=("2,000,000,000", "1,500,000,000")),
     "endless_line": Specimen(raw(b"EnhetNivaa\t2024-25.x\n" + b"1\t" * 700_000), "line-too-long", 2),
     "truncated_in_a_row": Specimen(lambda p: samples.write(p, samples.text(samples.rows())[:-40]), "ragged-row", 8, words=("expected: 12 cells",)),
     "truncated_in_a_character": Specimen(raw(samples.text(samples.rows()).encode("utf-16-le")[:-1]), "truncated", words=("even number",)),
@@ -187,14 +219,48 @@ FILES: dict[str, Specimen] = {
         "wrong-encoding", 2, words=("å, ø and æ",),
     ),
     "header_only": Specimen(lambda p: samples.national_tests(p, []), "no-rows", 2),
-    "column_twice": Specimen(changed("Fylke\t", "Kommune\t"), "repeated-column", 2, "Kommune"),
+    "column_twice": Specimen(changed("Fylke\t", "Kommune\t"), "repeated-column", 2, "Kommune", ("2 times",)),
+    "figures_without_a_header": Specimen(
+        changed(samples.STEM.format(year="2024-25") + "Usikkerhet", ""), "blank-column", 2, "column 11 (K)", ("5 filled cells, the first on line 3: 0,1",),
+    ),
+    "twenty_thousand_columns": Specimen(raw(b"EnhetNivaa\t2024-25.x" + b"\t" * 20_000 + b"\n1\n"), "too-many-columns", 1, words=("20,002 columns",)),
+    "name_of_forty_thousand_letters": Specimen(changed("Nedre skole", "x" * 40_000), "cell-too-long", 7, "EnhetNavn", ("40,000 characters",)),
+    "nul_in_a_name": Specimen(changed("Nedre skole", "Nedre\0skole"), "control-character", 7, "EnhetNavn", ("Nedre\\u0000skole",)),
+    "workbook_with_a_password": Specimen(raw(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500)), "binary-file", words=("without a password",)),
     # zip and workbook
     "zip_bomb": Specimen(zipped({"big.csv": b"0" * 30_000_000}), "zip-bomb", words=("30,000,000 bytes",)),
     "zip_in_a_zip": Specimen(zipped({"inner.zip": inner_zip()}), "nested-zip", words=("inner.zip",)),
     "zip_of_nothing": Specimen(zipped({"folder/": b"", "__MACOSX/._a": b"x"}), "empty-zip"),
     "zip_cut_short": Specimen(zipped({"a.csv": b"x" * 4000}, lambda b: b[:60]), "damaged-zip"),
     "workbook_cut_open": Specimen(zipped({"[Content_Types].xml": b"<Types/>"}), "damaged-workbook"),
-    "formula_in_a_workbook": Specimen(formula_workbook, "formula-in-cell", 5, SCORE, ("=1+1",)),
+    "zip_with_a_damaged_file": Specimen(
+        zipped({"a.csv": samples.text(samples.rows()).encode()}, lambda b: b[:60] + b"\xff" * 30 + b[90:]), "damaged-zip", words=("a.csv",),
+    ),
+    "zip_with_a_name_twice": Specimen(zipped({"a/x.csv": b"1", "../b/x.csv": b"2"}), "repeated-file", words=("x.csv", "../b/x.csv")),
+    "zip_of_many_files": Specimen(zipped({f"{i}.csv": b"1" for i in range(201)}), "too-many-files", words=("201 files",)),
+    "workbook_with_a_damaged_sheet": Specimen(
+        workbook(samples.header(), *samples.rows(), broken=in_sheet(b"</row>", b"</rov>")), "damaged-workbook", words=("without a password",),
+    ),
+    "workbook_of_two_thousand_million_rows": Specimen(
+        workbook(samples.header(), *samples.rows(), broken=in_sheet(b'<row r="7"', b'<row r="2000000000"')), "too-many-rows", 1_048_577,
+    ),
+    "formula_in_a_workbook": Specimen(table_workbook(4, 9, "=1+1"), "formula-in-cell", 5, SCORE, ("=1+1",)),
+    "formula_of_several_cells": Specimen(table_workbook(4, 9, "{=SUM(A1:A2)}"), "formula-in-cell", 5, SCORE, ("=SUM(A1:A2)",)),
+    "error_in_a_workbook": Specimen(table_workbook(4, 9, "#N/A"), "error-in-cell", 5, SCORE, ("#N/A",)),
+    "yes_for_a_score": Specimen(
+        workbook(samples.header(), *samples.rows()[:3], [*samples.rows()[3][:9], True, "1,8", "100"]), "not-a-number", 5, SCORE, ("found: True",),
+    ),
+    "figures_without_a_header_in_a_workbook": Specimen(table_workbook(0, 10, None), "blank-column", 1, "column 11 (K)", ("first on line 2",)),
+    "figures_beside_the_table_of_a_workbook": Specimen(
+        workbook(samples.header(), *samples.rows()[:3], [*samples.rows()[3], "", "7"]), "blank-column", 1, "column 14 (N)", ("1 filled cells, the first on line 5: 7",),
+    ),
+    "header_twice_in_a_workbook": Specimen(table_workbook(0, 6, "Kommune"), "repeated-column", 1, "Kommune"),
+    "telephone_number_for_a_priority": Specimen(
+        priorities(["6101", "Brumeblom", 4798765432, "Svake resultater", "11.02.2026"]), "number-out-of-range", 7, "Prioritet", ("found: 4798765432", "fra 1 til 9999"),
+    ),
+    "header_twice_in_a_form": Specimen(
+        priorities(["6101", "Brumeblom", 1, "x", "11.02.2026", 2], more="Prioritet"), "repeated-column", 6, "Prioritet", ("hver kolonne én gang",),
+    ),
     # columns and cells of the statistics bank
     "missing_column": Specimen(changed("Kommunekode", "Kommunenr"), "missing-column", 2, "Kommunekode", ("found: Kommune",)),
     "renamed_measure": Specimen(changed("Skalapoeng", "Poengskala"), "unknown-header-level", 2, words=("found: Poengskala",)),
@@ -204,10 +270,51 @@ FILES: dict[str, Specimen] = {
     "counts_without_values": Specimen(changed("Skalapoeng", "Mestringsnivå 3"), "no-value-column"),
     "repeated_rows": Specimen(with_rows(samples.rows()[3]), "duplicated-row", 9, words=("100000008",)),
     "letter_in_a_number": Specimen(changed("\t48\t1,8", "\t4B\t1,8"), "not-a-number", 6, SCORE, ("found: 4B",)),
+    "five_decimals": Specimen(changed("\t48\t1,8", "\t48,12345\t1,8"), "too-many-decimals", 6, SCORE, ("found: 48,12345", "at most 4 decimals")),
+    "fifteen_digits": Specimen(changed("\t48\t1,8", f"\t{'9' * 15}\t1,8"), "number-out-of-range", 6, SCORE, ("at most 14 digits",)),
+    "minus_a_hundred_pupils": Specimen(changed("\t1,8\t100", "\t1,8\t-100"), "not-a-count", 6, COUNT, ("found: -100", "a whole number")),
+    "raised_figure_in_a_code": Specimen(changed("100000008", "10000000²"), "not-a-code", 6, "Organisasjonsnummer", ("10000000²",)),
+    "grade_points_among_the_tests": Specimen(
+        changed("Lesing.5. årstrinn.Alle eierformer.Alle kjønn.Usikkerhet", "Alle eierformer.Alle kjønn.Grunnskolepoeng"), "other-dataset", 2, SCORE, ("a subject",),
+    ),
+    "two_measures_in_one_header": Specimen(changed("Usikkerhet", "Skalapoeng.Antall elever"), "unknown-header-level", 2, words=("found: Antall elever",)),
+    "same_measure_in_two_columns": Specimen(changed("Usikkerhet", "Skalapoeng.Brudd"), "repeated-column", 2, SCORE + ".Brudd", (SCORE,)),
+    "header_of_two_years": Specimen(changed("2024-25", "2024-26"), "unknown-header-level", 2, words=("found: 2024-26",)),
     "decimal_point": Specimen(changed("\t1,8\t", "\t1.8\t"), "not-a-number", 6, words=("found: 1.8", "0,8")),
     "unknown_level": Specimen(changed("4\tI\t61\t6101\t100000008", "7\tI\t61\t6101\t100000008"), "unknown-level", 6, "EnhetNivaa", ("found: 7", "1, 2, 3 or 4")),
     "lost_leading_zero": Specimen(changed("I\t61\t6101\t100000008", "I\t6\t6101\t100000008"), "code-lost-leading-zero", 6, "Fylkekode", ("found: 6",)),
     "formula_in_a_name": Specimen(changed("Nedre skole", "=HYPERLINK(1)"), "formula-in-name", 7, "EnhetNavn", ("=HYPERLINK(1)",)),
+    # the old download
+    "grade_of_twenty_digits": Specimen(old_download("Brumeblom skole", grade="5" * 20), "not-a-grade", 2, "Trinn", ("such as Trinn 5",)),
+    "period_of_five_years": Specimen(old_download("Brumeblom skole", period="2016-2021"), "not-a-school-year", 2, "Periode", ("found: 2016-2021",)),
+    # the Pupil Survey's export
+    "damaged_json": Specimen(raw(b'[{"Skoleaarnavn":"2024-25","Score":"3,1"},{"Skol'), "damaged-json"),
+    "upper_secondary_only": Specimen(as_json([survey(TrinnKode="11", Trinnnavn="Vg1")]), "no-compulsory-school-rows", column="Trinnnavn", words=("found: Vg1",)),
+    "other_question_only": Specimen(as_json([survey(Spoersmaalgruppe="Elevdemokrati")]), "no-known-indicator", column="Spoersmaalgruppe", words=("Motivasjon",)),
+    "new_spelling_of_ownership": Specimen(as_json([survey(EierformNavn="Kommunal")]), "unknown-ownership", 0, "EierformNavn", ("found: Kommunal", "Offentlig")),
+    "new_spelling_of_sex": Specimen(as_json([survey(Kjoenn="Kvinne")]), "unknown-sex", 0, "Kjoenn", ("found: Kvinne", "Jenter")),
+    "export_without_the_grade": Specimen(as_json([survey(TrinnKode=None)]), "missing-column", column="TrinnKode", words=("expected: TrinnKode",)),
+    "export_without_answers": Specimen(as_json([survey(AntallBesvart=None)]), "missing-column", column="AntallBesvart"),
+    "year_that_is_none": Specimen(as_json([survey(Skoleaarnavn="2024-26")]), "not-a-school-year", 0, "Skoleaarnavn", ("found: 2024-26",)),
+    "list_for_a_score": Specimen(as_json([survey(), survey(TrinnKode="10", Score=["4,1"])]), "nested-value", 1, "Score", ('found: ["4,1"]',)),
+    "object_without_a_key": Specimen(as_json([survey(), survey(Kjoenn=None)]), "missing-key", 1, "Kjoenn", ("expected: Kjoenn",)),
+    "two_tables_in_one_file": Specimen(as_json([survey(AndelMobbet="4,1")]), "other-dataset", column="Score", words=("AndelMobbet, Score",)),
+    "survey_nested_a_hundred_thousand_deep": Specimen(
+        raw(json.dumps([survey(Score="@")]).replace('"@"', "[" * 100_000 + "]" * 100_000).encode()), "cell-too-long", 0, "Score", ("200,000 characters",),
+    ),
+    # registers
+    "register_nested_a_hundred_thousand_deep": Specimen(raw(b'{"EnhetListe":' + b"[" * 100_000 + b"]" * 100_000 + b"}"), "damaged-json"),
+    "register_without_a_list": Specimen(as_json({"EnhetListe": {}}), "damaged-register", column="EnhetListe", words=("an object",)),
+    "school_without_a_number": Specimen(register({"Navn": "x", "ErSkole": True, "Kommunenummer": "6101"}), "damaged-record", 0, "Organisasjonsnummer", ("no such key",)),
+    "text_for_a_grade": Specimen(register(school(), school(SkoletrinnGSTil="*1")), "damaged-record", 1, "SkoletrinnGSTil", ("found: *1", "0 to 13")),
+    "list_for_a_governor": Specimen(register(school(Fylke={"StatsforvalterOrganisasjonsnummer": []})), "damaged-record", 0, "StatsforvalterOrganisasjonsnummer"),
+    "half_a_character_in_a_name": Specimen(raw(json.dumps({"EnhetListe": [school(Navn="\ud800")]}).encode()), "damaged-record", 0, "Navn", ("\\ud800",)),
+    "thirteenth_month": Specimen(register(school(UtgaattDato="2024-13-01T00:00:00")), "damaged-record", 0, "UtgaattDato", ("2024-13-01",)),
+}  # fmt: skip
+
+FILES: dict[str, Specimen] = {
+    **UNREAD,
+    "two_gigabytes_in_one_line": Specimen(two_gigabytes, "file-too-large", words=("2,000,000,000", "1,500,000,000")),
     # values
     "value_off_scale": Specimen(changed("\t48\t1,8", "\t148\t1,8"), "value-off-scale", 6, SCORE, ("found: 148",)),
     "mistyped_organisation_number": Specimen(changed("100000008", "100000007"), "invalid-organisation-number", 6, words=("found: 100000007",)),
@@ -228,17 +335,10 @@ FILES: dict[str, Specimen] = {
     "column_that_was_never_there": Specimen(
         as_json([survey(Nynorsk="x", Score="4,2")]), "new-column", column="Nynorsk", status="accepted", before=as_json([survey()]),
     ),
-    # the Pupil Survey's export
-    "damaged_json": Specimen(raw(b'[{"Skoleaarnavn":"2024-25","Score":"3,1"},{"Skol'), "damaged-json"),
-    "upper_secondary_only": Specimen(as_json([survey(TrinnKode="11", Trinnnavn="Vg1")]), "no-compulsory-school-rows", column="Trinnnavn", words=("found: Vg1",)),
-    "other_question_only": Specimen(as_json([survey(Spoersmaalgruppe="Elevdemokrati")]), "no-known-indicator", column="Spoersmaalgruppe", words=("Motivasjon",)),
-    "new_spelling_of_ownership": Specimen(as_json([survey(EierformNavn="Kommunal")]), "unknown-ownership", 0, "EierformNavn", ("found: Kommunal", "Offentlig")),
-    "new_spelling_of_sex": Specimen(as_json([survey(Kjoenn="Kvinne")]), "unknown-sex", 0, "Kjoenn", ("found: Kvinne", "Jenter")),
     "column_that_has_gone": Specimen(
         as_json([survey(Kjoenn=None)]), "column-gone", column="Kjoenn", status="accepted", before=as_json([survey()]),
     ),
     # registers
-    "school_without_a_number": Specimen(register({"Navn": "x", "ErSkole": True}), "damaged-record", 0, words=("no such key",)),
     "school_without_a_name": Specimen(register(school(Navn=None)), "missing-name", 0),
     "municipality_code_of_three_digits": Specimen(register(school(Kommune={"Kommunenummer": "610"})), "invalid-municipality-code", 0, words=("found: 610",)),
     "old_code_of_three_digits": Specimen(change(old="610"), "invalid-old-code", 0, words=("found: 610",)),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from dagster_project.archive import Archive
-from dagster_project.diagnostics import Severity
+from dagster_project.diagnostics import FileProblem, Finding, Severity
 from dagster_project.intake import flow
+from dagster_project.intake.read import read_file
 from dagster_project.settings import Settings
 from tests.conftest import NOW
-from tests.faults.museum import FILES, two_gigabytes
+from tests.faults.museum import FILES, UNREAD, Specimen, two_gigabytes
 
 
 def tree(settings: Settings) -> dict[str, str]:
@@ -30,6 +32,30 @@ def published(settings: Settings) -> None:
     (folder.parent / "current.json").write_text('{"revision": "r0001"}')
 
 
+def told(specimen: Specimen, findings: Sequence[Finding]) -> Finding:
+    """The finding of a specimen, when it says what it must."""
+    finding = next((f for f in findings if f.code == specimen.code), None)
+    assert finding is not None, [f.as_text() for f in findings]
+    text = finding.as_text()
+    assert finding.file is not None and finding.file.split("!")[0] == "broken"
+    assert finding.row == specimen.row, text
+    assert specimen.column is None or finding.column == specimen.column, text
+    for word in specimen.words:
+        assert word in text or word in (finding.file or ""), text
+    # read aloud: what, where, found or expected, and what to do
+    assert len(finding.message) > 10 and finding.fix and finding.fix.endswith("."), text
+    assert finding.found is not None or finding.expected is not None, text
+    assert "Traceback" not in text and "Error(" not in text
+    return finding
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_a_reader_names_what_is_broken(name: str, tmp_path: Path) -> None:
+    with pytest.raises(FileProblem) as caught:
+        read_file(UNREAD[name].make(tmp_path / "broken"), "a" * 64)
+    told(UNREAD[name], caught.value.findings)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_broken_file_is_named_and_changes_nothing(name: str, settings: Settings, tmp_path: Path) -> None:
     specimen = FILES[name]
@@ -42,20 +68,8 @@ def test_a_broken_file_is_named_and_changes_nothing(name: str, settings: Setting
     assert result.screening is not None
     found = [f.as_text() for f in result.screening.findings]
     assert result.status == specimen.status, found
-    finding = next((f for f in result.screening.findings if f.code == specimen.code), None)
-    assert finding is not None, found
-    text = finding.as_text()
-    assert (
-        finding.file is not None and finding.file.split("!")[0] == "broken" and finding.stage in result.screening.stages
-    )
-    assert finding.row == specimen.row, text
-    assert specimen.column is None or finding.column == specimen.column, text
-    for word in specimen.words:
-        assert word in text or word in (finding.file or ""), text
-    # read aloud: what, where, found or expected, and what to do
-    assert len(finding.message) > 10 and finding.fix and finding.fix.endswith("."), text
-    assert finding.found is not None or finding.expected is not None, text
-    assert "Traceback" not in text and "Error(" not in text
+    finding = told(specimen, result.screening.findings)
+    assert finding.stage in result.screening.stages
     if result.status == "accepted":  # a remark that stops nothing
         assert finding.severity is Severity.WARN
         return

@@ -1,20 +1,37 @@
-"""Readers: every encoding and delimiter gives the same cells, each with its place."""
+"""Readers: every encoding and delimiter gives the same cells, each with its place, and no file ends in a crash."""
 
 from __future__ import annotations
 
+import copy
+import datetime as dt
+import io
 import json
+import os
 import zipfile
+from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dagster_project import schema
+from dagster_project.diagnostics import FileProblem, Severity
+from dagster_project.forms.spec import FORMS, Form
+from dagster_project.forms.spec import Column as FormColumn
+from dagster_project.intake.cells import ExtractTable, is_school_year
 from dagster_project.intake.read import read_file
 from dagster_project.intake.readers.statistikkbanken import Column, parse_header, split_levels
 from dagster_project.intake.recognise import recognise
+from dagster_project.intake.text import SNIFF_BYTES, decode
+from dagster_project.settings import REPOSITORY
 from tests import samples
+from tests.faults import museum
 
+# mutated files of each kind; a long search sets it to many thousands
+EXAMPLES = int(os.environ.get("OPPFOLGING_MUTATIONS", "60"))
 ENCODINGS = [("utf-16-le", "\t", True), ("utf-16", "\t", True), ("utf-8", "\t", False), ("utf-8-sig", ";", True),
              ("cp1252", ";", False), ("utf-16-be", "\t", True)]  # fmt: skip
 
@@ -96,14 +113,408 @@ def test_reads_a_workbook_and_a_zip_of_the_same_table(tmp_path: Path) -> None:
     assert zipped.startswith("inner.csv!2024-25.")
 
 
+def cells_of(path: Path) -> list[dict[str, Any]]:
+    """What a file says, without where it says it."""
+    return read_file(path, "a" * 64)[0].table.drop_columns(["source_row", "raw_value"]).to_pylist()
+
+
+def test_columns_with_neither_header_nor_content_move_no_other(tmp_path: Path) -> None:
+    plain = samples.national_tests(tmp_path / "plain")
+    gaps = [[*row[:4], "", *row[4:], "", " "] for row in [samples.header(), *samples.rows()]]
+    (tmp_path / "csv").write_bytes(write_table(gaps, ";", "utf-8"))
+    (tmp_path / "xlsx").write_bytes(write_workbook(gaps))
+    assert cells_of(tmp_path / "csv") == cells_of(tmp_path / "xlsx") == cells_of(plain)
+
+
+def test_a_note_beside_a_form_is_told_and_not_read(tmp_path: Path) -> None:
+    maker = museum.priorities(["6101", "Brumeblom", 1, "Svake resultater", "11.02.2026", "spør Kari"])
+    table = read_file(maker(tmp_path / "form"), "a" * 64)[0]
+    assert [(f.code, f.severity, f.row, f.found) for f in table.findings] == [
+        ("blank-column", Severity.WARN, 7, "spør Kari")
+    ]
+    assert table.table["priority"].to_pylist() == [1]
+
+
+@pytest.mark.parametrize("size", ["A1", "A1:XFD1048576"])
+def test_a_workbook_is_read_whole_whatever_it_says_of_its_size(tmp_path: Path, size: str) -> None:
+    rows = [samples.header(), *samples.rows()]
+    maker = museum.workbook(
+        *rows, broken=museum.in_sheet(b'<dimension ref="A1:L7"/>', f'<dimension ref="{size}"/>'.encode())
+    )
+    assert cells_of(maker(tmp_path / "xlsx")) == cells_of(samples.national_tests(tmp_path / "plain"))
+
+
+def test_a_chart_before_the_table_is_passed_over(tmp_path: Path) -> None:
+    import xlsxwriter
+
+    book = xlsxwriter.Workbook(str(tmp_path / "xlsx"))
+    chart = book.add_chart({"type": "line"})
+    book.add_chartsheet("Figur").set_chart(chart)
+    sheet = book.add_worksheet("Tabell")
+    for line, row in enumerate([samples.header(), *samples.rows()]):
+        sheet.write_row(line, 0, row)
+    chart.add_series({"values": "=Tabell!$J$2:$J$4"})
+    book.close()
+    assert cells_of(tmp_path / "xlsx") == cells_of(samples.national_tests(tmp_path / "plain"))
+
+
+def test_a_number_of_a_workbook_is_the_one_that_a_person_sees(tmp_path: Path) -> None:
+    sums = [*samples.rows()[3][:9], 0.1 + 0.2, 1.0, 100]
+    (tmp_path / "xlsx").write_bytes(write_workbook([samples.header(), sums]))
+    row = read_file(tmp_path / "xlsx", "a" * 64)[0].table.to_pylist()[0]
+    assert (row["raw_value"], row["value"], row["uncertainty"], row["n_pupils"]) == ("0,3", Decimal("0.3"), 1, 100)
+
+
+def test_a_zip_is_read_whatever_folders_its_files_claim(tmp_path: Path) -> None:
+    content = samples.text(samples.rows()).encode()
+    museum.zipped({"/etc/a.csv": content, "../../b.csv": content.replace(b"2024-25", b"2023-24")})(tmp_path / "zip")
+    before = set(tmp_path.parent.iterdir())
+    tables = read_file(tmp_path / "zip", "a" * 64)
+    assert [t.table["source_column"][0].as_py().split("!")[0] for t in tables] == ["a.csv", "b.csv"]
+    assert set(tmp_path.parent.iterdir()) == before and list(tmp_path.iterdir()) == [tmp_path / "zip"]
+
+
+def test_figures_after_many_objects_without_one_are_read(tmp_path: Path) -> None:
+    years = [f"{year}-{(year + 1) % 100:02d}" for year in range(1900, 2026)]
+    hidden = [survey_row(TrinnKode=str(g), Skoleaarnavn=y, Score=None) for y in years for g in range(1, 11)]
+    path = tmp_path / "survey"
+    path.write_text(json.dumps([*hidden, survey_row(Skoleaarnavn="2026-27")]), encoding="utf-8")
+    table = read_file(path, "a" * 64)[0].table
+    assert (table["state"][-1].as_py(), table["value"][-1].as_py(), table.num_rows) == (
+        "observed",
+        Decimal("3.6"),
+        1261,
+    )
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "json"])
+def test_what_a_file_is_about_is_told_from_its_head_and_holds_when_it_is_read(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "file"
+    seen = set()
+    for name, content in layouts(kind).items():
+        path.write_bytes(content)
+        known = recognise(path)
+        assert known.datasets == tuple(t.dataset for t in read_or_refused(path)) or not read_or_refused(path), name
+        seen |= set(known.datasets)
+        if kind != "xlsx":
+            path.write_bytes(content[:SNIFF_BYTES].ljust(SNIFF_BYTES) + b"\xff\0")
+            assert recognise(path) == known, name
+    registers = {schema.SCHOOL_REGISTER, schema.MUNICIPALITY_CHANGES, schema.MUNICIPALITY_VERSIONS}
+    assert (
+        seen == registers | {schema.PUPIL_SURVEY}
+        if kind == "json"
+        else {*schema.YEARLY_DATASETS, *schema.FORM_DATASETS}
+    )
+
+
+def test_a_zip_is_about_what_its_readable_files_are_about(tmp_path: Path) -> None:
+    members = {"a": layouts("csv")["points"], "b": layouts("xlsx")["form decisions"], "c": layouts("json")["schools"]}
+    path = museum.zipped({**members, "d": b"\0\1", "e": b"PK\3\4"})(tmp_path / "zip")
+    assert recognise(path).datasets == ("decisions", "grade_points", "school_register")
+    assert {t.dataset for t in read_file(museum.zipped(members)(path), "a" * 64)} == set(recognise(path).datasets)
+
+
+# --- whatever is in a file, it is read or refused with a finding ---
+
+REAL = Path(os.environ.get("OPPFOLGING_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
+CELLS: dict[str, Any] = {"whole": 2024, "date": dt.date(2026, 3, 1), "money": 250000.5, "code": "6101", "text": "tekst"}
+ODD_TEXTS = ("", " ", "*", "-5", "1,5", "48,12345", "9" * 16, "9" * 4400, "1e999", "NaN", "4.1", "2147483648", "=1+1", "#N/A", "٣", "²",
+             "301", "2024-99", "9999-00", "31.02.2026", "01.01.0001", "é\u0301", "x" * 40_000, "[1]", '{"a": 1}', '"', "\r", "\n", "\t", ";",
+             "\x00", "\x0b", "\ufeff", "\u2028", "5 943", "Alle eierformer", "../../x", "U99999999")  # fmt: skip
+ODD_VALUES = (
+    *ODD_TEXTS,
+    None,
+    True,
+    False,
+    0,
+    -1,
+    3.5,
+    10**30,
+    1e300,
+    [],
+    {},
+    ["x"],
+    {"a": None},
+    [[[]]],
+    "\ud800",
+    float("nan"),
+)
+ODD_CELLS = (*ODD_TEXTS[:-9], None, True, 0, -1, 3.5, 0.1 + 0.2, 1e300, 48.12345, dt.datetime(2024, 1, 12), dt.datetime(1900, 1, 1), dt.time(12),
+             dt.timedelta(days=3))  # fmt: skip
+
+
+def form_lines(form: Form) -> list[list[Any]]:
+    """A form as rows of a sheet: its fields, its headers and one line."""
+
+    def cell(column: FormColumn) -> Any:
+        return next(iter(column.choices)) if column.kind == "choice" else CELLS[column.kind]
+
+    return [
+        *[[c.norsk, cell(c)] for c in form.fields],
+        [c.norsk for c in form.columns],
+        [cell(c) for c in form.columns],
+    ]
+
+
+def plain(rows: list[list[Any]]) -> list[list[Any]]:
+    """A table as lines of a file: the fields of a form are columns too."""
+    if len(rows[0]) == max(map(len, rows)):
+        return rows
+    *fields, header, line = rows
+    return [[f[0] for f in fields] + header, [f[1] for f in fields] + line]
+
+
+def tables() -> dict[str, list[list[Any]]]:
+    """Every layout that is a table, as rows. The real ones are cut to a few rows, to be quick."""
+    units = [row[:9] for row in samples.rows()]
+    points = [
+        f"{year}.Alle eierformer.Alle kjønn.{m}"
+        for year in ("2023-24", "2024-25")
+        for m in ("Grunnskolepoeng", "Antall elever")
+    ]
+    found: dict[str, list[list[Any]]] = {
+        "tests": [samples.header(), *samples.rows()],
+        "points": [samples.UNITS + points, *[[*unit, "41,2", "1 056", "*", "*"] for unit in units]],
+        "survey": [
+            list(museum.survey()),
+            list(museum.survey().values()),
+            list(museum.survey(TrinnKode="10", Score="*").values()),
+        ],
+        **{f"form {form.dataset}": form_lines(form) for form in FORMS.values()},
+    }
+    for path in sorted(REAL.glob("udir_national_tests/*.csv"))[:1] + sorted(REAL.glob("*/nedlasting.csv")):
+        lines = decode(path, path.name).splitlines()
+        found[path.name] = [
+            line.split("\t" if "\t" in line else ";") for line in lines[:30] if not line.startswith("sep=")
+        ]
+    return found
+
+
+def documents() -> dict[str, Any]:
+    """Every layout that is JSON."""
+    found: dict[str, Any] = {
+        "survey": [museum.survey(), museum.survey(TrinnKode="10", Score=None)],
+        "participation": [museum.survey(Score=None, AndelDeltatt="88,3")],
+        "schools": {
+            "EnhetListe": [
+                museum.school(),
+                museum.school(Organisasjonsnummer="100000016", SkoletrinnGSFra=1, UtgaattDato="2024-08-25T01:15"),
+            ]
+        },
+        "school": museum.school(),
+        "changes": {
+            "codeChanges": [
+                {"oldCode": "6101", "oldName": "a", "newCode": "7202", "newName": "b", "changeOccurred": "2024-01-01"}
+            ]
+        },
+        "version": {
+            "validFrom": "2020-01-01",
+            "classificationItems": [{"code": "6101", "name": "a", "parentCode": None}],
+        },
+    }
+    for path in sorted(
+        p
+        for p in REAL.rglob("*.json")
+        if p.stat().st_size < 10_000 and p.parent.name not in ("specimens", "udir_pivots")
+    ):
+        found[path.name] = json.loads(path.read_text(encoding="utf-8-sig"))
+    return found
+
+
+def write_table(rows: list[list[Any]], delimiter: str, encoding: str) -> bytes:
+    text = "\n".join(delimiter.join("" if v is None else str(v) for v in row) for row in rows) + "\n"
+    return text.encode(encoding, errors="replace")
+
+
+def write_workbook(rows: list[list[Any]]) -> bytes:
+    import xlsxwriter
+
+    buffer = io.BytesIO()
+    book = xlsxwriter.Workbook(buffer, {"in_memory": True, "remove_timezone": True})
+    book.set_properties({"created": dt.datetime(2026, 1, 1)})  # the same bytes each time
+    sheet, day = book.add_worksheet(), book.add_format({"num_format": "yyyy-mm-dd"})
+    for line, row in enumerate(rows):
+        for column, value in enumerate(row):
+            if isinstance(value, dt.date | dt.time | dt.timedelta):
+                sheet.write_datetime(line, column, value, day)
+            else:
+                sheet.write(line, column, value)
+    book.close()
+    return buffer.getvalue()
+
+
+def write_json(document: Any) -> bytes:
+    return json.dumps(document, ensure_ascii=True).encode()
+
+
+def read_or_refused(path: Path) -> list[ExtractTable]:
+    """Read a file; whatever it is refused for is a finding that can be written down, and what is read fits its schema."""
+    try:
+        known = recognise(path, "broken")
+        found = read_file(path, "a" * 64, "broken", known)
+    except FileProblem as problem:
+        assert problem.findings
+        for f in problem.findings:
+            assert f.code and f.severity is Severity.FAIL and f.stage and f.message and f.fix and f.fix.endswith("."), f
+            assert f.file is not None and f.file.split("!")[0] == "broken"
+            assert (
+                len(f.as_text()) < 2000
+                and f.as_text().encode()
+                and json.dumps(f.as_dict(), ensure_ascii=False).encode()
+            )
+        return []
+    for table in found:
+        table.table.validate(full=True)
+        json.dumps(table.table.to_pylist(), ensure_ascii=False, default=str).encode()
+        assert all(is_school_year(year) for year in table.school_years)
+    assert set(known.datasets) == {t.dataset for t in found}
+    return found
+
+
+def mutated_table(data: st.DataObject, rows: list[list[Any]], odd: Sequence[Any]) -> list[list[Any]]:
+    rows = [list(row) for row in rows]
+    for _ in range(data.draw(st.integers(1, 2))):
+        row = rows[data.draw(st.integers(0, len(rows) - 1))]
+        at = data.draw(st.integers(0, max(map(len, rows)) - 1))
+        change = data.draw(st.sampled_from(("set", "set", "set", "column", "copy", "blank", "cell", "row", "repeat")))
+        if change == "set" and at < len(row):
+            row[at] = data.draw(st.sampled_from(odd))
+        elif change == "column":
+            rows = [r[:at] + r[at + 1 :] for r in rows]
+        elif change == "copy":
+            rows = [r[:at] + r[at : at + 1] * 2 + r[at + 1 :] for r in rows]
+        elif change == "blank":
+            rows = [[""] * len(row) if r is row else r for r in rows]
+        elif change == "cell":
+            del row[at : at + 1]
+        elif change == "row" and len(rows) > 1:
+            rows = [r for r in rows if r is not row]
+        else:
+            rows.append(list(row))
+    return rows
+
+
+def mutated_json(data: st.DataObject, document: Any) -> Any:
+    document = copy.deepcopy(document)
+    holders: list[Any] = []
+    stack = [document]
+    while stack:
+        thing = stack.pop()
+        if isinstance(thing, dict | list) and thing:
+            holders.append(thing)
+            stack += thing.values() if isinstance(thing, dict) else thing
+    for _ in range(data.draw(st.integers(1, 2))):
+        holder = data.draw(st.sampled_from(holders))
+        key = (
+            data.draw(st.sampled_from(sorted(holder) if isinstance(holder, dict) else range(len(holder))))
+            if holder
+            else None
+        )
+        if key is None or (isinstance(holder, list) and key >= len(holder)):
+            continue
+        change = data.draw(st.sampled_from(("set", "set", "drop", "rename")))
+        if change == "set":
+            holder[key] = data.draw(st.sampled_from(ODD_VALUES))
+        elif change == "drop":
+            del holder[key]
+        elif isinstance(holder, dict):
+            holder[data.draw(st.sampled_from(("", "x", "Score", "ErSkole", "\ud800")))] = holder.pop(key)
+    return document
+
+
+def mutated_bytes(data: st.DataObject, content: bytes) -> bytes:
+    at = data.draw(st.integers(0, max(len(content) - 1, 0)))
+    change = data.draw(st.sampled_from(("cut", "insert", "flip", "drop", "twice")))
+    if change == "cut":
+        return content[:at]
+    if change == "insert":
+        return (
+            content[:at]
+            + data.draw(
+                st.sampled_from((b"\0", b"\xff\xfe", b'"', b"{", b"[" * 2000, b"\n", b"\r", b"9" * 60, b"\xc3"))
+            )
+            + content[at:]
+        )
+    if change == "flip":
+        return (
+            content[:at] + bytes([content[at] ^ (1 << data.draw(st.integers(0, 7)))]) + content[at + 1 :]
+            if content
+            else content
+        )
+    if change == "drop":
+        return content[:at] + content[at + data.draw(st.integers(1, 40)) :]
+    return content[:at] + content
+
+
+def repacked(data: st.DataObject, content: bytes) -> bytes:
+    """A zip or workbook packed anew with one of its files changed."""
+    with zipfile.ZipFile(io.BytesIO(content)) as package:
+        members = {name: package.read(name) for name in package.namelist()}
+    name = data.draw(st.sampled_from(sorted(members)))
+    members[name] = mutated_bytes(data, members[name])
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", data.draw(st.sampled_from((zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)))) as package:
+        for inner, inside in members.items():
+            if inner != name or data.draw(st.booleans()):
+                package.writestr(inner, inside)
+    return buffer.getvalue()
+
+
+TABLES, DOCUMENTS = tables(), documents()
+
+
+def layouts(kind: str) -> dict[str, bytes]:
+    """Every layout with nothing wrong in it, as the bytes of a file."""
+    if kind == "json":
+        return {name: write_json(document) for name, document in DOCUMENTS.items()}
+    if kind == "xlsx":
+        return {name: write_workbook(rows) for name, rows in TABLES.items()}
+    return {name: write_table(plain(rows), ";", "utf-8") for name, rows in TABLES.items()}
+
+
+WAYS = ("csv", "csv", "json", "json", "workbook", "zip", "repacked")
+
+
+def written(data: st.DataObject, way: str) -> bytes:
+    """Some layout with something wrong with it, written in one of the ways files come."""
+    if way == "json":
+        document = DOCUMENTS[data.draw(st.sampled_from(sorted(DOCUMENTS)))]
+        return write_json(mutated_json(data, document))
+    rows = TABLES[data.draw(st.sampled_from(sorted(TABLES)))]
+    if way == "csv":
+        delimiter, encoding = data.draw(
+            st.sampled_from((("\t", "utf-16-le"), (";", "utf-8-sig"), (";", "cp1252"), (",", "utf-8")))
+        )
+        return write_table(mutated_table(data, plain(rows), ODD_TEXTS), delimiter, encoding)
+    if way == "workbook":
+        return write_workbook(mutated_table(data, rows, ODD_CELLS))
+    if way == "repacked":
+        return repacked(data, write_workbook(rows))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as package:
+        for number in range(data.draw(st.integers(1, 2))):
+            package.writestr(f"{number}.x", written(data, data.draw(st.sampled_from(("csv", "json")))))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("way", sorted(set(WAYS)))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_file_with_anything_wrong_in_it_is_read_or_refused_with_a_finding(
+    tmp_path_factory: pytest.TempPathFactory, way: str, data: st.DataObject
+) -> None:
+    content = written(data, way)
+    if data.draw(st.integers(0, 3)) == 0:
+        content = mutated_bytes(data, content)
+    path = tmp_path_factory.getbasetemp() / f"mutated-{way}"
+    path.write_bytes(content)
+    read_or_refused(path)
+
+
 @given(st.text(max_size=200).map(lambda s: s.encode("utf-8")) | st.binary(max_size=300))
 def test_any_bytes_give_a_clear_refusal_and_never_a_crash(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
-    from dagster_project.diagnostics import FileProblem
-
-    path = tmp_path_factory.mktemp("any") / "any"
+    path = tmp_path_factory.getbasetemp() / "any"
     path.write_bytes(content)
-    with pytest.raises(FileProblem) as caught:
-        read_file(path, "a" * 64)
-    assert caught.value.findings and caught.value.findings[0].fix
+    assert read_or_refused(path) == []
