@@ -6,7 +6,7 @@ import dagster as dg
 
 from dagster_project.assets.effects import cohort_effect
 from dagster_project.assets.extracts import EXTRACTS, REFERENCE
-from dagster_project.assets.inbox import inbox
+from dagster_project.assets.inbox import inbox, open_problems
 from dagster_project.assets.models import build_models
 from dagster_project.assets.parameters import parameters
 from dagster_project.assets.published import published_cohort, published_round
@@ -24,6 +24,7 @@ def build() -> dg.Definitions:
     assets += [cohort_effect, selection_uncertainty, published_round, published_cohort]
     base = dg.Definitions(
         assets=assets,
+        asset_checks=[open_problems],
         jobs=JOBS,
         schedules=SCHEDULES,
         resources={"home": Home()},

@@ -74,11 +74,15 @@ class OppfolgingError(Exception):
 
     def __init__(self, message: str, findings: Sequence[Finding] = ()) -> None:
         super().__init__(message)
+        self.message = message
         self.findings = tuple(findings)
 
+    def __str__(self) -> str:
+        return self.as_text()
+
     def as_text(self) -> str:
-        """The message followed by its findings."""
-        return "\n".join([str(self), *(f.as_text() for f in self.findings)])
+        """The message followed by its findings: what people read wherever the error is met."""
+        return "\n".join([self.message, *(f.as_text() for f in self.findings)])
 
 
 class FileProblem(OppfolgingError):

@@ -11,8 +11,9 @@ from rich.table import Table
 
 from dagster_project.archive import Archive
 from dagster_project.archive import journal as history
-from dagster_project.publication.edition import INTERNAL, current_revision
-from dagster_project.publication.manifest import read_manifest
+from dagster_project.archive.files import files_of, open_files
+from dagster_project.publication.commits import current_revision, read_manifest
+from dagster_project.publication.edition import INTERNAL
 from dagster_project.rounds.candidates import published_rows
 from dagster_project.rules import load_rules
 from dagster_project.settings import Settings
@@ -61,10 +62,8 @@ def print_quality(out: Console, settings: Settings) -> None:
     verdicts = Counter(line["verdict"] for line in lines.values())
     out.print(f"\n[bold]Files[/bold]: {sum(verdicts.values())} screened: "
               + ", ".join(f"{n} {v}" for v, n in verdicts.most_common()))  # fmt: skip
-    last = {e["sha256"]: e for e in Archive(settings).events() if e["event"] in ("accepted", "held", "rejected")}
-    for event in last.values():
-        if event["event"] != "accepted":
-            out.print(f"  {event['event']}: {escape(event['file'])} ({', '.join(event['codes'])})")
+    for file in open_files(files_of(Archive(settings).events())):
+        out.print(f"  {file.status}: {escape(file.name)} {file.sha256[:12]} ({', '.join(file.codes)})")
     findings = Counter(f["code"] for line in lines.values() for f in line["findings"] if f["severity"] != "PASS")
     for code, count in findings.most_common(SHOWN):
         out.print(f"  finding: {code}, {count} times")

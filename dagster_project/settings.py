@@ -48,6 +48,11 @@ class Settings(BaseModel):
         return self.home / "extracts"
 
     @property
+    def read(self) -> Path:
+        """What each archived file gave when it was read. Can be deleted; it is made again."""
+        return self.home / "read"
+
+    @property
     def quarantine(self) -> Path:
         return self.home / "quarantine"
 

@@ -1,4 +1,4 @@
-"""The journal of every screening and acceptance: lines are added, never changed."""
+"""The journal of every screening, and the warnings that somebody accepted. Lines are added, never changed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from dagster_project.archive.store import Archive
 from dagster_project.settings import Settings
+
+WARNING_ACCEPTED = "warning_accepted"
 
 
 def append_line(path: Path, record: dict[str, Any]) -> None:
@@ -36,10 +39,11 @@ def screenings(settings: Settings) -> list[dict[str, Any]]:
     return read_lines(settings.history / "checks.jsonl")
 
 
-def record_acceptance(settings: Settings, record: dict[str, Any]) -> None:
-    append_line(settings.history / "acceptances.jsonl", record)
-
-
 def acceptances(settings: Settings) -> list[dict[str, Any]]:
-    """Every acceptance so far, oldest first."""
-    return read_lines(settings.history / "acceptances.jsonl")
+    """Every accepted warning so far, oldest first. The ledger holds them."""
+    return Archive(settings).events(WARNING_ACCEPTED)
+
+
+def accepted_codes(settings: Settings, sha256: str) -> set[str]:
+    """The warnings that somebody accepted for the file with these bytes."""
+    return {a["code"] for a in acceptances(settings) if a["sha256"] == sha256}

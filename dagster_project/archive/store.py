@@ -16,7 +16,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,16 +26,29 @@ from dagster_project.settings import Settings
 
 FIRST = "0" * 64
 DIGEST = "line_sha256"
+COMMITS = ("published", "round_released", "round_withdrawn")
+"""Events that put a revision in force. Each names its subject (``round``), ``revision`` and ``manifest_sha256``."""
+CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Arrival:
-    """A file that has come to lie in the archive. ``is_new`` is False when the same bytes were there before."""
+class Head:
+    """A place in the ledger: how many lines it had, and the hash of the last of them."""
+
+    lines: int
+    sha256: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"lines": self.lines, "sha256": self.sha256}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file that lies in the archive. ``is_new`` is False when the same bytes were there before."""
 
     sha256: str
     is_new: bool
     path: Path
-    original_name: str
     size: int
 
 
@@ -75,27 +87,32 @@ class Archive:
         """Where the file with this hash lies."""
         return self.root / "objects" / sha256[:2] / sha256
 
-    def store(self, path: Path) -> Arrival:
-        """Copy a file into the archive under its hash. The same bytes are stored once.
+    def store(self, path: Path) -> Stored:
+        """Copy a file into the archive under its hash, which is taken while it is copied. The same bytes lie once.
 
         Raises:
             OSError: the disk is full or cannot be written; nothing half-written stays under a hash.
         """
-        sha256 = sha256_of(path)
-        target = self.path(sha256)
-        if target.exists():
-            return Arrival(sha256, False, target, path.name, path.stat().st_size)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{sha256[:12]}.{os.getpid()}.tmp")
+        objects = self.root / "objects"
+        objects.mkdir(parents=True, exist_ok=True)
+        temporary = objects / f".{os.getpid()}.tmp"
+        digest, size = hashlib.sha256(), 0
         try:
-            shutil.copyfile(path, temporary)
-            with temporary.open("rb+") as handle:
-                os.fsync(handle.fileno())
-            temporary.chmod(0o444)
-            temporary.replace(target)
+            with path.open("rb") as source, temporary.open("wb") as out:
+                while chunk := source.read(CHUNK):
+                    digest.update(chunk)
+                    size += out.write(chunk)
+                out.flush()
+                os.fsync(out.fileno())
+            target = self.path(digest.hexdigest())
+            is_new = not target.exists()
+            if is_new:
+                target.parent.mkdir(exist_ok=True)
+                temporary.chmod(0o444)
+                temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
-        return Arrival(sha256, True, target, path.name, path.stat().st_size)
+        return Stored(digest.hexdigest(), is_new, target, size)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -119,7 +136,7 @@ class Archive:
         lines = content.splitlines()
         return hashlib.sha256(lines[-1]).hexdigest() if lines else FIRST
 
-    def append(self, event: dict[str, Any]) -> None:
+    def append(self, event: dict[str, Any]) -> Head:
         """Add one event, of plain JSON values, to the ledger; ``previous`` and ``line_sha256`` are set here."""
         with self._locked():
             linked = {**event, "previous": self._last_hash()}
@@ -127,19 +144,44 @@ class Archive:
                 handle.write(_encoded({**linked, DIGEST: _digest(linked)}) + b"\n")
                 handle.flush()
                 os.fsync(handle.fileno())
+        return self.head()
 
-    def events(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """All events in order, or those of one kind, without their own hashes. A torn last line is no event."""
+    def _lines(self) -> list[bytes]:
+        """The whole lines of the ledger; what a killed writer left of a line is none."""
         if not self.ledger.exists():
             return []
         content = self.ledger.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
+        return content[: content.rfind(b"\n") + 1].splitlines()
+
+    def head(self) -> Head:
+        """Where the ledger ends."""
+        lines = self._lines()
+        return Head(len(lines), hashlib.sha256(lines[-1]).hexdigest() if lines else FIRST)
+
+    def holds(self, head: Head) -> bool:
+        """Whether the ledger still has the line that was its last one then."""
+        if head.lines == 0:
+            return True
+        lines = self._lines()
+        return len(lines) >= head.lines and hashlib.sha256(lines[head.lines - 1]).hexdigest() == head.sha256
+
+    def events(self, kind: str | None = None, until: Head | None = None) -> list[dict[str, Any]]:
+        """All events in order, or those of one kind, as the ledger stood at ``until``. A torn last line is no event.
+
+        Each event has its line as ``line``, counted from 1; its own hash is left out.
+
+        Raises:
+            IntegrityProblem: a line is not JSON, or the ledger no longer has the line that ``until`` names.
+        """
+        if until is not None and not self.holds(until):
+            raise IntegrityProblem(f"The ledger has lost line {until.lines}.", [lost_line(until.lines, until.sha256)])
         try:
-            events = [json.loads(line) for line in whole.splitlines()]
+            events = [json.loads(line) for line in self._lines()[: until.lines if until else None]]
         except ValueError as error:
             raise IntegrityProblem("The ledger holds a line that is not JSON.", self.verify()) from error
-        for event in events:
+        for number, event in enumerate(events, start=1):
             event.pop(DIGEST, None)
+            event["line"] = number
         return [e for e in events if kind is None or e["event"] == kind]
 
     def verify(self) -> list[Finding]:
@@ -170,6 +212,14 @@ class Archive:
             add("archived-file-unexpected", "the ledger does not name this file", sha256,
                 fix="If a run was killed just now, drop the file into the inbox again.")  # fmt: skip
         return findings
+
+
+def lost_line(line: int, sha256: str | None = None, **more: Any) -> Finding:
+    """The finding that the ledger lacks a line it had: it was shortened, replaced, or an old copy was put back."""
+    return Finding(
+        "ledger-line-lost", Severity.FAIL, "the ledger no longer has a line that it had", stage="archive",
+        file="ledger.jsonl", row=line, expected=sha256, fix="Put back the newest copy of the ledger.", **more,
+    )  # fmt: skip
 
 
 def _chain_findings(lines: list[bytes], events: list[dict[str, Any] | None]) -> Iterator[Finding]:

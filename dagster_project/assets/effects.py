@@ -4,9 +4,11 @@ import dagster as dg
 
 from dagster_project import progress
 from dagster_project.assets import STATISTICS
+from dagster_project.assets.acting import writing
 from dagster_project.assets.marts import documented
-from dagster_project.orchestration.resources import Home, exclusive
-from dagster_project.rounds.monitoring import current_effects
+from dagster_project.assets.models import refuse_stale_marts
+from dagster_project.orchestration.resources import Home
+from dagster_project.rounds.monitoring import current_effects, effects_basis
 from dagster_project.rules import load_rules
 
 
@@ -22,10 +24,12 @@ from dagster_project.rules import load_rules
         "difference that misleads and the regression to the mean that chance alone gives. See docs/effects.md."
     ),
 )
-def cohort_effect(home: Home) -> dg.MaterializeResult:
+def cohort_effect(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
     settings = home.settings()
-    with progress.stage("effects"), exclusive(settings):
+    with progress.stage("effects"), writing(context, settings):
+        refuse_stale_marts(context, settings)
         table = current_effects(settings, load_rules(settings))
+        (version,) = effects_basis(settings).values()
     lines = ["| cohort | method | estimate | from | to |", "|---|---|---|---|---|"]
     lines += [
         f"| {r['cohort']} | {r['method']} | {r['estimate']:.3f} | {r['ci_low'] or 0:.3f} | {r['ci_high'] or 0:.3f} |"
@@ -33,5 +37,6 @@ def cohort_effect(home: Home) -> dg.MaterializeResult:
         if r.get("estimate") is not None and r["event_time"] is None and not r["pooled"]
     ]
     return dg.MaterializeResult(
-        metadata={"dagster/row_count": table.num_rows, "estimates": dg.MetadataValue.md("\n".join(lines))}
+        metadata={"dagster/row_count": table.num_rows, "estimates": dg.MetadataValue.md("\n".join(lines))},
+        data_version=dg.DataVersion(version),
     )

@@ -1,4 +1,4 @@
-"""The tidy extracts: partitions by school year with their checks, and the reference data."""
+"""The extracts: partitions by school year, and the reference and form data. Each asset makes what it is named after."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -6,15 +6,20 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project import schema
-from dagster_project.archive import Archive
-from dagster_project.assets.inbox import OWNER, taken_in_by
-from dagster_project.diagnostics import Severity
-from dagster_project.intake.partitions import partition_path, read_partition
-from dagster_project.intake.results import check_results
-from dagster_project.orchestration.partitions import SCHOOL_YEARS, names_partitions, processed_keys
+from dagster_project import progress, schema
+from dagster_project.archive.files import Key
+from dagster_project.assets.acting import now, writing
+from dagster_project.assets.inbox import OWNER
+from dagster_project.diagnostics import PipelineProblem, Severity
+from dagster_project.intake import flow
+from dagster_project.intake.checks import Checked, check_partition, without_rows
+from dagster_project.intake.partitions import Extracts, name_of
+from dagster_project.intake.reader import readers_version
+from dagster_project.orchestration.partitions import names_partitions
 from dagster_project.orchestration.resources import Home
+from dagster_project.orchestration.years import school_years
 from dagster_project.settings import REPOSITORY, Settings
+from dagster_project.transform.snapshot import repin
 from dagster_project.validation import suites
 
 TITLES = {
@@ -23,6 +28,7 @@ TITLES = {
     schema.GRADE_POINTS: "Lower secondary grade points (grunnskolepoeng), one row per cell of the files.",
     schema.SCHOOL_REGISTER: "The National School Register (Nasjonalt skoleregister), newest record of each school.",
     schema.MUNICIPALITY_CHANGES: "Changes of municipality codes (kommuneendringer, SSB Klass 131).",
+    schema.MUNICIPALITY_VERSIONS: "Municipality lists with the day each is valid from (SSB Klass 131).",
     schema.GOVERNOR_PRIORITIES: "County governors' priorities (statsforvalternes prioriteringer), a row per candidate.",
     schema.DECISIONS: "Udir's decisions (beslutninger) on municipalities, every one of them.",
     schema.FOLLOWUP_REPORTS: "Reports received in the follow-up (mottatte rapporter).",
@@ -33,104 +39,151 @@ SHAPES: Mapping[str, Callable[[], Any]] = {
     **dict.fromkeys(schema.YEARLY_DATASETS, schema.extract_schema),
     schema.SCHOOL_REGISTER: schema.register_schema,
     schema.MUNICIPALITY_CHANGES: schema.changes_schema,
+    schema.MUNICIPALITY_VERSIONS: schema.versions_schema,
     **{dataset: partial(schema.form_schema, dataset) for dataset in schema.FORM_DATASETS},
 }
+RUN_ID = "validated_by_run"
 
 
-def check_specs(dataset: str) -> list[dg.AssetCheckSpec]:
-    """One check per suite entry. Errors block what comes after; warnings are shown apart."""
+def check_name(code: str) -> str:
+    """The name of the check that stands for an entry of a suite."""
+    return code.replace("-", "_")
+
+
+def check_specs(dataset: str, partitions: dg.PartitionsDefinition | None = None) -> list[dg.AssetCheckSpec]:
+    """One check per suite entry, per partition where there are any. Errors block what comes after; warnings do not."""
     return [
         dg.AssetCheckSpec(
-            entry.code.replace("-", "_"),
+            check_name(entry.code),
             asset=dataset,
             description=entry.why,
             blocking=entry.severity is Severity.FAIL,
             metadata={"severity": entry.severity.value, "fix": entry.fix},
+            partitions_def=partitions,
         )
         for entry in suites.load_suite(REPOSITORY / "expectations", dataset)
     ]
-
-
-def files_of(settings: Settings, run_id: str) -> set[str]:
-    """Hashes that this run answers for: what it took in, and what is in force."""
-    events = Archive(settings).events()
-    accepted = {e["sha256"] for e in events if e["event"] == "accepted"}
-    return accepted | {e["sha256"] for e in events if e["event"] == "arrived" and e.get("by") == taken_in_by(run_id)}
 
 
 def _table_schema(dataset: str) -> dg.TableSchema:
     return dg.TableSchema([dg.TableColumn(f.name, str(f.type)) for f in SHAPES[dataset]()])
 
 
-def _counts(table: Any) -> Mapping[str, int]:
-    """Rows, and cells by state where the table has states."""
-    if table is None:
-        return {"dagster/row_count": 0}
-    counts = {"dagster/row_count": table.num_rows}
+def _made(extracts: Extracts, key: Key, *, anew: bool) -> dict[str, Any]:
+    """Make a partition (``anew``: whatever lies there) and tell of it: rows, cells by state, files, identity."""
+    if anew or not extracts.is_made(key):
+        extracts.make(key)
+    table = extracts.table(key)
+    assert table is not None, "it was just made"
+    counts: dict[str, Any] = {"dagster/row_count": table.num_rows}
     if "state" in table.column_names:
-        for entry in table["state"].value_counts().to_pylist():
-            counts[f"cells_{entry['values']}"] = entry["counts"]
-    return counts
+        counts |= {f"cells_{e['values']}": e["counts"] for e in table["state"].value_counts().to_pylist()}
+    files = [f"- {f.name} ({f.sha256[:12]}, arrived {f.arrived[:10]})" for f in extracts.in_force[key]]
+    return {**counts, "files_in_force": dg.MetadataValue.md("\n".join(files)), "made_from": extracts.identity(key)}
 
 
-def _checks(settings: Settings, dataset: str, years: list[str | None], only: set[str]) -> Iterator[dg.AssetCheckResult]:
-    by_name: dict[str, list[dict[str, Any]]] = {}
-    for year in years:
-        for result in check_results(settings, dataset, year, only=only):
-            by_name.setdefault(result["name"], []).append(result)
-    for name, results in by_name.items():
-        findings = [f for r in results for f in r["findings"]]
-        lines = [f"- {f['file']}, line {f['row']}, {f['column']}: {f['found']}" for f in findings[:15]]
+def _metadata(results: list[Checked]) -> dict[str, Any]:
+    findings = [f for r in results for f in r.findings]
+    lines = [f"- {f['file']}, line {f['row']}, {f['column']}: {f['found']}" for f in findings[:15]]
+    return {
+        "failing_cells": sum(r.count for r in results),
+        "accepted_cells": sum(r.accepted for r in results),
+        "quarantined": dg.MetadataValue.md("\n".join(lines) or "none"),
+        RUN_ID: ", ".join(sorted({r.run_id for r in results})),
+    }
+
+
+def _severity(results: list[Checked]) -> dg.AssetCheckSeverity:
+    return dg.AssetCheckSeverity.WARN if results[0].severity is Severity.WARN else dg.AssetCheckSeverity.ERROR
+
+
+def _results(dataset: str, results: list[Checked]) -> Iterator[dg.AssetCheckResult]:
+    """One check result per entry of the suite, over all partitions that this step looked at."""
+    for code in dict.fromkeys(r.code for r in results):
+        of_code = [r for r in results if r.code == code]
         yield dg.AssetCheckResult(
             asset_key=dataset,
-            check_name=name.replace("-", "_"),
-            passed=all(r["passed"] for r in results),
-            severity=dg.AssetCheckSeverity.WARN
-            if results[0]["severity"] == Severity.WARN.value
-            else dg.AssetCheckSeverity.ERROR,
-            metadata={
-                "failing_cells": sum(r["count"] for r in results),
-                "quarantined": dg.MetadataValue.md("\n".join(lines) or "none"),
-            },
+            check_name=check_name(code),
+            passed=all(r.passed for r in of_code),
+            severity=_severity(of_code),
+            metadata=_metadata(of_code),
         )
 
 
+def _tell_of_year(
+    context: dg.AssetExecutionContext, dataset: str, year: str, made: dict[str, Any], results: list[Checked]
+) -> None:
+    """In a run without partitions: tell Dagster of one year all the same, so that it shows as made and checked."""
+    context.log_event(
+        dg.AssetMaterialization(
+            dataset, partition=year, metadata=made, tags={"dagster/data_version": made["made_from"]}
+        )
+    )
+    for r in results:
+        context.log_event(
+            dg.AssetCheckEvaluation(
+                dg.AssetKey(dataset), check_name(r.code), r.passed, _metadata([r]), severity=_severity([r]),
+                partition=year,
+            )
+        )  # fmt: skip
+
+
+def _settled(context: dg.AssetExecutionContext, settings: Settings, dataset: str) -> Extracts:
+    """Screen what is pending for a dataset, pin what the run answers for, and open its extracts."""
+    for result in flow.settle(
+        settings, datasets=(dataset,), now=now(), on_file=lambda name: progress.report("extracts", name)
+    ):
+        context.log.info(f"{result.file}: {result.status}")
+    return Extracts(settings, repin(settings, context.run.run_id).head)
+
+
 def _yearly(dataset: str) -> dg.AssetsDefinition:
+    years_known = school_years(dataset)
+
     @dg.asset(
         name=dataset,
         group_name="extracts",
         owners=[OWNER],
         kinds={"parquet"},
         deps=["inbox"],
-        partitions_def=SCHOOL_YEARS,
-        check_specs=check_specs(dataset),
+        partitions_def=years_known,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        code_version=readers_version()[:12],
+        check_specs=check_specs(dataset, years_known),
         description=TITLES[dataset],
         metadata={"dagster/column_schema": _table_schema(dataset)},
     )
     def extract(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        settings = home.settings()
-        at_hand = [y for y in SCHOOL_YEARS.get_partition_keys() if partition_path(settings, dataset, y).exists()]
-        years = processed_keys(context, at_hand)
-        tables = {year: _counts(read_partition(settings, dataset, year, columns=("state",))) for year in years}
-        if not names_partitions(context):
-            for year, counts in tables.items():
-                context.log_event(dg.AssetMaterialization(dataset, partition=year, metadata=dict(counts)))
-        totals: dict[str, int] = {}
-        for counts in tables.values():
-            for name, count in counts.items():
-                totals[name] = totals.get(name, 0) + count
+        settings, named = home.settings(), names_partitions(context)
+        run_id = context.run.run_id
+        results: list[Checked] = []
+        with progress.stage("extracts"), writing(context, settings), _settled(context, settings, dataset) as extracts:
+            years = list(context.partition_keys) if named else [y for d, y in extracts.in_force if d == dataset and y]
+            tables = {}
+            for year in years:
+                key = (dataset, year)
+                if key not in extracts.in_force:
+                    raise PipelineProblem(f"No file in force holds {name_of(key)}. Put its export into the inbox.")
+                tables[year] = _made(extracts, key, anew=named)
+                found = check_partition(extracts, key, run_id=run_id, now=now(), anew=named)
+                results += found
+                if not named:
+                    _tell_of_year(context, dataset, year, tables[year], found)
+                elif len(years) > 1:
+                    context.add_asset_metadata(tables[year], asset_key=dataset, partition_key=year)
         by_year = "\n".join(
-            f"| {y} | {c['dagster/row_count']} | {c.get('cells_suppressed', 0)} |" for y, c in tables.items()
+            f"| {y} | {t['dagster/row_count']} | {t.get('cells_suppressed', 0)} |" for y, t in tables.items()
         )
+        one = len(years) == 1
         yield dg.MaterializeResult(
             asset_key=dataset,
             metadata={
-                **totals,
+                **(tables[years[0]] if one else {}),
                 "by_year": dg.MetadataValue.md("| year | cells | suppressed |\n|---|---|---|\n" + by_year),
             },
+            data_version=dg.DataVersion(tables[years[0]]["made_from"]) if one else None,
         )
-        # without any year at hand the checks still answer: nothing failed
-        yield from _checks(settings, dataset, list(years) or [None], files_of(settings, context.run.run_id))
+        yield from _results(dataset, results or list(without_rows(settings, dataset, run_id)))
 
     return extract
 
@@ -142,6 +195,7 @@ def _reference(dataset: str) -> dg.AssetsDefinition:
         owners=[OWNER],
         kinds={"parquet"},
         deps=["inbox"],
+        code_version=readers_version()[:12],
         check_specs=check_specs(dataset),
         description=TITLES[dataset],
         metadata={"dagster/column_schema": _table_schema(dataset)},
@@ -149,14 +203,25 @@ def _reference(dataset: str) -> dg.AssetsDefinition:
     def reference(
         context: dg.AssetExecutionContext, home: Home
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        settings = home.settings()
-        yield dg.MaterializeResult(asset_key=dataset, metadata=_counts(read_partition(settings, dataset, None)))
-        yield from _checks(settings, dataset, [None], files_of(settings, context.run.run_id))
+        settings, key = home.settings(), (dataset, None)
+        run_id, alone = context.run.run_id, len(context.run.asset_selection or ()) == 1
+        results: list[Checked] = []
+        made: dict[str, Any] = {"dagster/row_count": 0}
+        with progress.stage("extracts"), writing(context, settings), _settled(context, settings, dataset) as extracts:
+            if key in extracts.in_force:
+                made = _made(extracts, key, anew=alone)
+                results = check_partition(extracts, key, run_id=run_id, now=now(), anew=alone)
+        version = dg.DataVersion(made["made_from"]) if "made_from" in made else None
+        yield dg.MaterializeResult(asset_key=dataset, metadata=made, data_version=version)
+        yield from _results(dataset, results or list(without_rows(settings, dataset, run_id)))
 
     return reference
 
 
 EXTRACTS = [_yearly(dataset) for dataset in schema.YEARLY_DATASETS]
 REFERENCE = [
-    _reference(dataset) for dataset in (schema.SCHOOL_REGISTER, schema.MUNICIPALITY_CHANGES, *schema.FORM_DATASETS)
-]
+    _reference(dataset)
+    for dataset in (
+        schema.MUNICIPALITY_VERSIONS, schema.SCHOOL_REGISTER, schema.MUNICIPALITY_CHANGES, *schema.FORM_DATASETS
+    )
+]  # fmt: skip

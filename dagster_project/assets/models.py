@@ -1,6 +1,6 @@
 """The dbt models as assets, their tests as checks. dbt runs inside this process (see ``dbt_step``)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
 from typing import Any
 
@@ -9,10 +9,12 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 
 from dagster_project import lineage, progress
 from dagster_project.assets import STATISTICS
+from dagster_project.assets.acting import writing
 from dagster_project.diagnostics import PipelineProblem
-from dagster_project.orchestration.resources import Home, exclusive
+from dagster_project.orchestration.resources import Home
 from dagster_project.settings import Settings
-from dagster_project.transform import dbt_step, unchanged
+from dagster_project.transform import built, dbt_step
+from dagster_project.transform.snapshot import pin
 
 UNIQUE_ID = "dagster_dbt/unique_id"
 FIRST_ROWS = "first_rows"
@@ -95,6 +97,16 @@ class Translator(DagsterDbtTranslator):
         return node
 
 
+def refuse_stale_marts(context: dg.AssetExecutionContext, settings: Settings) -> None:
+    """Stop when the marts are not those of the run's snapshot: what is estimated from them would not be either.
+
+    Raises:
+        PipelineProblem: with what differs.
+    """
+    if found := built.differences(settings, pin(settings, context.run.run_id)):
+        raise PipelineProblem("The marts do not follow from what is in force.", found)
+
+
 def _test_in_words(test: Mapping[str, Any]) -> str:
     kind = (test.get("test_metadata") or {}).get("name") or "test"
     column = test.get("column_name")
@@ -110,27 +122,34 @@ def build_models(settings: Settings) -> dg.AssetsDefinition:
     def dbt_models(context: dg.AssetExecutionContext, home: Home) -> Iterator[Any]:
         """Builds and tests all models in one dbt command, then reports each model and each test.
 
-        When the inputs, the models and the marts are those of the last whole build, nothing is built or tested: each
-        model says which run built it, and the checks keep their results of that run.
+        When the marts are those of the run's snapshot and day already, nothing is built: each model says which run
+        built it, and the checks repeat the results of that run. Models that are materialised alone are built alone
+        when all others are of the snapshot; else all are built, so that none rests on another state.
         """
         current = home.settings()
         key_of = {spec.metadata[UNIQUE_ID]: spec.key for spec in context.assets_def.specs if UNIQUE_ID in spec.metadata}
         selected = context.selected_asset_keys
         names = sorted(manifest["nodes"][uid]["name"] for uid, key in key_of.items() if key in selected)
-        with progress.stage("dbt"), exclusive(current):
-            before = None if context.is_subset else unchanged.last_build(current)
+        with progress.stage("dbt"), writing(context, current):
+            snapshot = pin(current, context.run.run_id)
+            before = None if context.is_subset else built.last_build(current)
+            if before is not None and (before.snapshot.identity, before.snapshot.day) != (
+                snapshot.identity, snapshot.day
+            ):  # fmt: skip
+                before = None
             if before is None:
-                outcome = dbt_step.build(
+                outcome = built.build_models(
                     current,
+                    snapshot,
+                    context.run.run_id,
                     select=names if context.is_subset else (),
                     on_node=lambda name, status: progress.report("dbt", f"{name} {status}"),
                 )
-                if not context.is_subset and not outcome.findings:
-                    unchanged.remember(current, context.run.run_id)
         if before is not None:
-            yield from _still_in_force(context, before, manifest, key_of)
+            context.log.info(f"the marts are those of run {before.run_id}: nothing to build")
+            yield from _events(context, before.results, key_of, manifest, before.run_id)
             return
-        yield from _events(context, outcome, key_of)
+        yield from _events(context, outcome.results, key_of, manifest)
         if not outcome.success:
             raise dg.Failure(
                 description=PipelineProblem("dbt: a model or a test failed", outcome.findings).as_text(),
@@ -141,46 +160,34 @@ def build_models(settings: Settings) -> dg.AssetsDefinition:
     return dbt_models
 
 
-def _still_in_force(
-    context: dg.AssetExecutionContext,
-    before: unchanged.Build,
-    manifest: Mapping[str, Any],
-    key_of: Mapping[str, dg.AssetKey],
-) -> Iterator[dg.MaterializeResult]:
-    """Every model as it stands, each after those it rests on.
-
-    A model without an event of its own would make Dagster skip what depends on it.
-    """
-    context.log.info(f"inputs and models are those of run {before.run_id}: nothing to build")
-    order = TopologicalSorter({uid: manifest["nodes"][uid]["depends_on"]["nodes"] for uid in key_of}).static_order()
-    for unique_id in order:
-        if unique_id not in key_of:
-            continue
-        yield dg.MaterializeResult(
-            asset_key=key_of[unique_id],
-            metadata={"dbt/status": "unchanged, not built again", "dbt/built_by_run": before.run_id},
-        )
-
-
 def _events(
-    context: dg.AssetExecutionContext, outcome: dbt_step.DbtOutcome, key_of: Mapping[str, dg.AssetKey]
-) -> Iterator[Any]:
-    """One materialisation per built model, one result per executed test, models before the tests upon them."""
+    context: dg.AssetExecutionContext, results: Sequence[dbt_step.NodeResult], key_of: Mapping[str, dg.AssetKey],
+    manifest: Mapping[str, Any], run_id: str | None = None,
+) -> Iterator[Any]:  # fmt: skip
+    """One materialisation per built model, one result per executed test, models before the tests upon them.
+
+    ``run_id`` is the run whose results are repeated, when nothing was built.
+    """
+    by_run = {"dbt/built_by_run": run_id} if run_id else {}
     check_of = {
         spec.metadata[UNIQUE_ID]: spec.key for spec in context.assets_def.check_specs if UNIQUE_ID in spec.metadata
     }
-    for result in outcome.results:
-        key = key_of.get(result.unique_id)
-        if key is not None and result.status == "success" and key in context.selected_asset_keys:
+    of_model = {r.unique_id: r for r in results if r.unique_id in key_of}
+    order = TopologicalSorter({uid: manifest["nodes"][uid]["depends_on"]["nodes"] for uid in of_model}).static_order()
+    for result in (of_model[uid] for uid in order if uid in of_model):
+        key = key_of[result.unique_id]
+        if result.status == "success" and key in context.selected_asset_keys:
+            sql = manifest["nodes"][result.unique_id].get("compiled_code") or result.compiled_code
             yield dg.MaterializeResult(
                 asset_key=key,
                 metadata={
                     "dbt/seconds": round(result.seconds, 3),
-                    "dbt/status": result.message or result.status,
-                    "dbt/compiled_sql": dg.MetadataValue.md(f"```sql\n{result.compiled_code.strip()}\n```"),
+                    "dbt/status": "unchanged, not built again" if run_id else result.message or result.status,
+                    "dbt/compiled_sql": dg.MetadataValue.md(f"```sql\n{sql.strip()}\n```"),
+                    **by_run,
                 },
             )
-    for result in outcome.results:
+    for result in results:
         check = check_of.get(result.unique_id)
         if check is not None and result.status != "skipped" and check in context.selected_asset_check_keys:
             warned = result.status == "warn"
@@ -192,6 +199,7 @@ def _events(
                 metadata={
                     "failing_rows": result.failures,
                     "seconds": round(result.seconds, 3),
+                    **by_run,
                     **({"message": result.message} if result.message else {}),
                     **({FIRST_ROWS: "\n".join(result.rows)} if result.rows else {}),
                 },

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_project.archive import Archive
-from dagster_project.assets.inbox import taken_in_by
+from dagster_project.assets.acting import by_run
 from dagster_project.assets.models import UNIQUE_ID
 from dagster_project.diagnostics import PipelineProblem
 from dagster_project.lineage.openlineage import AssetOutcome, CheckOutcome, Column, End, RunRecord
@@ -96,7 +96,7 @@ def record_of(
                 rows=int(rows.value) if rows is not None else None,
             )
         )
-    arrived = [e for e in Archive(settings).events("arrived") if e.get("by") == taken_in_by(run_id)]
+    arrived = [e for e in Archive(settings).events("arrived") if e.get("by") == by_run(run_id)]
     return RunRecord(
         run_id=run_id,
         job=run.dagster_run.job_name,

@@ -1,14 +1,14 @@
-"""Rule sets, rounds and registers, checked and compiled for dbt."""
-
-import datetime as dt
+"""Rule sets, rounds, registers and the files in force, checked and compiled for dbt."""
 
 import dagster as dg
 
 from dagster_project import schema
 from dagster_project.assets import STATISTICS
-from dagster_project.orchestration.resources import Home, exclusive
-from dagster_project.rounds.monitoring import monitored
-from dagster_project.rules import compile_parameters, load_rules
+from dagster_project.assets.acting import writing
+from dagster_project.orchestration.resources import Home
+from dagster_project.rules import load_rules
+from dagster_project.transform.parameters import compile_snapshot
+from dagster_project.transform.snapshot import pin
 
 
 @dg.asset(
@@ -16,20 +16,26 @@ from dagster_project.rules import compile_parameters, load_rules
     group_name="parameters",
     owners=[STATISTICS],
     kinds={"yaml", "parquet"},
-    deps=[*schema.YEARLY_DATASETS, schema.DECISIONS],
+    deps=[
+        *schema.YEARLY_DATASETS, schema.MUNICIPALITY_VERSIONS, schema.SCHOOL_REGISTER, schema.MUNICIPALITY_CHANGES,
+        *schema.FORM_DATASETS,
+    ],
     description=(
         "The rules as data (regelsett, uttrekk og registre): every YAML file under data/ checked, each mistake named "
-        "by file and line, and compiled to the tables the models read."
+        "by file and line, and compiled with the list of files in force to the tables the models read."
     ),
-)
-def parameters(home: Home) -> dg.MaterializeResult:
+)  # fmt: skip
+def parameters(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
     settings = home.settings()
-    rulebook = load_rules(settings)
-    with exclusive(settings):
-        followed = monitored(settings, rulebook)
-        counts = compile_parameters(rulebook, settings.parameters, monitored=followed, as_of=dt.date.today())
+    with writing(context, settings):
+        snapshot = pin(settings, context.run.run_id)
+        counts = compile_snapshot(settings, snapshot)
+        rulebook = load_rules(settings)
     lines = ["| round | rule set | last school year | origin | placeholders |", "|---|---|---|---|---|"]
     for r in rulebook.rounds:
         placeholders = len(rulebook.rule_sets[r.rule_set].placeholders)
         lines.append(f"| {r.id} | {r.rule_set} | {r.last_school_year} | {r.origin} | {placeholders} |")
-    return dg.MaterializeResult(metadata={**counts, "overview": dg.MetadataValue.md("\n".join(lines))})
+    return dg.MaterializeResult(
+        metadata={**counts, "snapshot": snapshot.identity, "overview": dg.MetadataValue.md("\n".join(lines))},
+        data_version=dg.DataVersion(snapshot.identity),
+    )

@@ -1,40 +1,99 @@
 """The published tables of rounds and cohorts: one immutable revision after another."""
 
-import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 
 from dagster_project import progress
 from dagster_project.assets import STATISTICS
-from dagster_project.assets.inbox import findings_table
+from dagster_project.assets.acting import by_run, findings_table, now, writing
 from dagster_project.assets.marts import exposed
 from dagster_project.diagnostics import Finding
 from dagster_project.orchestration.partitions import ROUNDS, names_partitions, processed_keys
-from dagster_project.orchestration.resources import Home, exclusive
+from dagster_project.orchestration.resources import Home
 from dagster_project.publication import Revision, verify_revision
-from dagster_project.publication.edition import pointer_of
+from dagster_project.publication.commits import pointer_of
 from dagster_project.rounds.candidates import published_rows, unanswered
-from dagster_project.rounds.publishing import publish_cohort, publish_round
-from dagster_project.rounds.state import lock_of, round_events
+from dagster_project.rounds.publishing import behind, missing_inputs_of, publish_cohort, publish_round
 from dagster_project.settings import Settings
+from dagster_project.transform.snapshot import pin
 
-ROUTINE = "dagster/sensor_name"
+ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+FOLLOWS = "follows_from_what_is_in_force"
+CHECKS = {
+    FOLLOWS: (
+        ERROR,
+        "The marts and estimates follow from the files, rules and models that this run pinned when it started. If not, "
+        "nothing is published, and the difference is named.",
+    ),
+    "inputs_are_in_force": (
+        WARN,
+        "Every figure that a round needs (dataset, school year, indicator, grade) is in force. A round that has begun "
+        "and lacks one waits; `oppfolging round accept-missing` lets it through by name and reason.",
+    ),
+    "revision_matches_manifest": (ERROR, "Every published file has the hash its manifest states."),
+    "county_governors_have_replied": (
+        WARN, "No round waits for a county governor's priorities. A reply that has not come is named here.",
+    ),
+    "final_rounds_unchanged": (
+        ERROR,
+        "What is computed now agrees with every final release, cell by cell. If not: publish the change with "
+        "`oppfolging round amend`, or let the release stand with `oppfolging round keep`.",
+    ),
+}  # fmt: skip
+BLOCKING = {FOLLOWS, "final_rounds_unchanged"}
 
 
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC).replace(microsecond=0)
+@dataclass(frozen=True)
+class Published:
+    """What became of a round: its revision, None when there is none, and what each check found."""
+
+    round_id: str
+    revision: Revision | None
+    found: dict[str, list[str]] = field(default_factory=dict)
+    differences: tuple[Finding, ...] = ()
 
 
-def _refuse_final(settings: Settings, round_id: str) -> None:
-    """A final round is write-once: whoever asks for it by name is told who locked it and how to amend."""
-    lock = lock_of(round_events(settings, round_id))
-    if lock is not None:
-        raise dg.Failure(
-            f"Round {round_id} is final: {lock.as_text()}. It is not materialised again. "
-            f"To publish a correction: oppfolging round amend {round_id} --by NAME --reason WHY",
-            allow_retries=False,
-        )
+def _publish(settings: Settings, snapshot: Any, round_id: str, run_id: str) -> Published:
+    revision = publish_round(settings, snapshot, round_id, now=now(), by=by_run(run_id))
+    found = {"inputs_are_in_force": missing_inputs_of(settings, round_id)}
+    if revision is None:
+        return Published(round_id, None, found)
+    return Published(
+        round_id,
+        revision,
+        found
+        | {
+            "revision_matches_manifest": [f.as_text() for f in verify_revision(revision.path)],
+            "county_governors_have_replied": unanswered(published_rows(settings, round_id, "selection")),
+            "final_rounds_unchanged": [f.as_text() for f in revision.differences[:1]],
+        },
+        revision.differences,
+    )
+
+
+def _metadata(name: str, rounds: Sequence[Published]) -> dict[str, Any]:
+    lines = [f"- {r.round_id}: {line}" for r in rounds for line in r.found.get(name, ())]
+    metadata: dict[str, Any] = {"found": dg.MetadataValue.md("\n".join(lines) or "nothing")}
+    if name == "final_rounds_unchanged":
+        cells = [f for r in rounds for f in r.differences]
+        metadata |= {
+            "differing_cells": sum(r.differences[0].count for r in rounds if r.differences),
+            "differences": dg.MetadataValue.md(findings_table(cells)),
+        }
+    return metadata
+
+
+def _told(settings: Settings, made: Published) -> dict[str, Any]:
+    assert made.revision is not None, "only what is published is told of"
+    pointer = pointer_of(settings, made.round_id) or {}
+    return {
+        "state": str(pointer.get("status")), "release": str(pointer.get("release") or "none"),
+        "revision": made.revision.revision, "is_new": made.revision.is_new, "folder": str(made.revision.path),
+        "dagster/row_count": sum(made.revision.rows.values()),
+    }  # fmt: skip
 
 
 @dg.asset(
@@ -44,95 +103,73 @@ def _refuse_final(settings: Settings, round_id: str) -> None:
     kinds={"parquet", "csv", "excel"},
     deps=exposed("published_round"),
     partitions_def=ROUNDS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    output_required=False,
     description=(
         "Published tables of a selection round (publiserte tabeller for et uttrekk) as Parquet, CSV and XLSX, with a "
         "manifest of every hash and the workbooks for county governors and decisions. An unchanged round makes no new "
-        "revision, a final one never."
+        "revision. A final round is compared with its release and never published again; a round that lacks an input "
+        "waits, and its partition stays missing."
     ),
     check_specs=[
-        dg.AssetCheckSpec(
-            "revision_matches_manifest",
-            asset="published_round",
-            description="Every published file has the hash its manifest states.",
-        ),
-        dg.AssetCheckSpec(
-            "county_governors_have_replied",
-            asset="published_round",
-            description="No round waits for a county governor's priorities. A reply that has not come is named here.",
-        ),
-        dg.AssetCheckSpec(
-            "final_rounds_unchanged",
-            asset="published_round",
-            blocking=True,
-            description=(
-                "What is computed now agrees with every final release, cell by cell. If not: publish the change with "
-                "`oppfolging round amend`, or let the release stand with `oppfolging round keep`."
-            ),
-        ),
+        dg.AssetCheckSpec(name, asset="published_round", blocking=name in BLOCKING, description=text,
+                          partitions_def=ROUNDS)
+        for name, (_, text) in CHECKS.items()
     ],
-)
-def published_round(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.MaterializeResult]:
-    settings = home.settings()
-    revisions: list[Revision] = []
-    findings = []
-    waiting: dict[str, list[str]] = {}
-    if names_partitions(context) and ROUTINE not in context.run.tags:
-        for round_id in context.partition_keys:
-            _refuse_final(settings, round_id)
-    with progress.stage("publication"), exclusive(settings):
+)  # fmt: skip
+def published_round(
+    context: dg.AssetExecutionContext, home: Home
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    settings, run_id = home.settings(), context.run.run_id
+    rounds: list[Published] = []
+    with progress.stage("publication"), writing(context, settings):
+        snapshot = pin(settings, run_id)
+        if differs := behind(settings, snapshot):
+            yield dg.AssetCheckResult(
+                check_name=FOLLOWS, passed=False,
+                metadata={"differences": dg.MetadataValue.md(findings_table(differs))},
+                description="\n".join(f.as_text() for f in differs),
+            )  # fmt: skip
+            return
         for round_id in processed_keys(context, list(ROUNDS.get_partition_keys())):
             progress.report("publication", round_id)
-            revision = publish_round(settings, round_id, now=_now(), by=f"run {context.run.run_id}")
-            if revision is None:
-                context.log.info(f"{round_id}: no data of its origin and years, nothing to publish")
+            made = _publish(settings, snapshot, round_id, run_id)
+            rounds.append(made)
+            told = _told(settings, made) if made.revision else None
+            if told is None:
+                context.log.info(f"{round_id} waits: {'; '.join(made.found['inputs_are_in_force']) or 'no figures'}")
+            if names_partitions(context):
+                if told is not None and len(context.partition_keys) > 1:
+                    context.add_asset_metadata(told, asset_key="published_round", partition_key=round_id)
                 continue
-            revisions.append(revision)
-            findings += verify_revision(revision.path)
-            if missing := unanswered(published_rows(settings, round_id, "selection")):
-                waiting[round_id] = missing
-            if not names_partitions(context):
+            if told is not None:
+                context.log_event(dg.AssetMaterialization("published_round", partition=round_id, metadata=told))
+            for name, (severity, _) in CHECKS.items():
                 context.log_event(
-                    dg.AssetMaterialization(
-                        "published_round",
-                        partition=round_id,
-                        metadata={"revision": revision.revision, "is_new": revision.is_new, **revision.rows},
+                    dg.AssetCheckEvaluation(
+                        dg.AssetKey("published_round"), name, not made.found.get(name), _metadata(name, [made]),
+                        severity=severity, blocking=name in BLOCKING, partition=round_id,
                     )
-                )
-    lines = ["| round | state | release | revision | new | folder |", "|---|---|---|---|---|---|"]
-    for r in revisions:
-        pointer = pointer_of(settings, r.round) or {}
-        standing = f"{pointer.get('status')} | {pointer.get('release') or '-'}"
-        lines.append(f"| {r.round} | {standing} | {r.revision} | {r.is_new} | {r.path} |")
-    differences: list[Finding] = [f for r in revisions for f in r.differences]
-    asked = "\n".join(f"- {round_id}: {', '.join(names)}" for round_id, names in waiting.items())
-    yield dg.MaterializeResult(
-        metadata={
-            "revisions": dg.MetadataValue.md("\n".join(lines)),
-            "dagster/row_count": sum(sum(r.rows.values()) for r in revisions),
-        },
-        check_results=[
-            dg.AssetCheckResult(
-                check_name="revision_matches_manifest",
-                passed=not findings,
-                metadata={"findings": dg.MetadataValue.md("\n".join(f.as_text() for f in findings) or "none")},
-            ),
-            dg.AssetCheckResult(
-                check_name="county_governors_have_replied",
-                passed=not waiting,
-                severity=dg.AssetCheckSeverity.WARN,
-                metadata={"waits_for": dg.MetadataValue.md(asked or "nobody")},
-            ),
-            dg.AssetCheckResult(
-                check_name="final_rounds_unchanged",
-                passed=not differences,
-                metadata={
-                    "rounds": ", ".join(r.round for r in revisions if r.differences) or "none",
-                    "differing_cells": sum(r.differences[0].count for r in revisions if r.differences),
-                    "differences": dg.MetadataValue.md(findings_table(differences)),
-                },
-            ),
-        ],
-    )
+                )  # fmt: skip
+    published = [r for r in rounds if r.revision is not None]
+    if published or not names_partitions(context):
+        lines = ["| round | state | release | revision | new |", "|---|---|---|---|---|"]
+        lines += [
+            f"| {r.round_id} | {t['state']} | {t['release']} | {t['revision']} | {t['is_new']} |"
+            for r in published
+            if (t := _told(settings, r))
+        ]
+        one = _told(settings, published[0]) if len(published) == 1 else {}
+        yield dg.MaterializeResult(
+            metadata={**one, "snapshot": snapshot.identity, "revisions": dg.MetadataValue.md("\n".join(lines))}
+        )
+    for name, (severity, _) in CHECKS.items():
+        yield dg.AssetCheckResult(
+            check_name=name,
+            passed=not any(r.found.get(name) for r in rounds),
+            severity=severity,
+            metadata=_metadata(name, rounds),
+        )
 
 
 @dg.asset(
@@ -148,8 +185,11 @@ def published_round(context: dg.AssetExecutionContext, home: Home) -> Iterator[d
 )
 def published_cohort(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
     settings = home.settings()
-    with progress.stage("publication"), exclusive(settings):
-        found = [publish_cohort(settings, round_id, now=_now()) for round_id in ROUNDS.get_partition_keys()]
+    with progress.stage("publication"), writing(context, settings):
+        snapshot = pin(settings, context.run.run_id)
+        found = [publish_cohort(settings, snapshot, r, now=now()) for r in ROUNDS.get_partition_keys()]
     lines = ["| cohort | revision | new |", "|---|---|---|"]
     lines += [f"| {r.round} | {r.revision} | {r.is_new} |" for r in found if r is not None]
-    return dg.MaterializeResult(metadata={"cohorts": dg.MetadataValue.md("\n".join(lines))})
+    return dg.MaterializeResult(
+        metadata={"snapshot": snapshot.identity, "cohorts": dg.MetadataValue.md("\n".join(lines))}
+    )

@@ -4,9 +4,11 @@ import dagster as dg
 
 from dagster_project import progress
 from dagster_project.assets import STATISTICS
+from dagster_project.assets.acting import writing
 from dagster_project.assets.marts import documented
+from dagster_project.assets.models import refuse_stale_marts
 from dagster_project.orchestration.partitions import ROUNDS, processed_keys
-from dagster_project.orchestration.resources import Home, exclusive
+from dagster_project.orchestration.resources import Home
 from dagster_project.publication import current_revision
 from dagster_project.rounds.publishing import computed_rounds
 from dagster_project.rounds.uncertainty import RESTS_ON, current_uncertainty
@@ -27,9 +29,10 @@ from dagster_project.simulation.variants import compute_variants, sensitivity_ta
         "probabilities, intervals and confidence sets for ranks. It never changes the list."
     ),
 )
-def selection_uncertainty(home: Home) -> dg.MaterializeResult:
+def selection_uncertainty(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
     settings = home.settings()
-    with progress.stage("uncertainty"), exclusive(settings):
+    with progress.stage("uncertainty"), writing(context, settings):
+        refuse_stale_marts(context, settings)
         rulebook = load_rules(settings)
         table = current_uncertainty(settings, rulebook, computed_rounds(settings, rulebook))
     lines = ["| round | municipality | rank | taken | from | to |", "|---|---|---|---|---|---|"]
@@ -58,7 +61,7 @@ def selection_uncertainty(home: Home) -> dg.MaterializeResult:
 def choice_sensitivity(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
     settings = home.settings()
     lines = ["| round | table | rows |", "|---|---|---|"]
-    with exclusive(settings):
+    with writing(context, settings):
         for round_id in processed_keys(context, list(ROUNDS.get_partition_keys())):
             rule_set = load_rules(settings).round(round_id).rule_set
             if not (current_revision(settings, round_id) and variants_file(settings, rule_set).exists()):

@@ -18,8 +18,8 @@ from dagster_project.audit.excerpts import Excerpt, Place, PlaceReader, place_of
 from dagster_project.audit.explain import explain_in, find_unit
 from dagster_project.audit.revisions import Published, Row, open_revision
 from dagster_project.diagnostics import NotFound
+from dagster_project.publication.commits import MANIFEST
 from dagster_project.publication.edition import RULEBOOK
-from dagster_project.publication.manifest import MANIFEST
 from dagster_project.settings import Settings
 from dagster_project.words import LANGUAGES
 

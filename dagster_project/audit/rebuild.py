@@ -8,35 +8,20 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from dagster_project.archive import Archive
 from dagster_project.diagnostics import PipelineProblem
-from dagster_project.intake.flow import merge_tables
-from dagster_project.intake.partitions import write_table
-from dagster_project.intake.read import read_file
+from dagster_project.intake.partitions import Extracts
+from dagster_project.intake.reader import write_table
 from dagster_project.publication.edition import RULEBOOK, fill_data, marked_withdrawn, subject_tables
 from dagster_project.publication.subjects import subject_of
-from dagster_project.rounds.monitoring import current_effects, monitored
+from dagster_project.rounds.monitoring import current_effects
 from dagster_project.rounds.uncertainty import round_uncertainty
-from dagster_project.rules import compile_parameters, load_rules
+from dagster_project.rules import load_rules
 from dagster_project.settings import Settings
 from dagster_project.transform import dbt_step
-
-
-def accepted_in_order(settings: Settings) -> list[dict[str, Any]]:
-    """The ledger's ``accepted`` events, oldest first."""
-    return Archive(settings).events("accepted")
-
-
-def rebuild_extracts(settings: Settings, events: Iterable[dict[str, Any]], scratch: Settings) -> None:
-    """Merge the archived files of the events into the extracts of a scratch home, in the order of the events."""
-    archive = Archive(settings)
-    for event in events:
-        tables = read_file(archive.path(event["sha256"]), event["sha256"], event["file"])
-        merge_tables(scratch, tables)
+from dagster_project.transform.parameters import compile_for
 
 
 def lay_out_rules(revision: Path, scratch: Settings) -> None:
@@ -62,8 +47,8 @@ def lay_out_rules(revision: Path, scratch: Settings) -> None:
     path.write_text(yaml.safe_dump(exceptions, allow_unicode=True), encoding="utf-8")
 
 
-def rebuild_tables(revision: Path, manifest: dict[str, Any], scratch: Settings, out: Path) -> None:
-    """Build the models on the extracts of the scratch home and write the tables of the round or cohort into ``out``.
+def rebuild_tables(revision: Path, manifest: dict[str, Any], extracts: Extracts, out: Path) -> None:
+    """Build the models on extracts, in the home they lie in, and write the tables of the round or cohort into ``out``.
 
     The tables of a withdrawn release carry the reason in a column more, as they did when it was withdrawn. A cohort
     is followed until the day its manifest names, and its effects are estimated anew.
@@ -72,15 +57,17 @@ def rebuild_tables(revision: Path, manifest: dict[str, Any], scratch: Settings, 
         RuleProblem: today's code cannot read the rules of then.
         PipelineProblem: dbt could not build, or a test failed.
     """
+    scratch = extracts.out
     lay_out_rules(revision, scratch)
     rulebook = load_rules(scratch)
     subject = subject_of(rulebook, manifest)
     if subject.is_cohort:
         as_of = manifest["as_of"] and dt.date.fromisoformat(manifest["as_of"])
-        compile_parameters(rulebook, scratch.parameters, monitored=monitored(scratch, rulebook), as_of=as_of)
+        compile_for(scratch, rulebook, extracts, as_of=as_of)
     else:
-        compile_parameters(rulebook, scratch.parameters)
-    outcome = dbt_step.build(scratch)
+        compile_for(scratch, rulebook, extracts, as_of=None, follow=())
+    extracts.ensure()
+    outcome = dbt_step.build(scratch, extracts.paths())
     if not outcome.success:
         raise PipelineProblem("The models cannot be built again.", outcome.findings)
     if subject.is_cohort:

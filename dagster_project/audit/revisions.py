@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_project.archive import Archive
 from dagster_project.diagnostics import NotFound
-from dagster_project.publication.edition import INTERNAL, RULEBOOK, current_revision, round_revision
-from dagster_project.publication.manifest import MANIFEST, read_manifest
+from dagster_project.publication.commits import MANIFEST, current_revision, read_manifest
+from dagster_project.publication.edition import INTERNAL, RULEBOOK, round_revision
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:

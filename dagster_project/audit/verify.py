@@ -5,9 +5,9 @@ Two levels.
 quick  compares hashes: ledger, archived files, manifest, pointer, every published file, seals when a key is given.
        It does not see: extracts that differ from the archive, tables that never followed from their inputs (they have
        the hash that was recorded), and a ledger that somebody made anew from end to end, unless a seal shows it.
-full   does all that, and then reads the archived files again, merges them in the order in which they were accepted,
-       and builds the tables with the revision's own rules, those of a cohort for the day its manifest names. Every
-       Parquet and CSV file of both editions must come out byte for byte.
+full   does all that, and then reads the archived files again, makes the extracts of the ledger as it stood when the
+       revision was computed, and builds the tables with the revision's own rules, those of a cohort for the day its
+       manifest names. Every Parquet and CSV file of both editions must come out byte for byte.
 
 Workbooks are views of the Parquet and not built again; their hashes are compared. Working files that every run makes
 anew (``marts/``, ``parameters/``, ``warehouse/``) prove nothing and are not looked at.
@@ -20,19 +20,28 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster_project.archive import Archive, seals
-from dagster_project.archive.store import sha256_of, whole_line
+from dagster_project.archive import Archive, Head, seals
+from dagster_project.archive.store import lost_line, sha256_of, whole_line
 from dagster_project.audit import rebuild
 from dagster_project.diagnostics import Finding, NotFound, OppfolgingError, Severity
+from dagster_project.intake.partitions import Extracts
 from dagster_project.publication import manifest as manifests
-from dagster_project.publication.edition import INTERNAL, POINTER, RULEBOOK, pointer_text
+from dagster_project.publication.commits import (
+    MANIFEST,
+    MOVED,
+    POINTER,
+    commits_of,
+    manifest_hash,
+    pointer_text,
+    read_manifest,
+)
+from dagster_project.publication.edition import INTERNAL, RULEBOOK
 from dagster_project.publication.public import PUBLIC
-from dagster_project.rounds.state import MOVED
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,7 +51,7 @@ REBUILT_SUFFIXES = (".parquet", ".csv")
 FROM_COPY = "Put it back from a copy of the published folder, or publish again."
 LEDGER_FROM_COPY = "Put back the ledger from a copy of the archive."
 AS_THEN = "Check out the code and libraries that the manifest names."
-RUN_AGAIN = "Ask who wrote there; ingest the originals from the archive into an empty home to have the right one."
+RUN_AGAIN = "Ask who wrote there; `oppfolging doctor --fix` makes it again from the archive."
 
 NO_DAY = (
     "an earlier version kept neither the day on which reports were judged late nor the choices of the estimation, so "
@@ -123,7 +132,7 @@ def verify(
     on_stage("archive")
     events = _check_archive(settings, result, key)
     ledger_is_whole = result.ok
-    recorded = [e for e in events if e["event"] == "published" and e["round"] == round_id]
+    recorded = commits_of(events, round_id)
     in_force = _check_pointer(folder, revisions, recorded if ledger_is_whole else [], events, result)
     result.revision = revision or in_force
     on_stage("revision")
@@ -131,7 +140,7 @@ def verify(
     if manifest is not None:
         _check_files(folder / result.revision, manifest, result)
         if ledger_is_whole:
-            _check_inputs(manifest, events, result)
+            _check_inputs(settings, manifest, events, result)
         _note_surroundings(settings, manifest, result)
     if quick:
         return result
@@ -163,7 +172,7 @@ def _check_archive(settings: Settings, result: Verification, key: Path | None) -
 
 
 def _check_pointer(
-    folder: Path, revisions: list[str], recorded: list[dict[str, Any]], events: list[dict[str, Any]],
+    folder: Path, revisions: list[str], recorded: list[Mapping[str, Any]], events: list[dict[str, Any]],
     result: Verification,
 ) -> str:  # fmt: skip
     """The pointer must say what was published last, and how it stands. Returns that revision."""
@@ -174,7 +183,12 @@ def _check_pointer(
                    expected=last, fix="oppfolging run")  # fmt: skip
         return last
     text = path.read_bytes().decode("utf-8", errors="replace")
-    if text not in {pointer_text(folder.name, last, life) for life in _lives(folder / last, text, recorded, events)}:
+    lives = _lives(folder / last, text, recorded, events)
+    fitting = {
+        pointer_text({"round": folder.name, "revision": last, "status": v["status"], "release": v.get("release")})
+        for v in lives
+    }
+    if text not in fitting:
         result.add("pointer-changed", "the pointer does not say what was published last", stage="pointer",
                    file=POINTER, found=" ".join(text.split()), expected=f"{folder.name} {last}",
                    fix="oppfolging run")  # fmt: skip
@@ -182,12 +196,12 @@ def _check_pointer(
 
 
 def _lives(
-    revision: Path, text: str, recorded: list[dict[str, Any]], events: list[dict[str, Any]]
+    revision: Path, text: str, recorded: list[Mapping[str, Any]], events: list[dict[str, Any]]
 ) -> Iterator[dict[str, Any]]:
     """How a revision may stand: as its manifest says, or as the ledger says since. Unknown when that is damaged."""
-    path = revision / manifests.MANIFEST
-    if recorded and path.exists() and sha256_of(path) == recorded[-1]["manifest_sha256"]:
-        manifest = manifests.read_manifest(revision)
+    path = revision / MANIFEST
+    if recorded and path.exists() and sha256_of(path) == manifest_hash(recorded[-1]):
+        manifest = read_manifest(revision)
         yield manifest
         for event in events:
             if event["event"] == MOVED and event["round"] == manifest["subject"]:
@@ -201,12 +215,12 @@ def _lives(
 
 
 def _check_manifest(
-    folder: Path, recorded: list[dict[str, Any]], ledger_is_whole: bool, result: Verification
+    folder: Path, recorded: list[Mapping[str, Any]], ledger_is_whole: bool, result: Verification
 ) -> dict[str, Any] | None:
     """The manifest must have the hash that the ledger states. Returns it only when it can be trusted."""
-    stated = {e["revision"]: e["manifest_sha256"] for e in recorded}.get(folder.name)
-    path = folder / manifests.MANIFEST
-    name = f"{folder.name}/{manifests.MANIFEST}"
+    stated = {e["revision"]: manifest_hash(e) for e in recorded}.get(folder.name)
+    path = folder / MANIFEST
+    name = f"{folder.name}/{MANIFEST}"
     if not path.exists():
         result.add("manifest-missing", "the manifest is gone", stage="manifest", file=name, fix=FROM_COPY)
         return None
@@ -218,7 +232,7 @@ def _check_manifest(
         result.add("manifest-changed", "the manifest is not what it was, so it proves nothing", stage="manifest",
                    file=name, found=found, expected=stated, fix=FROM_COPY)  # fmt: skip
         return None
-    return manifests.read_manifest(folder)
+    return read_manifest(folder)
 
 
 def _check_files(folder: Path, manifest: dict[str, Any], result: Verification) -> None:
@@ -230,8 +244,12 @@ def _check_files(folder: Path, manifest: dict[str, Any], result: Verification) -
     result.checked["published files"] = len(manifest["files"])
 
 
-def _check_inputs(manifest: dict[str, Any], events: list[dict[str, Any]], result: Verification) -> None:
+def _check_inputs(
+    settings: Settings, manifest: dict[str, Any], events: list[dict[str, Any]], result: Verification
+) -> None:
     accepted = {e["sha256"] for e in events if e["event"] == "accepted"}
+    if "ledger" in manifest and not Archive(settings).holds(Head(**manifest["ledger"])):
+        result.findings.append(lost_line(manifest["ledger"]["lines"], manifest["ledger"]["sha256"]))
     for entry in manifest["inputs"]:
         if entry["sha256"] not in accepted:
             result.add("input-not-recorded", "the ledger does not say that this input was accepted", stage="archive",
@@ -283,21 +301,16 @@ def _check_by_doing(
     on_stage: Callable[[str], None],
 ) -> None:  # fmt: skip
     """Compare what the archive gives: extracts with those in force, tables with the published."""
-    every = rebuild.accepted_in_order(settings)
-    wanted = {entry["sha256"] for entry in manifest["inputs"]}
-    mine = [e for e in every if e["sha256"] in wanted]
     replayed, own = Settings(home=scratch / "all"), Settings(home=scratch / "own")
     try:
         on_stage("extracts")
-        rebuild.rebuild_extracts(settings, every, replayed)
+        with Extracts(settings, out=replayed, anew=True) as every:
+            every.ensure()
         result.findings += compare_extracts(settings, replayed)
         result.checked["extracts made again"] = len(_parquet(replayed.extracts))
-        if len(mine) == len(every):
-            own = replayed
-        else:
-            rebuild.rebuild_extracts(settings, mine, own)
         on_stage("tables")
-        rebuild.rebuild_tables(revision, manifest, own, scratch / "tables")
+        with manifests.extracts_of(settings, manifest, own, anew=True) as extracts:
+            rebuild.rebuild_tables(revision, manifest, extracts, scratch / "tables")
     except OppfolgingError as problem:
         result.add("not-rebuildable", f"the revision cannot be built again. Cause: {_causes(result)}", stage="rebuilt",
                    found=problem.as_text(), fix=AS_THEN)  # fmt: skip

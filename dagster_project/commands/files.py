@@ -1,13 +1,14 @@
-"""Files: write the fictional ones, screen, take in, accept warnings."""
+"""Files: write the fictional ones, validate, ingest, accept warnings, dismiss and withdraw."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 
+from dagster_project.commands.rounds import waits
 from dagster_project.settings import Settings
 
 
@@ -76,18 +77,18 @@ def _expand(files: Sequence[Path]) -> list[Path]:
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @click.pass_obj
 def check(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
-    """Screen FILES as the door would, without taking them in.
+    """Validate FILES without ingesting them.
 
-    Stages: recognised, readable, schema, values, against last year. The first that fails is the last that is tried.
+    Stages: recognised, readable, schema, values, against last year. It stops at the first failing stage.
     """
     import datetime as dt
     import json
 
-    from dagster_project.intake.screen import screen
+    from dagster_project.intake.screen import screen_path
 
     worst = 0
     for path in _expand(files):
-        screening = screen(path, settings, now=dt.datetime.now(dt.UTC))
+        screening = screen_path(path, settings, now=dt.datetime.now(dt.UTC))
         if as_json:
             click.echo(json.dumps(screening.summary(), ensure_ascii=False, indent=2))
         else:
@@ -107,40 +108,79 @@ def check(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.pass_obj
 def ingest(settings: Settings, files: tuple[Path, ...]) -> None:
-    """Take FILES in: archive, screen, and merge what passes. Registers and earlier years go first."""
+    """Ingest FILES: archive, validate, and bring into force what passes. Registers and earlier years go first."""
     from dagster_project.intake.flow import take_in_all
-    from dagster_project.orchestration.resources import exclusive
+    from dagster_project.intake.inbox import is_finished
+    from dagster_project.publication.guard import writing
 
-    with exclusive(settings):
-        results = take_in_all(_expand(files), settings, by="ingest")
+    wanted = _expand(files)
+    if unfinished := [f for f in wanted if not is_finished(f)]:
+        raise click.UsageError(f"{unfinished[0].name} looks like a download that has not ended; rename it when it has")
+    with writing(settings, "ingest", waits):
+        results = take_in_all(wanted, settings, by="ingest")
     for result in results:
         note = f" (already {result.earlier})" if result.earlier else ""
+        if result.status == "moving":
+            note = " (still being written; nothing was done with it)"
         click.echo(f"{result.status:9} {result.sha256[:12]} {result.file}{note}")
-        for merge in result.merges:
-            where = f"{merge.dataset} {merge.school_year or ''}".strip()
-            click.echo(f"          {where}: {merge.added} added, {merge.removed} removed, {merge.changed} changed,"
-                       f" {merge.unchanged} unchanged")  # fmt: skip
+        for change in result.changes:
+            where = f"{change.dataset} {change.school_year or ''}".strip()
+            click.echo(f"          {where}: {change.added} added, {change.removed} removed, {change.changed} changed,"
+                       f" {change.unchanged} unchanged")  # fmt: skip
         if result.screening is not None and result.status in ("held", "rejected"):
             for finding in result.screening.findings:
                 click.echo("          " + finding.as_text().replace("\n", "\n          "))
-    refused = any(r.status in ("held", "rejected") or r.earlier in ("held", "rejected") for r in results)
-    sys.exit(3 if refused else 0)
+    stopped = ("held", "rejected", "moving")
+    sys.exit(3 if any(r.status in stopped or r.earlier in stopped for r in results) else 0)
+
+
+def _signed(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of everything that is done under a name and for a reason."""
+    command = click.option("--reason", required=True, help="Why it is right.")(command)
+    return click.option("--by", required=True, help="Who does it.")(command)
 
 
 @click.command()
 @click.argument("file")
 @click.option("--code", required=True, help="The warning to accept, as `status` names it.")
-@click.option("--by", required=True, help="Who accepts it.")
-@click.option("--reason", required=True, help="Why it is right to go on.")
+@_signed
 @click.pass_obj
 def accept(settings: Settings, file: str, code: str, by: str, reason: str) -> None:
     """Accept one warning of a held FILE (name, or beginning of its hash). It is recorded with your name and reason."""
     from dagster_project.intake import flow
-    from dagster_project.orchestration.resources import exclusive
+    from dagster_project.publication.guard import writing
 
-    with exclusive(settings):
+    with writing(settings, "accept", waits):
         result = flow.accept(settings, file, code=code, by=by, reason=reason)
     click.echo(f"{result.status}: {result.file}")
 
 
-COMMANDS = (demo, check, ingest, accept)
+@click.command()
+@click.argument("file")
+@_signed
+@click.pass_obj
+def dismiss(settings: Settings, file: str, by: str, reason: str) -> None:
+    """Settle a rejected or held FILE without it: it is no open problem any more."""
+    from dagster_project.intake import flow
+    from dagster_project.publication.guard import writing
+
+    with writing(settings, "dismiss", waits):
+        settled = flow.dismiss(settings, file, by=by, reason=reason)
+    click.echo(f"dismissed: {settled.name}")
+
+
+@click.command()
+@click.argument("file")
+@_signed
+@click.pass_obj
+def withdraw(settings: Settings, file: str, by: str, reason: str) -> None:
+    """Take an accepted FILE out of force. It stays in the archive; the next run computes without it."""
+    from dagster_project.intake import flow
+    from dagster_project.publication.guard import writing
+
+    with writing(settings, "withdraw", waits):
+        gone = flow.withdraw(settings, file, by=by, reason=reason)
+    click.echo(f"withdrawn: {gone.name}. Run: oppfolging run")
+
+
+COMMANDS = (demo, check, ingest, accept, dismiss, withdraw)

@@ -19,6 +19,11 @@ def round_() -> None:
     """A selection round (uttrekk): draft, candidates, prioritised, final, closed."""
 
 
+def waits(who: str) -> None:
+    """Tell whoever looks on that somebody else writes."""
+    click.echo(f"waiting for {who or 'another process that writes to this home'}", err=True)
+
+
 def _act(act: Callable[..., str]) -> click.Command:
     """A command that does something to a round: under a name and for a reason, and while nobody else writes.
 
@@ -31,9 +36,9 @@ def _act(act: Callable[..., str]) -> click.Command:
     @click.pass_obj
     @wraps(act)
     def command(settings: Settings, **given: Any) -> None:
-        from dagster_project.orchestration.resources import exclusive
+        from dagster_project.publication.guard import writing
 
-        with exclusive(settings):
+        with writing(settings, f"round {act.__name__}", waits):
             told = act(settings, now=dt.datetime.now(dt.UTC).replace(microsecond=0), **given)
         click.echo(told)
 
@@ -92,6 +97,22 @@ def finalise(settings: Settings, round_id: str, override: str | None, **signed: 
     from dagster_project.rounds import release
 
     return f"{round_id} is final: {release.finalise(settings, round_id, override=override, **signed).path}"
+
+
+@_act
+@click.option("--dataset", required=True, help="Dataset of the missing figures.")
+@click.option("--year", required=True, help="School year of the missing figures, such as 2024-25.")
+@click.option("--indicator", required=True, help="Indicator of the rule.")
+@click.option("--grade", required=True, type=int, help="Grade.")
+def accept_missing(
+    settings: Settings, round_id: str, dataset: str, year: str, indicator: str, grade: int, **signed: Any
+) -> str:
+    """Let the round do without an input that is missing. Every page and table of the round says so."""
+    from dagster_project.rounds import inputs
+
+    wanted = (dataset, year, indicator, grade)
+    inputs.accept_missing(settings, round_id, wanted, **signed)
+    return f"{round_id} may do without {indicator}, grade {grade}, {year}. Run: oppfolging run"
 
 
 @_act

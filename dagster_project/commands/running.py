@@ -17,7 +17,8 @@ def run(settings: Settings, timings: bool) -> None:
     from rich.console import Console
 
     from dagster_project import progress
-    from dagster_project.intake.flow import find_held_or_rejected
+    from dagster_project.archive import Archive
+    from dagster_project.archive.files import files_of, open_files
     from dagster_project.orchestration import pipeline
 
     console = Console()
@@ -38,7 +39,7 @@ def run(settings: Settings, timings: bool) -> None:
     seconds = outcome.timings["total"]
     console.print(f"\nDone in {seconds:.1f} s. `make ui` shows the run and its checks; "
                   "`oppfolging explain NUMBER --round ROUND` every figure's source.")  # fmt: skip
-    sys.exit(3 if find_held_or_rejected(settings, outcome.run_id) else 0)
+    sys.exit(3 if open_files(files_of(Archive(settings).events())) else 0)
 
 
 @click.command()

@@ -53,9 +53,9 @@ def seal(settings: Settings, key: Path) -> None:
     import datetime as dt
 
     from dagster_project.archive import seals
-    from dagster_project.orchestration.resources import exclusive
+    from dagster_project.publication.guard import writing
 
-    with exclusive(settings):
+    with writing(settings, "seal"):
         made = seals.seal(settings, key, now=dt.datetime.now(dt.UTC).replace(microsecond=0))
     click.echo(f"{made['lines']} lines of the ledger sealed with key {made['key']}")
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from dagster_project.forms.spec import DECISION_CHOICES, MEASURES, QUERIES, REPORTS, SENDERS
 from dagster_project.forms.write import FORM_SHEET, write_form
-from dagster_project.publication.edition import FORMS, current_revision
+from dagster_project.publication.commits import current_revision
+from dagster_project.publication.edition import FORMS
 from dagster_project.rounds.candidates import candidate_list, published_rows
 from dagster_project.rules import load_rules
 from dagster_project.settings import Settings

@@ -39,9 +39,9 @@ def tell(
         }
         land.followed.append(Followed(_today(land, members), selected_in, gain))
 
-    say("2021 to winter 2023: the first two school years")
+    say("2020 to winter 2023: the first three school years")
     land.write_registers(inbox)
-    for start in (2021, 2022):
+    for start in (2020, 2021, 2022):
         land.write_autumn(inbox, start)
     land.write_spring(inbox, 2021)
     run()

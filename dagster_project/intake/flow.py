@@ -1,163 +1,83 @@
-"""The door: archive a file, screen it, and only then let its data replace earlier data.
+"""How a file comes in: taken in (archived and written down), then screened and decided on.
 
-accepted   its rows are in the extracts
+Taking in changes nothing but archive and ledger. ``settle`` screens what is pending, in order of arrival:
+
+accepted   in force: the extracts are made from it
 held       warnings wait for somebody to accept them by name and reason; nothing has changed
 rejected   it failed; its rows lie in quarantine and nothing has changed
-duplicate  the same bytes were here before; nothing has changed
+duplicate  the same bytes are here already and stand as they stood; nothing has changed
+moving     it is still being written; it is left where it is
+
+Whatever a file does, it never stops the files behind it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from dagster_project import schema
-from dagster_project.archive import Archive
-from dagster_project.archive import journal as history
-from dagster_project.diagnostics import NotFound, OppfolgingError, Severity
-from dagster_project.intake.cells import ExtractTable
-from dagster_project.intake.partitions import MergeReport, merge_partition, merge_reference
-from dagster_project.intake.screen import Screening, screen, too_large
+from dagster_project.archive import Archive, journal
+from dagster_project.archive.files import ARRIVED, File, files_of, open_files
+from dagster_project.diagnostics import NotFound, OppfolgingError, Severity, UnreadableFile
+from dagster_project.intake import inbox as inboxes
+from dagster_project.intake.partitions import Change, Extracts, difference, keys_of, merged, rows_for
+from dagster_project.intake.reader import Reader
+from dagster_project.intake.recognise import Recognised, recognise
+from dagster_project.intake.screen import Screening, circumstances, program_version, screen
+from dagster_project.intake.text import refuse_oversize
 from dagster_project.settings import Settings
 from dagster_project.validation import frames, quarantine
 
-Status = Literal["accepted", "held", "rejected", "duplicate"]
-DECIDED = ("accepted", "held", "rejected")
+Outcome = Literal["accepted", "held", "rejected", "duplicate", "moving", "pending"]
+FIRST = ("klass_version", "klass_changes", "nsr_v4")
+Told = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class IntakeResult:
-    """What became of one file. ``earlier`` is the status of the same bytes when they came before.
+    """What became of one file. ``earlier`` says how the same bytes stand when they came before.
 
-    ``screening`` holds the findings, and no longer the rows.
+    ``screening`` holds the findings, and no longer the rows. ``line`` is the arrival in the ledger.
     """
 
     file: str
     sha256: str
-    status: Status
-    screening: Screening | None
-    merges: tuple[MergeReport, ...] = field(default=())
+    status: Outcome
+    screening: Screening | None = None
+    changes: tuple[Change, ...] = field(default=())
     earlier: str | None = None
+    line: int | None = None
 
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC).replace(microsecond=0)
 
 
-def _status_of(archive: Archive, sha256: str) -> dict[str, Any] | None:
-    """The last event that decided what became of a file."""
-    events = [e for e in archive.events() if e.get("sha256") == sha256 and e["event"] in DECIDED]
-    return events[-1] if events else None
-
-
-def merge_tables(settings: Settings, tables: Iterable[ExtractTable]) -> tuple[MergeReport, ...]:
-    """Let the tables of one file replace what they replace in the extracts; tell what changed."""
-    import pyarrow.compute as pc
-
-    reports = []
-    for table in tables:
-        if table.dataset not in schema.YEARLY_DATASETS:
-            reports.append(merge_reference(settings, table.dataset, table.table))
-            continue
-        for year in table.school_years:
-            rows = table.table.filter(pc.equal(table.table["school_year"], year))
-            reports.append(merge_partition(settings, table.dataset, year, rows))
-    return tuple(reports)
-
-
-def _settle(settings: Settings, archive: Archive, screening: Screening, now: dt.datetime, file: str) -> IntakeResult:
-    """Merge, hold or reject a screened file, and write down which."""
-    event: dict[str, Any] = {
-        "time": now.isoformat(),
-        "sha256": screening.sha256,
-        "file": file,
-        "format": screening.recognised.format if screening.recognised else None,
-        "datasets": list(screening.datasets),
-        "school_years": list(screening.school_years),
-    }
-    if screening.verdict is Severity.FAIL:
-        quarantine.keep(settings, screening)
-        archive.append({**event, "event": "rejected", "codes": sorted({f.code for f in screening.findings})})
-        return IntakeResult(file, screening.sha256, "rejected", screening)
-    accepted = {a["code"] for a in history.acceptances(settings) if a["sha256"] == screening.sha256}
-    waiting = [code for code in screening.blocking_codes if code not in accepted]
-    if waiting:
-        quarantine.keep(settings, screening)
-        archive.append({**event, "event": "held", "codes": waiting})
-        return IntakeResult(file, screening.sha256, "held", screening)
-    merges = merge_tables(settings, screening.tables)
-    fictional = [
-        bool(v) for t in screening.tables if t.table.num_rows for v in t.table["fictional"].unique().to_pylist()
-    ]
-    archive.append(
-        {
-            **event,
-            "event": "accepted",
-            "fictional": any(fictional),
-            "signature": list(screening.signature),
-            "merges": [m.as_dict() for m in merges],
-        }
-    )
-    return IntakeResult(file, screening.sha256, "accepted", screening, merges)
-
-
-def take_in(path: Path, settings: Settings, *, now: dt.datetime | None = None, by: str = "inbox") -> IntakeResult:
-    """Take one file through the door. The file itself is left where it is.
-
-    The original is archived first, whatever it is. A run that is killed after that is finished by
-    ``resume_pending``. The same bytes a second time change nothing. A file larger than any real one is refused
-    unread: it gets no hash and no place in the archive, and stays where it is.
-    """
-    now = now or _now()
-    if (refused := too_large(path)) is not None:
-        history.record_screening(settings, {"time": now.isoformat(), **refused.summary()})
-        return IntakeResult(path.name, "", "rejected", refused)
-    archive = Archive(settings)
-    arrival = archive.store(path)
-    before = _status_of(archive, arrival.sha256)
-    if before is not None:
-        return IntakeResult(path.name, arrival.sha256, "duplicate", None, earlier=before["event"])
-    archive.append(
-        {"event": "arrived", "time": now.isoformat(), "sha256": arrival.sha256, "file": path.name,
-         "size": arrival.size, "by": by}
-    )  # fmt: skip
-    return _screen_and_settle(settings, archive, arrival.path, path.name, now)
-
-
-def _screen_and_settle(settings: Settings, archive: Archive, path: Path, file: str, now: dt.datetime) -> IntakeResult:
-    screening = screen(path, settings, now=now, name=file)
-    history.record_screening(settings, {"time": now.isoformat(), **screening.summary()})
-    result = _settle(settings, archive, screening, now, file)
-    # The rows are merged or in quarantine; kept here, those of every file would fill the memory.
-    return replace(result, screening=replace(screening, tables=()))
-
-
-def resume_pending(settings: Settings, *, now: dt.datetime | None = None) -> list[IntakeResult]:
-    """Finish files that were archived by a run that ended before it decided on them."""
-    archive = Archive(settings)
-    events = archive.events()
-    decided = {e["sha256"] for e in events if e["event"] in DECIDED}
-    pending = [e for e in events if e["event"] == "arrived" and e["sha256"] not in decided]
-    return [_screen_and_settle(settings, archive, archive.path(e["sha256"]), e["file"], now or _now()) for e in pending]
+def _ignore(_: str) -> None:
+    pass
 
 
 def in_order(paths: Iterable[Path]) -> list[Path]:
     """Registers before figures, earlier school years before later ones, so that each has what it is compared with."""
-    from dagster_project.intake.recognise import recognise
 
     def key(path: Path) -> tuple[int, str, str]:
-        try:
-            kind = recognise(path).format
-        except OppfolgingError:
+        known = _recognised(path)
+        if known is None:
             return (2, "", path.name)
-        if kind in ("klass_version", "klass_changes", "nsr_v4"):
-            return (0, kind, path.name)
-        return (1, _first_year(path), path.name)
+        return (0, known.format, path.name) if known.format in FIRST else (1, _first_year(path), path.name)
 
     return sorted(paths, key=key)
+
+
+def _recognised(path: Path, name: str | None = None) -> Recognised | None:
+    """What a file is, None when that cannot be told. The reason is told when it is screened."""
+    try:
+        return recognise(path, name)
+    except OppfolgingError:
+        return None
 
 
 def _first_year(path: Path) -> str:
@@ -173,90 +93,278 @@ def _first_year(path: Path) -> str:
     return match[0] if match else ""
 
 
-def take_in_all(
-    paths: Sequence[Path],
-    settings: Settings,
-    *,
-    now: dt.datetime | None = None,
-    by: str = "inbox",
-    on_file: Callable[[str], None] | None = None,
-) -> list[IntakeResult]:
-    """Take several files in, registers and earlier years first. One bad file does not stop the others."""
-    results = []
-    for path in in_order(paths):
-        if on_file is not None:
-            on_file(path.name)
-        results.append(take_in(path, settings, now=now, by=by))
-    return results
+def _too_large(path: Path, settings: Settings, now: dt.datetime) -> IntakeResult | None:
+    """The refusal of a file larger than any real one: unread, without hash or place in the archive."""
+    try:
+        refuse_oversize(path, path.name, lines=False)
+    except UnreadableFile as problem:
+        refused = Screening(path.name, "", None, {"readable": Severity.FAIL}, problem.findings)
+        journal.record_screening(settings, {"time": now.isoformat(), **refused.summary()})
+        return IntakeResult(path.name, "", "rejected", refused)
+    return None
 
 
-def take_in_inbox(
-    settings: Settings,
-    *,
-    now: dt.datetime | None = None,
-    by: str = "inbox",
-    on_file: Callable[[str], None] | None = None,
-) -> list[IntakeResult]:
-    """Finish what is pending, take in everything in the inbox, and empty it of what the archive has."""
-    results = resume_pending(settings, now=now)
-    settings.inbox.mkdir(parents=True, exist_ok=True)
-    files = [p for p in settings.inbox.iterdir() if p.is_file() and not p.name.startswith(".")]
-    for path in in_order(files):
-        if on_file is not None:
-            on_file(path.name)
-        results.append(take_in(path, settings, now=now, by=by))
-        if results[-1].sha256:
-            path.unlink()
+def take_in(path: Path, settings: Settings, *, now: dt.datetime | None = None, by: str = "inbox") -> IntakeResult:
+    """Archive one file and write its arrival in the ledger; screening follows with ``settle``. The file stays.
+
+    The same bytes are a new arrival only when that can change something: they were replaced, withdrawn, dismissed, or
+    rejected under another program or in other circumstances.
+    """
+    now = now or _now()
+    if (refused := _too_large(path, settings, now)) is not None:
+        return refused
+    archive = Archive(settings)
+    stored = archive.store(path)
+    with Extracts(settings) as extracts:
+        before = [f for f in extracts.files if f.sha256 == stored.sha256]
+        if before and _stands(extracts, before[-1], now):
+            return IntakeResult(path.name, stored.sha256, "duplicate", earlier=before[-1].status, line=before[-1].line)
+    known = _recognised(stored.path, path.name)
+    head = archive.append(
+        {"event": ARRIVED, "time": now.isoformat(), "sha256": stored.sha256, "file": path.name, "size": stored.size,
+         "by": by, "format": known and known.format, "datasets": list(known.datasets) if known else []}
+    )  # fmt: skip
+    return IntakeResult(path.name, stored.sha256, "pending", line=head.lines)
+
+
+def _stands(extracts: Extracts, file: File, now: dt.datetime) -> bool:
+    """Whether a file that came before would end as it did, so that its coming again changes nothing."""
+    if file.status in ("pending", "held"):
+        return True
+    if file.status == "rejected":
+        return not _is_due(extracts, file, now)
+    if file.status != "accepted":
+        return False
+    for key in file.partitions:
+        later = [f for f in extracts.in_force[key] if f.line > file.line]
+        if later and (table := extracts.table(key)) is not None:
+            rows = rows_for(extracts.read(file), key)
+            if rows is not None and not difference(key, table, merged(key[0], [table, rows])).is_nothing:
+                return False
+    return True
+
+
+def _is_due(extracts: Extracts, file: File, now: dt.datetime) -> bool:
+    """Whether a rejected file is screened again: the program changed, or what its rejection rested on."""
+    said = file.decision or {}
+    if said.get("program") != program_version():
+        return True
+    seen = said.get("circumstances", "")
+    return bool(seen) and seen != circumstances(extracts, file.datasets, file.codes, now)
+
+
+def pending(extracts: Extracts, now: dt.datetime) -> list[File]:
+    """Files to screen, in order of arrival: those nobody decided on, and rejected ones that are due again."""
+    waiting = open_files(extracts.files)
+    return [f for f in waiting if f.status == "pending" or (f.status == "rejected" and _is_due(extracts, f, now))]
+
+
+def settle(
+    settings: Settings, *, now: dt.datetime | None = None, datasets: Collection[str] | None = None,
+    on_file: Told = _ignore,
+) -> list[IntakeResult]:  # fmt: skip
+    """Screen what is pending (for ``datasets``, else for any) in order of arrival, and write each decision down.
+
+    A file that was not recognised belongs to every dataset: nobody else would screen it.
+    """
+    now = now or _now()
+    results: list[IntakeResult] = []
+    with Reader(settings) as reader:
+        with Extracts(settings) as extracts:
+            due = pending(extracts, now)
+        for file in due:
+            if datasets is None or not file.datasets or set(file.datasets) & set(datasets):
+                on_file(file.name)
+                results.append(_settle(settings, reader, file, now))
     frames.release()
     return results
 
 
-def find_file(settings: Settings, name_or_sha256: str) -> dict[str, Any]:
-    """The last decision on a file, by its name or (the beginning of) its hash.
+def _settle(settings: Settings, reader: Reader, file: File, now: dt.datetime) -> IntakeResult:
+    """Screen one file and write down whether it is accepted, held or rejected."""
+    archive = Archive(settings)
+    with Extracts(settings) as extracts:
+        screening = screen(
+            extracts, reader.read(file.sha256, file.name), file.sha256, file.name, now=now, line=file.line
+        )
+        journal.record_screening(settings, {"time": now.isoformat(), **screening.summary()})
+        event: dict[str, Any] = {
+            "time": now.isoformat(),
+            "sha256": file.sha256,
+            "file": file.name,
+            "arrival": file.line,
+            "format": screening.recognised.format if screening.recognised else None,
+            "datasets": list(screening.datasets),
+            "school_years": list(screening.school_years),
+            "partitions": [list(key) for key in screening.partitions],
+            "program": program_version(),
+        }
+        shown = replace(screening, tables=())  # kept here, the rows of every file would fill the memory
+        accepted = journal.accepted_codes(settings, file.sha256)
+        waiting = [code for code in screening.blocking_codes if code not in accepted]
+        if screening.verdict is Severity.FAIL or waiting:
+            quarantine.keep(settings, screening)
+        if screening.verdict is Severity.FAIL:
+            codes = sorted({f.code for f in screening.findings if f.severity is Severity.FAIL})
+            rests_on = circumstances(extracts, screening.datasets, codes, now) if screening.tables else ""
+            archive.append({**event, "event": "rejected", "codes": codes, "circumstances": rests_on})
+            return IntakeResult(file.name, file.sha256, "rejected", shown, line=file.line)
+        if waiting:
+            archive.append({**event, "event": "held", "codes": waiting})
+            return IntakeResult(file.name, file.sha256, "held", shown, line=file.line)
+        changes = _changes(extracts, file, screening)
+        fictional = any(bool(v) for t in screening.tables for v in t.table["fictional"].unique().to_pylist())
+        archive.append(
+            {**event, "event": "accepted", "fictional": fictional, "signature": list(screening.signature),
+             "changes": [c.as_dict() for c in changes]}
+        )  # fmt: skip
+    with Extracts(settings) as after:
+        after.ensure(screening.partitions)
+    return IntakeResult(file.name, file.sha256, "accepted", shown, changes, line=file.line)
+
+
+def _changes(extracts: Extracts, file: File, screening: Screening) -> tuple[Change, ...]:
+    """What the file changes in each partition, in its place in the order of arrival."""
+    found = []
+    for key in keys_of(screening.tables):
+        rows, before = rows_for(screening.tables, key), extracts.table(key)
+        assert rows is not None, "the keys are those of its own rows"
+        files = extracts.in_force.get(key, ())
+        parts = [rows_for(extracts.read(f), key) for f in files if f.line < file.line]
+        parts += [rows, *(rows_for(extracts.read(f), key) for f in files if f.line > file.line)]
+        found.append(difference(key, before, merged(key[0], [p for p in parts if p is not None])))
+    return tuple(found)
+
+
+def take_in_all(
+    paths: Sequence[Path], settings: Settings, *, now: dt.datetime | None = None, by: str = "inbox",
+    on_file: Told = _ignore,
+) -> list[IntakeResult]:  # fmt: skip
+    """Take several files in, registers and earlier years first, and settle everything that is pending."""
+    standing, moving = inboxes.still(paths)
+    taken = [IntakeResult(path.name, "", "moving") for path in moving]
+    for path in in_order(standing):
+        on_file(path.name)
+        taken.append(take_in(path, settings, now=now, by=by))
+    return _with_decisions(taken, settle(settings, now=now, on_file=on_file))
+
+
+def archive_inbox(
+    settings: Settings, *, now: dt.datetime | None = None, by: str = "inbox", on_file: Told = _ignore
+) -> list[IntakeResult]:
+    """Take in what stands still in the inbox, and empty it of what archive and ledger have. Nothing is screened."""
+    settings.inbox.mkdir(parents=True, exist_ok=True)
+    standing, moving = inboxes.still(inboxes.waiting(settings.inbox))
+    left = [IntakeResult(path.name, "", "moving") for path in moving]
+    taken = [c for path in standing if (c := inboxes.claim(settings, path)) is not None]
+    left += [IntakeResult(p.name, "", "moving") for p in standing if p.exists()]
+    results = []
+    for path in in_order({*taken, *inboxes.claimed(settings.inbox)}):
+        on_file(path.name)
+        state = inboxes.state_of(path)
+        result = take_in(path, settings, now=now, by=by)
+        results.append(result)
+        if not result.sha256 or inboxes.state_of(path) != state:
+            # unread, or somebody still wrote to it: it goes back to where people see it
+            path.rename(settings.inbox / path.name)
+        else:
+            path.unlink()
+    return [*results, *left]
+
+
+def take_in_inbox(
+    settings: Settings, *, now: dt.datetime | None = None, by: str = "inbox", on_file: Told = _ignore
+) -> list[IntakeResult]:
+    """Take in everything in the inbox, and settle everything that is pending."""
+    taken = archive_inbox(settings, now=now, by=by, on_file=on_file)
+    return _with_decisions(taken, settle(settings, now=now, on_file=on_file))
+
+
+def _with_decisions(taken: Sequence[IntakeResult], settled: Sequence[IntakeResult]) -> list[IntakeResult]:
+    """One result per file: the decision where there is one; decisions on files that came earlier first."""
+    by_line = {r.line: r for r in settled}
+    own = [by_line.pop(r.line) if r.status == "pending" and r.line in by_line else r for r in taken]
+    return [*by_line.values(), *own]
+
+
+def find_file(settings: Settings, name_or_sha256: str, *status: str) -> File:
+    """The newest arrival of a file by its name or the beginning of its hash; of those that stand so, when named.
 
     Raises:
         NotFound: no such file, or several of that name.
     """
-    events = [
-        e
-        for e in Archive(settings).events()
-        if e["event"] in DECIDED and (e["file"] == name_or_sha256 or e["sha256"].startswith(name_or_sha256))
-    ]
-    hashes = {e["sha256"] for e in events}
-    if len(hashes) != 1:
-        what = "is not in the ledger" if not hashes else f"names {len(hashes)} different files; use the hash"
-        raise NotFound(f"{name_or_sha256} {what}. `oppfolging status` lists the files that wait.")
-    return events[-1]
+    files = files_of(Archive(settings).events())
+    named = [f for f in files if f.name == name_or_sha256 or f.sha256.startswith(name_or_sha256)]
+    found = {f.sha256: f for f in named if not status or f.status in status}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if found:
+        raise NotFound(
+            f"{name_or_sha256} matches {len(found)} files; give a hash prefix: "
+            + ", ".join(f"{f.sha256[:12]} ({f.status}, {f.arrived[:10]})" for f in found.values())
+        )
+    if named:
+        raise NotFound(f"{named[-1].name} is not {' or '.join(status)}: it is {named[-1].status}.")
+    raise NotFound(f"{name_or_sha256} is not in the ledger. `oppfolging status` lists the files that wait.")
+
+
+def _signed(by: str, reason: str, what: str) -> dict[str, str]:
+    if not by.strip() or not reason.strip():
+        raise OppfolgingError(f"{what} needs a name and a reason.")
+    return {"by": by.strip(), "reason": reason.strip()}
 
 
 def accept(
     settings: Settings, name_or_sha256: str, *, code: str, by: str, reason: str, now: dt.datetime | None = None
 ) -> IntakeResult:
-    """Accept one warning of a held file, by name and reason. When none is left, its data come into force.
+    """Accept one warning of a held file, by name and reason. When none is left, the file comes into force.
 
     Raises:
         NotFound: the file is not held, or has no such warning.
         OppfolgingError: the name or the reason is blank.
     """
     now = now or _now()
-    if not by.strip() or not reason.strip():
-        raise OppfolgingError("An acceptance needs a name and a reason.")
-    last = find_file(settings, name_or_sha256)
-    if last["event"] != "held":
-        raise NotFound(f"{last['file']} is not held back: it is {last['event']}.")
-    if code not in last["codes"]:
-        raise NotFound(f"{last['file']} does not wait for {code}. It waits for {', '.join(last['codes'])}.")
-    record = {"time": now.isoformat(), "sha256": last["sha256"], "file": last["file"], "code": code, "by": by.strip(),
-              "reason": reason.strip()}  # fmt: skip
-    history.record_acceptance(settings, record)
-    archive = Archive(settings)
-    archive.append({**record, "event": "warning_accepted"})
-    return _screen_and_settle(settings, archive, archive.path(last["sha256"]), last["file"], now)
+    signed = _signed(by, reason, "An acceptance")
+    file = find_file(settings, name_or_sha256, "held")
+    if code not in file.codes:
+        raise NotFound(f"{file.name} does not wait for {code}. It waits for {', '.join(file.codes)}.")
+    Archive(settings).append(
+        {"event": journal.WARNING_ACCEPTED, "time": now.isoformat(), "sha256": file.sha256, "file": file.name,
+         "arrival": file.line, "code": code, **signed}
+    )  # fmt: skip
+    with Reader(settings) as reader:
+        return _settle(settings, reader, file, now)
 
 
-def find_held_or_rejected(settings: Settings, run_id: str) -> list[dict[str, Any]]:
-    """The files that a run took in and that did not come into force."""
-    events = Archive(settings).events()
-    mine = {e["sha256"] for e in events if e["event"] == "arrived" and run_id in str(e.get("by", ""))}
-    last = {e["sha256"]: e for e in events if e["event"] in DECIDED and e["sha256"] in mine}
-    return [e for e in last.values() if e["event"] != "accepted"]
+def _mark(
+    settings: Settings, name_or_sha256: str, event: str, status: tuple[str, ...], now: dt.datetime | None,
+    signed: dict[str, str],
+) -> File:  # fmt: skip
+    file = find_file(settings, name_or_sha256, *status)
+    Archive(settings).append(
+        {"event": event, "time": (now or _now()).isoformat(), "sha256": file.sha256, "file": file.name,
+         "arrival": file.line, **signed}
+    )  # fmt: skip
+    return file
+
+
+def dismiss(settings: Settings, name_or_sha256: str, *, by: str, reason: str, now: dt.datetime | None = None) -> File:
+    """Settle a held or rejected file without it: it is no open problem any more.
+
+    Raises:
+        NotFound: the file is not held or rejected.
+        OppfolgingError: the name or the reason is blank.
+    """
+    signed = _signed(by, reason, "To dismiss a file")
+    return _mark(settings, name_or_sha256, "file_dismissed", ("held", "rejected"), now, signed)
+
+
+def withdraw(settings: Settings, name_or_sha256: str, *, by: str, reason: str, now: dt.datetime | None = None) -> File:
+    """Take an accepted file out of force. The extracts follow without it; it stays in the archive.
+
+    Raises:
+        NotFound: the file is not in force.
+        OppfolgingError: the name or the reason is blank.
+    """
+    signed = _signed(by, reason, "To withdraw a file")
+    return _mark(settings, name_or_sha256, "file_withdrawn", ("accepted",), now, signed)

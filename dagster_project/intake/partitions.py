@@ -1,28 +1,45 @@
-"""Put the cells of a file into the extracts. A later accepted file replaces whole slices of an earlier one.
+"""The extracts: one partition per dataset and school year, a pure function of the files in force and the readers.
 
-A slice is one indicator, grade, ownership and sex of a dataset and school year. Replacing whole slices means that a
-cell that is gone from a newer export is gone from the extract too, and that the extract follows from the accepted
-files and their order alone.
+Files count in the order in which they arrived. A later file replaces whole slices of the earlier ones; a slice is one
+indicator, grade, ownership and sex. So a cell that is gone from a newer export is gone from the extract too.
+
+Beside each partition lies ``_made_from.json`` with the identity of what it was made from and the hash of its bytes.
+A partition that is missing, damaged, or made from other files than those in force is never read: ``Extracts.table``
+makes it anew in memory, ``Extracts.ensure`` on the disk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+import shutil
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagster_project import schema
+from dagster_project.archive import Archive, Head
+from dagster_project.archive.files import File, Key, files_of, in_force
+from dagster_project.archive.store import sha256_of
 from dagster_project.atomic import replacing
+from dagster_project.diagnostics import PipelineProblem
+from dagster_project.intake.cells import ExtractTable
+from dagster_project.intake.reader import Reader, readers_version, write_table
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+PART = "part-0.parquet"
+RECORD = "_made_from.json"
+KEPT_IN_MEMORY = 8
+
 
 @dataclass(frozen=True)
-class MergeReport:
-    """What a file changed in one partition, in cells. ``changed`` counts values and states, not names or sources."""
+class Change:
+    """What a file changes in one partition, in cells. ``changed`` counts values and states, not names or sources."""
 
     dataset: str
     school_year: str | None
@@ -31,83 +48,48 @@ class MergeReport:
     changed: int
     unchanged: int
 
+    @property
+    def is_nothing(self) -> bool:
+        return not (self.added or self.removed or self.changed)
+
     def as_dict(self) -> dict[str, str | int | None]:
         return dict(self.__dict__)
 
 
-def partition_path(settings: Settings, dataset: str, school_year: str | None) -> Path:
-    """Where the extract of a dataset (and school year) lies."""
+def name_of(key: Key) -> str:
+    """A partition in words: ``national_tests 2024-25``."""
+    return " ".join(part for part in key if part)
+
+
+def partition_folder(settings: Settings, key: Key) -> Path:
+    """Where the partition lies."""
+    dataset, school_year = key
     folder = settings.extracts / dataset
-    return (folder / f"school_year={school_year}" if school_year else folder) / "part-0.parquet"
+    return folder / f"school_year={school_year}" if school_year else folder
 
 
-def read_partition(
-    settings: Settings, dataset: str, school_year: str | None, columns: Sequence[str] | None = None
-) -> pa.Table | None:
-    """The extract in force (all columns, or those named), or None when there is none yet."""
-    import pyarrow.parquet as pq
-
-    path = partition_path(settings, dataset, school_year)
-    if not path.exists():
-        return None
-    return pq.read_table(path, partitioning=None, columns=list(columns) if columns else None)
-
-
-def write_table(path: Path, table: pa.Table) -> None:
-    """Write Parquet atomically, with bytes that depend on the content alone."""
-    import pyarrow.parquet as pq
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(None), temporary, compression="zstd", row_group_size=262_144)
-
-
-def _tagged(table: pa.Table, column: str, keys: Sequence[str]) -> pa.Table:
-    import pyarrow as pa
-
-    return table.select(list(keys)).append_column(column, pa.array(range(table.num_rows), pa.int64()))
-
-
-def _difference(old: pa.Table, new: pa.Table, key: Sequence[str], compared: Sequence[str]) -> tuple[int, int, int, int]:
-    """Cells added, removed, changed and unchanged between two tables with the same unique key."""
-    import pyarrow.compute as pc
-
-    both = _tagged(old, "__old", key).join(_tagged(new, "__new", key), list(key), join_type="inner")
-    left, right = old.take(both["__old"]), new.take(both["__new"])
-    differs = None
-    for name in compared:
-        a, b = left[name], right[name]
-        same = pc.or_(pc.fill_null(pc.equal(a, b), False), pc.and_(pc.is_null(a), pc.is_null(b)))
-        differs = pc.invert(same) if differs is None else pc.or_(differs, pc.invert(same))
-    changed = pc.sum(differs).as_py() or 0
-    shared = both.num_rows
-    return new.num_rows - shared, old.num_rows - shared, changed, shared - changed
-
-
-CELL_KEY = ("fictional", "unit_level", "unit_code", "grade", "indicator", "ownership", "sex")
-CELL_VALUES = ("value", "n_pupils", "uncertainty", "state")
-
-
-def merge_partition(settings: Settings, dataset: str, school_year: str, new: pa.Table) -> MergeReport:
-    """Replace the slices that ``new`` holds (extract columns, one dataset and year) and report what changed."""
+def rows_for(tables: Iterable[ExtractTable], key: Key) -> pa.Table | None:
+    """The rows that a file holds for a partition; None when it holds none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    old = read_partition(settings, dataset, school_year)
-    if old is None:
-        merged, counts = new, (new.num_rows, 0, 0, 0)
-    else:
-        slices = new.group_by(list(schema.SLICE_KEY)).aggregate([])
-        replaced = old.join(slices, list(schema.SLICE_KEY), join_type="left semi").select(old.column_names)
-        kept = old.join(slices, list(schema.SLICE_KEY), join_type="left anti").select(old.column_names)
-        counts = _difference(replaced, new, CELL_KEY, CELL_VALUES)
-        merged = pa.concat_tables([kept.cast(new.schema), new])
-    order = pc.index_in(merged["unit_level"], pa.array(schema.UNIT_LEVELS))
-    keyed = merged.append_column("__level", order)
-    keys = [("__level" if name == "unit_level" else name, "ascending") for name in schema.SORT_KEY]
-    ordered = keyed.sort_by(keys).drop_columns(["__level"]).combine_chunks()
-    write_table(partition_path(settings, dataset, school_year), ordered)
-    return MergeReport(dataset, school_year, *counts)
+    dataset, school_year = key
+    parts = [t.table for t in tables if t.dataset == dataset]
+    if school_year is not None:
+        parts = [t.filter(pc.equal(t["school_year"], school_year)) for t in parts]
+    return pa.concat_tables(parts) if parts else None
+
+
+def keys_of(tables: Iterable[ExtractTable]) -> tuple[Key, ...]:
+    """The partitions a file has rows for."""
+    found: set[Key] = set()
+    for t in tables:
+        found |= (
+            {(t.dataset, year) for year in t.school_years}
+            if t.dataset in schema.YEARLY_DATASETS
+            else {(t.dataset, None)}
+        )
+    return tuple(sorted(found, key=lambda key: (key[0], key[1] or "")))
 
 
 REFERENCE_KEYS = {
@@ -116,34 +98,214 @@ REFERENCE_KEYS = {
     schema.MUNICIPALITY_VERSIONS: ("fictional", "valid_from", "code"),
 }
 SOURCES = ("source_sha256", "source_row", "source_column")
+CELL_KEY = ("fictional", "unit_level", "unit_code", "grade", "indicator", "ownership", "sex")
+CELL_VALUES = ("value", "n_pupils", "uncertainty", "state")
 
 
 def _keys(dataset: str) -> tuple[list[str], list[str]]:
-    """What makes a row unique, and which columns name the slice that newer rows take over."""
+    """What makes a row unique, and which columns name the slice that newer rows replace."""
     from dagster_project.forms.spec import FORMS
 
+    if dataset in schema.YEARLY_DATASETS:
+        return list(CELL_KEY), list(schema.SLICE_KEY)
     if dataset in FORMS:
         form = FORMS[dataset]
         return ["fictional", *form.key], ["fictional", *(form.replaces or form.key)]
     return list(REFERENCE_KEYS[dataset]), list(REFERENCE_KEYS[dataset])
 
 
-def merge_reference(settings: Settings, dataset: str, new: pa.Table) -> MergeReport:
-    """Add reference rows; a newer row with the same key takes the older one's place, a newer form its whole slice."""
+def merged(dataset: str, tables: Sequence[pa.Table]) -> pa.Table:
+    """The rows that files give together, in order of arrival: a newer slice, register row or form replaces an old one."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     key, replaced = _keys(dataset)
-    old = read_partition(settings, dataset, None)
-    if old is None:
-        merged, counts = new, (new.num_rows, 0, 0, 0)
-    else:
-        compared = [name for name in new.column_names if name not in key and name not in SOURCES]
+    made = tables[0]
+    for new in tables[1:]:
         slices = new.group_by(replaced).aggregate([])
-        kept = old.join(slices, replaced, join_type="left anti").select(old.column_names)
-        given_up = old.join(slices, replaced, join_type="left semi").select(old.column_names)
-        counts = _difference(given_up, new, key, compared)
-        merged = pa.concat_tables([kept.cast(new.schema), new])
-    write_table(
-        partition_path(settings, dataset, None), merged.sort_by([(k, "ascending") for k in key]).combine_chunks()
-    )
-    return MergeReport(dataset, None, *counts)
+        kept = made.join(slices, replaced, join_type="left anti").select(made.column_names)
+        made = pa.concat_tables([kept.cast(new.schema), new])
+    if dataset not in schema.YEARLY_DATASETS:
+        return made.sort_by([(k, "ascending") for k in key]).combine_chunks()
+    level = pc.index_in(made["unit_level"], pa.array(schema.UNIT_LEVELS))
+    order = [("__level" if name == "unit_level" else name, "ascending") for name in schema.SORT_KEY]
+    return made.append_column("__level", level).sort_by(order).drop_columns(["__level"]).combine_chunks()
+
+
+def replaced_sources(dataset: str, old: pa.Table, new: pa.Table) -> set[str]:
+    """Hashes of the files whose rows in ``old`` would be replaced by ``new``."""
+    _, replaced = _keys(dataset)
+    given_up = old.join(new.group_by(replaced).aggregate([]), replaced, join_type="left semi")
+    return set(given_up["source_sha256"].unique().to_pylist())
+
+
+def _tagged(table: pa.Table, column: str, keys: Sequence[str]) -> pa.Table:
+    import pyarrow as pa
+
+    return table.select(list(keys)).append_column(column, pa.array(range(table.num_rows), pa.int64()))
+
+
+def difference(key: Key, old: pa.Table | None, new: pa.Table) -> Change:
+    """What differs between two states of a partition, in cells or rows."""
+    import pyarrow.compute as pc
+
+    if old is None:
+        return Change(*key, new.num_rows, 0, 0, 0)
+    unique, _ = _keys(key[0])
+    yearly = key[0] in schema.YEARLY_DATASETS
+    compared = CELL_VALUES if yearly else [n for n in new.column_names if n not in unique and n not in SOURCES]
+    both = _tagged(old, "__old", unique).join(_tagged(new, "__new", unique), unique, join_type="inner")
+    left, right = old.take(both["__old"]), new.take(both["__new"])
+    differs = None
+    for name in compared:
+        a, b = left[name], right[name]
+        same = pc.or_(pc.fill_null(pc.equal(a, b), False), pc.and_(pc.is_null(a), pc.is_null(b)))
+        differs = pc.invert(same) if differs is None else pc.or_(differs, pc.invert(same))
+    changed = pc.sum(differs).as_py() or 0
+    shared = both.num_rows
+    return Change(*key, new.num_rows - shared, old.num_rows - shared, changed, shared - changed)
+
+
+class Extracts:
+    """The extracts that the files in force give, as the ledger stands at ``head`` (its end when None).
+
+    ``out`` is the home whose ``extracts/`` is written and read; the archive is always that of ``settings``. ``only``
+    leaves out all files but these. With ``anew`` what was kept of reading the files is not used.
+    Use it as a context when it may have to read archived files: it ends the process that reads them.
+    """
+
+    def __init__(self, settings: Settings, head: Head | None = None, *, out: Settings | None = None,
+                 only: Collection[str] | None = None, anew: bool = False) -> None:  # fmt: skip
+        self.settings, self.out = settings, out or settings
+        archive = Archive(settings)
+        self.head = head or archive.head()
+        self.files = files_of(archive.events(until=self.head))
+        self.only = only
+        self._reader = Reader(settings, self.out.read if anew else settings.read)
+        self._tables: dict[tuple[str, str], tuple[ExtractTable, ...]] = {}
+
+    def __enter__(self) -> Extracts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.__exit__()
+
+    @cached_property
+    def in_force(self) -> dict[Key, tuple[File, ...]]:
+        """The partitions there are, each with its files in order of arrival (those of ``only``, when it was given)."""
+        files = [f for f in self.files if self.only is None or f.sha256 in self.only]
+        return in_force(files)
+
+    def identity(self, key: Key) -> str:
+        """What a partition is made from, as one hash: its files in order, and the version of the readers."""
+        made_from = [*key, readers_version(), [f.sha256 for f in self.in_force.get(key, ())]]
+        return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()
+
+    def identities(self) -> dict[str, str]:
+        """The identity of every partition, by its name."""
+        return {name_of(key): self.identity(key) for key in self.in_force}
+
+    def path(self, key: Key) -> Path:
+        return partition_folder(self.out, key) / PART
+
+    def paths(self) -> dict[str, list[Path]]:
+        """The files of each dataset that a program reads to read the extracts."""
+        found: dict[str, list[Path]] = {}
+        for key in self.in_force:
+            found.setdefault(key[0], []).append(self.path(key))
+        return found
+
+    def is_made(self, key: Key) -> bool:
+        """Whether the partition on the disk is that of the files in force, byte for byte as it was made."""
+        try:
+            record = json.loads((partition_folder(self.out, key) / RECORD).read_text(encoding="utf-8"))
+            return bool(record["identity"] == self.identity(key) and record["sha256"] == sha256_of(self.path(key)))
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def build(self, key: Key) -> pa.Table:
+        """Make a partition from the archived files, in memory.
+
+        Raises:
+            PipelineProblem: an accepted file can no longer be read.
+        """
+        files = self.in_force[key]
+        parts = [p for f in files if (p := rows_for(self.read(f), key)) is not None]
+        if not parts:
+            raise PipelineProblem(f"{name_of(key)} cannot be made: its files no longer hold rows for it.")
+        return merged(key[0], parts)
+
+    def read(self, file: File) -> tuple[ExtractTable, ...]:
+        """The tables of an accepted file.
+
+        Raises:
+            PipelineProblem: it can no longer be read.
+        """
+        at = (file.sha256, file.name)
+        if at not in self._tables:
+            found = self._reader.read(*at)
+            if found.failed:
+                raise PipelineProblem(f"{file.name} was accepted and can no longer be read.", found.findings)
+            while len(self._tables) >= KEPT_IN_MEMORY:
+                self._tables.pop(next(iter(self._tables)))
+            self._tables[at] = found.tables
+        return self._tables[at]
+
+    def make(self, key: Key) -> pa.Table:
+        """Make a partition anew on the disk; return it. The caller holds the write lock.
+
+        Raises:
+            PipelineProblem: an accepted file can no longer be read.
+        """
+        table = self.build(key)
+        path = self.path(key)
+        (path.parent / RECORD).unlink(missing_ok=True)
+        write_table(path, table)
+        record = {
+            "identity": self.identity(key), "readers": readers_version(), "sha256": sha256_of(path),
+            "rows": table.num_rows, "files": [{"sha256": f.sha256, "file": f.name} for f in self.in_force[key]],
+        }  # fmt: skip
+        with replacing(path.parent / RECORD) as temporary:
+            temporary.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        return table
+
+    def stale(self) -> list[Key]:
+        """Partitions that are missing, damaged, or made from other files than those in force."""
+        return [key for key in self.in_force if not self.is_made(key)]
+
+    def unexpected(self) -> list[Path]:
+        """Folders of partitions that no file in force gives."""
+        root = self.out.extracts
+        wanted = {partition_folder(self.out, key) for key in self.in_force}
+        found = {p.parent for p in root.rglob(PART)} | {p.parent for p in root.rglob(RECORD)}
+        return sorted(found - wanted)
+
+    def ensure(self, keys: Iterable[Key] | None = None) -> list[Key]:
+        """Make what is not as it should be (of ``keys``, else of all, leftovers removed); return what was made."""
+        made = [key for key in (self.stale() if keys is None else keys) if not self.is_made(key)]
+        for key in made:
+            self.make(key)
+        for folder in self.unexpected() if keys is None else ():
+            for name in (RECORD, PART):
+                (folder / name).unlink(missing_ok=True)
+            shutil.rmtree(folder) if not any(folder.iterdir()) else None
+        return made
+
+    def table(self, key: Key, columns: Sequence[str] | None = None) -> pa.Table | None:
+        """A partition (all columns, or those named), or None when no file in force has rows for it."""
+        import pyarrow.parquet as pq
+
+        if key not in self.in_force:
+            return None
+        if self.is_made(key):
+            return pq.read_table(self.path(key), partitioning=None, columns=list(columns) if columns else None)
+        table = self.build(key)
+        return table.select(list(columns)) if columns else table
+
+
+def read_partition(
+    settings: Settings, dataset: str, school_year: str | None, columns: Sequence[str] | None = None
+) -> pa.Table | None:
+    """A partition as the files in force give it now, or None when none does."""
+    with Extracts(settings) as extracts:
+        return extracts.table((dataset, school_year), columns)

@@ -38,7 +38,7 @@ ACCEPTED = (
 ZIP, OLD_OFFICE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 MAX_MEMBERS = 200
 MAX_REGISTER_BYTES = 300_000_000
-_JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"|[{}\[\]:]', re.DOTALL)
+_JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\]:]', re.DOTALL)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Screen a file at the door: recognised, readable, schema, values, against last year. Stops at the first failure.
+"""Screen a file: recognised, readable, schema, values, against last year. Stops at the first stage that fails.
 
 The same screening runs for ``oppfolging check`` and for everything that enters through the inbox.
 """
@@ -6,23 +6,33 @@ The same screening runs for ``oppfolging check`` and for everything that enters 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import math
 import re
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster_project import schema
 from dagster_project.archive import Archive
-from dagster_project.archive.store import sha256_of
-from dagster_project.diagnostics import FileProblem, Finding, Severity, UnreadableFile, UnrecognisedFile
+from dagster_project.archive.files import Key
+from dagster_project.archive.store import COMMITS, sha256_of
+from dagster_project.diagnostics import Finding, OppfolgingError, RuleProblem, Severity, UnreadableFile
 from dagster_project.intake.cells import ExtractTable
-from dagster_project.intake.read import read_file
-from dagster_project.intake.recognise import Recognised, recognise
+from dagster_project.intake.partitions import Extracts, keys_of, name_of, replaced_sources, rows_for
+from dagster_project.intake.reader import Reader, ReadFile, readers_version
+from dagster_project.intake.recognise import Recognised
 from dagster_project.intake.text import refuse_oversize
-from dagster_project.settings import Settings
+from dagster_project.settings import REPOSITORY, Settings
 from dagster_project.validation import form_frames, frames, suites
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+STAMP = re.compile(r"(\d{8}-\d{4})_")
 STAGES = ("recognised", "readable", "schema", "values", "against_last_year")
 RENAMED = {"Indikator": "Spoersmaalgruppe"}
 API_VALUES = {"Score", "AndelMobbet", "AndelDeltatt"}
@@ -41,6 +51,7 @@ class Screening:
     tables: tuple[ExtractTable, ...] = ()
     results: tuple[suites.CheckResult, ...] = field(default=())
     signature: tuple[str, ...] = ()
+    datasets_seen: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> Severity:
@@ -57,7 +68,13 @@ class Screening:
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        return tuple(sorted({t.dataset for t in self.tables}))
+        """Datasets of its rows; of a file that could not be read, those it was recognised as."""
+        return tuple(sorted({t.dataset for t in self.tables})) or self.datasets_seen
+
+    @property
+    def partitions(self) -> tuple[Key, ...]:
+        """The partitions it has rows for."""
+        return keys_of(self.tables)
 
     @property
     def school_years(self) -> tuple[str, ...]:
@@ -87,16 +104,17 @@ def signature_of(columns: Sequence[str]) -> tuple[str, ...]:
 
 
 def _drift(
-    settings: Settings, known: Recognised, datasets: list[str], signature: tuple[str, ...], file: str
+    extracts: Extracts, known: Recognised, datasets: list[str], signature: tuple[str, ...], file: str
 ) -> list[Finding]:
     """Compare the columns with the most similar file of the same format that was accepted before."""
     kind = API_VALUES & set(signature)
     earlier = [
         columns
-        for event in Archive(settings).events("accepted")
-        if event.get("format") == known.format
-        and event["datasets"] == datasets
-        and (columns := set(event.get("signature") or ()))
+        for f in extracts.files
+        if f.status in ("accepted", "withdrawn")
+        and f.format == known.format
+        and sorted(f.datasets) == datasets
+        and (columns := set((f.decision or {}).get("signature") or ()))
         and columns & API_VALUES == kind
     ]
     if not earlier or not signature:
@@ -114,77 +132,152 @@ def _drift(
     ]  # fmt: skip
 
 
-def _run_suites(settings: Settings, table: ExtractTable, file: str, now: dt.datetime) -> list[suites.CheckResult]:
-    import pyarrow as pa
+def _older(extracts: Extracts, tables: Sequence[ExtractTable], file: str, sha256: str, line: float) -> list[Finding]:
+    """Would the file take the place of a newer one? It waits then for somebody to accept that.
 
-    rows: pa.Table = table.table
+    Newer is what the name of the export says (``20260218-1045_...``), or that the same bytes were in force before and
+    were replaced since.
+    """
+    before = {f.sha256: f for f in extracts.files if f.status == "accepted"}
+    own = STAMP.match(file)
+    findings = []
+    for key in keys_of(tables):
+        rows, held = rows_for(tables, key), extracts.table(key)
+        if rows is None or held is None:
+            continue
+        for other in (before[s] for s in sorted(replaced_sources(key[0], held, rows)) if s in before):
+            stamp = STAMP.match(other.name)
+            by_name = own is not None and stamp is not None and own[1] < stamp[1]
+            by_return = any(f.line < other.line < line for f in extracts.files if f.sha256 == sha256 and f.partitions)
+            if other.line < line and other.sha256 != sha256 and (by_name or by_return):
+                findings.append(
+                    Finding(
+                        "older-export", Severity.WARN, f"an older export would replace a newer one of {name_of(key)}",
+                        stage=STAGES[-1], file=file, found=file, expected=f"an export newer than {other.name}",
+                        fix="Accept it to bring the older figures back into force; otherwise dismiss it.",
+                    )
+                )  # fmt: skip
+    return findings
+
+
+def _run_suites(extracts: Extracts, table: ExtractTable, file: str, now: dt.datetime) -> list[suites.CheckResult]:
+    rows = table.table
     if rows.num_rows == 0:
         return []
-    entries = suites.load_suite(settings.expectations, table.dataset)
-    if table.dataset in schema.FORM_DATASETS:
-        return suites.run(list(entries), form_frames.form(settings, table.dataset, rows, now), file)
-    if table.dataset not in schema.YEARLY_DATASETS:
+    return validate(extracts, table.dataset, rows, file, now)
+
+
+def validate(extracts: Extracts, dataset: str, rows: pa.Table, file: str, now: dt.datetime) -> list[suites.CheckResult]:
+    """Hold rows of a dataset to its suite; ``extracts`` is what they are compared with, ``file`` what findings name."""
+    settings = extracts.settings
+    entries = suites.load_suite(settings.expectations, dataset)
+    if dataset in schema.FORM_DATASETS:
+        return suites.run(list(entries), form_frames.form(settings, dataset, rows, now), file)
+    if dataset not in schema.YEARLY_DATASETS:
         return suites.run(list(entries), frames.reference(rows), file)
     results: list[suites.CheckResult] = []
     with frames.opened(rows) as connection:
         for batch in dict.fromkeys(e.batch for e in entries):
             if batch == "cells":
-                frame = frames.cells(connection, settings, rows, now)
+                frame = frames.cells(connection, settings, extracts.table, rows, now)
             elif batch == "units":
                 frame = frames.units(connection)
             else:
-                frame = frames.slices(connection, settings, rows)
+                frame = frames.slices(connection, extracts.table, rows)
             results += suites.run([e for e in entries if e.batch == batch], frame, file)
     return results
 
 
-def too_large(path: Path, name: str | None = None) -> Screening | None:
-    """The refusal of a file that is larger than any real one, told without reading it; None for all others."""
-    file = name or path.name
-    try:
-        refuse_oversize(path, file, lines=False)
-    except UnreadableFile as problem:
-        return Screening(file, "", None, {"readable": Severity.FAIL}, problem.findings)
-    return None
-
-
-def screen(path: Path, settings: Settings, *, now: dt.datetime, name: str | None = None) -> Screening:
-    """Screen one file. Nothing is written.
+def screen_path(path: Path, settings: Settings, *, now: dt.datetime) -> Screening:
+    """Screen a file that is not in the archive. Nothing is written to the home.
 
     ``now`` is the time of arrival; a school year that begins after it is a wrong year.
     """
-    file = name or path.name
-    if (refused := too_large(path, file)) is not None:
-        return refused
-    sha256 = sha256_of(path)
-    stages: dict[str, Severity] = {}
-    known: Recognised | None = None
-    tables: list[ExtractTable] = []
     try:
-        known = recognise(path, file)
-        stages["recognised"] = Severity.PASS
-        tables = read_file(path, sha256, file, known)
-    except FileProblem as problem:
-        if isinstance(problem, UnrecognisedFile):
-            failed = "recognised"
-        else:
-            failed = "readable" if isinstance(problem, UnreadableFile) else "schema"
-        for stage in STAGES[: STAGES.index(failed)]:
+        refuse_oversize(path, path.name, lines=False)
+    except UnreadableFile as problem:
+        return Screening(path.name, "", None, {"readable": Severity.FAIL}, problem.findings)
+    sha256 = sha256_of(path)
+    with Extracts(settings) as extracts, tempfile.TemporaryDirectory() as folder, Reader(settings) as reader:
+        found = reader.read(sha256, path.name, path=path, out=Path(folder))
+        return screen(extracts, found, sha256, path.name, now=now)
+
+
+def screen(
+    extracts: Extracts, found: ReadFile, sha256: str, file: str, *, now: dt.datetime, line: float = math.inf
+) -> Screening:
+    """Screen what reading a file gave. ``line`` is its arrival in the ledger. Whatever breaks is a finding."""
+    stages: dict[str, Severity] = {}
+    if found.failed is not None:
+        for stage in STAGES[: STAGES.index(found.failed)]:
             stages[stage] = Severity.PASS
-        stages[failed] = Severity.FAIL
-        return Screening(file, sha256, known, stages, problem.findings)
-    stages["readable"] = Severity.PASS
+        stages[found.failed] = Severity.FAIL
+        return Screening(file, sha256, found.recognised, stages, found.findings, datasets_seen=found.datasets)
+    known, tables = found.recognised, found.tables
+    assert known is not None, "what could be read was recognised"
+    stages |= {"recognised": Severity.PASS, "readable": Severity.PASS}
     signature = signature_of([c for t in tables for c in t.columns_seen])
-    findings = [f for t in tables for f in t.findings] + _drift(
-        settings, known, sorted({t.dataset for t in tables}), signature, file
-    )
+    findings = [f for t in tables for f in t.findings]
+    findings += _drift(extracts, known, sorted({t.dataset for t in tables}), signature, file)
     stages["schema"] = Severity.WARN if any(f.severity is Severity.WARN for f in findings) else Severity.PASS
-    results = [r for t in tables for r in _run_suites(settings, t, file, now)]
+    results: list[suites.CheckResult] = []
+    try:
+        results = [r for t in tables for r in _run_suites(extracts, t, file, now)]
+        older = _older(extracts, tables, file, sha256, line)
+    except RuleProblem:  # no fault of the file: it waits until the rules can be read
+        raise
+    except OppfolgingError as problem:
+        own = problem.findings or (_not_screened(file, problem),)
+        stages["values"] = Severity.FAIL
+        return Screening(file, sha256, known, stages, (*findings, *own), tables, signature=signature)
+    except Exception as error:
+        stages["values"] = Severity.FAIL
+        findings.append(_not_screened(file, error))
+        return Screening(file, sha256, known, stages, tuple(findings), tables, signature=signature)
     for stage in STAGES[-2:]:
         here = [r for r in results if r.stage == stage and not r.passed]
-        findings += [f for r in here for f in r.findings]
-        worst = {r.severity for r in here}
+        more = [f for r in here for f in r.findings] + (older if stage == STAGES[-1] else [])
+        findings += more
+        worst = {f.severity for f in more}
         stages[stage] = next((s for s in (Severity.FAIL, Severity.WARN) if s in worst), Severity.PASS)
         if stages[stage] is Severity.FAIL:
             break
-    return Screening(file, sha256, known, stages, tuple(findings), tuple(tables), tuple(results), signature)
+    return Screening(file, sha256, known, stages, tuple(findings), tables, tuple(results), signature)
+
+
+def _not_screened(file: str, error: Exception) -> Finding:
+    return Finding(
+        "screening-failed", Severity.FAIL, "the file could be read but not be checked", stage="values", file=file,
+        found=f"{type(error).__name__}: {str(error).strip()[:200]}", expected="a file that every expectation can judge",
+        fix="If the file is the original, report it with its hash.",
+    )  # fmt: skip
+
+
+@cache
+def program_version() -> str:
+    """One hash over the code and the suites that decide on a file."""
+    package = REPOSITORY / "dagster_project"
+    digest = hashlib.sha256(readers_version().encode())
+    for path in (*sorted((package / "validation").glob("*.py")), *sorted((REPOSITORY / "expectations").glob("*.json"))):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def circumstances(extracts: Extracts, datasets: Collection[str], codes: Collection[str], now: dt.datetime) -> str:
+    """What a rejection of a file that could be read rested on beside its bytes and the program, as one hash.
+
+    Rules and registers; the municipality lists in force; for forms what is published; where a date was judged, the day.
+    """
+    settings = extracts.settings
+    parts = [extracts.identity((schema.MUNICIPALITY_VERSIONS, None))]
+    parts += [
+        sha256_of(p)
+        for p in (settings.rounds, *sorted(settings.rules.glob("*.yaml")), *sorted(settings.registers.glob("*.yaml")))
+        if p.exists()
+    ]
+    if set(datasets) & set(schema.FORM_DATASETS):
+        events = Archive(settings).events(until=extracts.head)
+        parts += [f"{e['round']} {e['revision']}" for e in events if e["event"] in COMMITS]
+    if any("date" in code or "year" in code for code in codes):
+        parts.append(now.date().isoformat())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

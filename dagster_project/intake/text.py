@@ -18,6 +18,7 @@ SNIFF_BYTES = 65_536
 MAX_UNPACKED_BYTES = 1_500_000_000
 MAX_RATIO = 200
 SHOWN_CHARACTERS = 160
+_ENCRYPTED = 1
 # characters that are no text, as a pattern that re and Arrow both read
 CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f]"
 # what a finding cannot show: control characters, and halves of a character that no encoding can write
@@ -99,9 +100,11 @@ def unpack(package: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, name
     Raises:
         UnreadableFile: ``damaged-zip``: its bytes are damaged, or it has a password.
     """
+    place = {"expected": "a whole file without a password", "fix": "Pack it again, without a password."}
+    if member.flag_bits & _ENCRYPTED:
+        raise unreadable("damaged-zip", "a file cannot be unpacked", name, found="a file with a password", **place)
     with damaged(
-        "damaged-zip", "a file cannot be unpacked", name,
-        expected="a whole file without a password", fix="Pack it again, without a password.",
+        "damaged-zip", "a file cannot be unpacked", name, **place
     ), package.open(member) as source, target.open("wb") as out:  # fmt: skip
         if most is not None:
             out.write(source.read(most))

@@ -1,6 +1,6 @@
-"""Publish a subject: build the new revision beside the old ones, then switch one pointer.
+"""Publish a round or cohort: build the new revision beside the old ones, then commit it with one record of the ledger.
 
-A revision folder never changes once it has its name. A run that is killed before the switch leaves the revision in
+A revision folder never changes once it has its name. A run that is killed before the commit leaves the revision in
 force as it was; what it had begun is swept away by the next run. Tables that are the same as in the revision in
 force, from the same rules, make no new revision.
 """
@@ -12,7 +12,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,19 +20,26 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_project.archive import Archive
 from dagster_project.archive.store import sha256_of
-from dagster_project.atomic import replacing
 from dagster_project.diagnostics import Finding, NotFound, PipelineProblem, Severity
 from dagster_project.publication import manifest as manifests
 from dagster_project.publication import public, run_report, tables
-from dagster_project.publication.manifest import read_manifest
+from dagster_project.publication.commits import (
+    BUILDING,
+    MANIFEST,
+    building_folder,
+    commits_of,
+    current_revision,
+    finish,
+    read_manifest,
+)
 from dagster_project.publication.subjects import Subject
 from dagster_project.rules import RuleBook, describe
 from dagster_project.settings import Settings
+from dagster_project.transform.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-POINTER = "current.json"
 INTERNAL = "internal"
 RULEBOOK = "rulebook"
 FORMS = "forms"
@@ -40,7 +47,7 @@ WITHDRAWN_COLUMN = "withdrawn_reason"
 # what a manifest says of how its tables were made
 MADE_FROM = {
     "illustrative", "placeholders", "round_entry", "rule_set", "registers", "inputs", "code_version", "packages",
-    "python",
+    "python", "ledger", "snapshot", "extracts", "readers", "models",
 }  # fmt: skip
 FOR_PROGRAMS = {"point_sources"}
 UNOFFICIAL = {"scenario", "watermark"}
@@ -61,29 +68,6 @@ class Revision:
     is_new: bool
     rows: dict[str, int]
     differences: tuple[Finding, ...] = field(default=())
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Write a small file at once and for good: it is on the disk before it takes the place of the old one."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-
-
-def pointer_of(settings: Settings, name: str) -> dict[str, Any] | None:
-    """What ``current.json`` says of a round or cohort: revision, release and status; None when never published."""
-    pointer = settings.published / name / POINTER
-    if not pointer.exists():
-        return None
-    content: dict[str, Any] = json.loads(pointer.read_text(encoding="utf-8"))
-    return content
-
-
-def current_revision(settings: Settings, name: str) -> Path | None:
-    """The folder of the revision in force, None when the round or cohort has never been published."""
-    pointer = pointer_of(settings, name)
-    return settings.published / name / pointer["revision"] if pointer else None
 
 
 def round_revision(settings: Settings, round_id: str) -> Path | None:
@@ -188,12 +172,6 @@ def fill_data(source: Iterator[tuple[str, pa.Table]], building: Path) -> dict[st
     return rows
 
 
-def record_revision(settings: Settings, folder: Path, now: dt.datetime) -> None:
-    """Write the hash of the manifest into the ledger, so that a manifest that was changed later shows."""
-    event = {"event": "published", "time": now.isoformat(), "round": folder.parent.name, "revision": folder.name}
-    Archive(settings).append({**event, "manifest_sha256": sha256_of(folder / manifests.MANIFEST)})
-
-
 def _fill_rules(settings: Settings, rulebook: RuleBook, subject: Subject, building: Path) -> None:
     """Keep the very rule files beside the figures they gave, laid out as a home has them.
 
@@ -231,13 +209,12 @@ def _fill_spreadsheets(settings: Settings, notes: list[str], building: Path) -> 
 
 
 @contextmanager
-def _building(settings: Settings, subject: Subject) -> Iterator[Path]:
-    """A folder to build a revision in; swept away when it has not become one."""
-    folder = settings.published / subject.name
-    folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob(".building-*"):
+def _building(settings: Settings, subject: Subject, revision: str) -> Iterator[Path]:
+    """A hidden folder to build a revision in; swept away when it has not become one."""
+    building = building_folder(settings, subject.name, revision)
+    building.parent.mkdir(parents=True, exist_ok=True)
+    for left in building.parent.glob(f"{BUILDING}*"):
         shutil.rmtree(left)
-    building = folder / f".building-{os.getpid()}"
     try:
         yield building
     except OSError as error:
@@ -248,32 +225,25 @@ def _building(settings: Settings, subject: Subject) -> Iterator[Path]:
             "Make room and run again."
         ) from error
     finally:
-        if building.exists():
+        if building.exists() and not _is_committed(settings, subject.name, revision):
             shutil.rmtree(building)
 
 
-def pointer_text(name: str, revision: str, life: dict[str, Any]) -> str:
-    """What the pointer of a round or cohort holds."""
-    content = {"round": name, "revision": revision, "status": life["status"], "release": life.get("release")}
-    return json.dumps(content, indent=2) + "\n"
+def _is_committed(settings: Settings, name: str, revision: str) -> bool:
+    return any(c["revision"] == revision for c in commits_of(Archive(settings).events(), name))
 
 
-def point_to(settings: Settings, name: str, revision: str, life: dict[str, Any]) -> None:
-    """Switch the pointer of a round or cohort."""
-    path = settings.published / name / POINTER
-    text = pointer_text(name, revision, life)
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        write_atomic(path, text)
-
-
-def manifest_of(settings: Settings, rulebook: RuleBook, subject: Subject, now: dt.datetime) -> dict[str, Any]:
+def manifest_of(
+    settings: Settings, snapshot: Snapshot, rulebook: RuleBook, subject: Subject, now: dt.datetime
+) -> dict[str, Any]:
     """The manifest that a revision made now would have, without its files; what it rests on can be read from it."""
     empty = settings.published / subject.name / "none"
-    return manifests.build(settings, rulebook, subject, "", empty, {}, None, now, {"status": ""})
+    return manifests.build(settings, snapshot, rulebook, subject, "", empty, {}, None, now, {"status": ""})
 
 
 def make_revision(
     settings: Settings,
+    snapshot: Snapshot,
     rulebook: RuleBook,
     subject: Subject,
     source: Iterator[tuple[str, pa.Table]],
@@ -283,30 +253,30 @@ def make_revision(
     forms: Callable[[Path], None] | None = None,
     unless_same: bool = True,
     republished: Path | None = None,
-    announce: Callable[[str, Path], None] | None = None,
+    commit: Mapping[str, Any] | None = None,
 ) -> Revision:
     """Build a revision from tables and put it in force.
 
-    ``life`` goes into the manifest. ``forms`` fills a folder with workbooks to hand out. With ``unless_same`` a
-    revision like the one in force is not made again. ``republished`` is the revision whose tables ``source`` gives once
-    more: its inputs, rules, code and libraries made them, whatever has come since. ``announce`` is called with name and
-    folder when the revision stands and before the pointer is switched to it: what it records is recorded before anybody
-    can read the tables.
+    ``snapshot`` is what the tables follow from. ``life`` goes into the manifest. ``forms`` fills a folder with
+    workbooks to hand out. With ``unless_same`` a revision like the one in force is not made again. ``republished`` is
+    the revision whose tables ``source`` gives once more: its inputs, rules, code and libraries made them, whatever has
+    come since. ``commit`` is the record of the ledger that puts the revision in force, when it is more than
+    ``published``.
 
     Raises:
         PipelineProblem: the disk is full; the revision in force stays.
     """
     folder = settings.published / subject.name
     current = current_revision(settings, subject.name)
-    with _building(settings, subject) as building:
-        name = _next_name(folder)
+    name = _next_name(folder)
+    with _building(settings, subject, name) as building:
         rows = fill_data(source, building)
         if republished is None:
             _fill_rules(settings, rulebook, subject, building)
         else:
             shutil.copytree(republished / RULEBOOK, building / RULEBOOK, copy_function=shutil.copyfile)
         replaces = current.name if current else None
-        manifest = manifests.build(settings, rulebook, subject, name, building, rows, replaces, now, life)
+        manifest = manifests.build(settings, snapshot, rulebook, subject, name, building, rows, replaces, now, life)
         if republished is not None:
             manifest |= {k: v for k, v in read_manifest(republished).items() if k in MADE_FROM}
         as_before = unless_same and current is not None and same_tables(read_manifest(current), manifest)
@@ -319,16 +289,13 @@ def make_revision(
         run_report.fill_report(settings, rulebook, subject, building, manifest)
         manifest["files"] = manifests.describe_files(building)
         text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
-        (building / manifests.MANIFEST).write_text(text, encoding="utf-8")
+        (building / MANIFEST).write_text(text, encoding="utf-8")
         for path in building.rglob("*"):
             if path.is_file():
                 with path.open("rb+") as handle:
                     os.fsync(handle.fileno())
                 path.chmod(0o444)
-        target = folder / name
-        building.rename(target)
-        record_revision(settings, target, now)
-        if announce is not None:
-            announce(name, target)
-        point_to(settings, subject.name, name, life)
-    return Revision(subject.name, name, target, True, rows)
+        record = {"event": "published", "time": now.isoformat(), "round": subject.name, **(commit or {})}
+        Archive(settings).append({**record, "revision": name, "manifest_sha256": sha256_of(building / MANIFEST)})
+    finish(settings)
+    return Revision(subject.name, name, folder / name, True, rows)

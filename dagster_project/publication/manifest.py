@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import platform
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dagster_project.archive import Archive
+from dagster_project.archive import Head
 from dagster_project.archive.store import sha256_of
 from dagster_project.diagnostics import Finding, Severity
+from dagster_project.intake.partitions import Extracts
+from dagster_project.publication.commits import MANIFEST, read_manifest
 from dagster_project.publication.subjects import Subject
 from dagster_project.rules import RuleBook
 from dagster_project.settings import REPOSITORY, Settings
+from dagster_project.transform.snapshot import Snapshot
 
 PACKAGES = ("dagster", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations", "pandas", "pyarrow", "xlsxwriter")
-MANIFEST = "manifest.json"
 
 
 @cache
@@ -33,13 +35,20 @@ def code_version() -> str:
         return version("oppfolging")
 
 
-def inputs_of(settings: Settings, fictional: bool) -> list[dict[str, Any]]:
-    """Every accepted file of the round's origin, by hash."""
-    accepted = {e["sha256"]: e for e in Archive(settings).events("accepted") if e.get("fictional") == fictional}
+def inputs_of(extracts: Extracts, fictional: bool) -> list[dict[str, Any]]:
+    """Every file in force of the round's origin, by hash."""
+    files = {f.sha256: f for f in extracts.files if f.status == "accepted" and f.fictional == fictional}
     return [
-        {"sha256": sha256, "file": e["file"], "datasets": e["datasets"], "school_years": e["school_years"]}
-        for sha256, e in sorted(accepted.items(), key=lambda item: (item[1]["file"], item[0]))
-    ]
+        {"sha256": sha256, "file": f.name, "datasets": sorted({d for d, _ in f.partitions}),
+         "school_years": sorted({y for _, y in f.partitions if y})}
+        for sha256, f in sorted(files.items(), key=lambda item: (item[1].name, item[0]))
+    ]  # fmt: skip
+
+
+def extracts_of(settings: Settings, manifest: Mapping[str, Any], out: Settings, *, anew: bool = False) -> Extracts:
+    """The extracts of a revision, in another home: made from its inputs, as the ledger stood when it was computed."""
+    head = Head(**manifest["ledger"]) if "ledger" in manifest else None
+    return Extracts(settings, head, out=out, anew=anew, only={entry["sha256"] for entry in manifest["inputs"]})
 
 
 def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
@@ -52,14 +61,17 @@ def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def build(
-    settings: Settings, rulebook: RuleBook, subject: Subject, revision: str, folder: Path,
+    settings: Settings, snapshot: Snapshot, rulebook: RuleBook, subject: Subject, revision: str, folder: Path,
     rows: dict[str, int], replaces: str | None, now: dt.datetime, life: dict[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
     """The manifest of a folder that is about to become a revision.
 
+    ``snapshot`` is what its tables follow from.
+
     ``life`` says where the subject stands: ``status``, and for a release its number, who released it and why.
     """
     round_ = subject.round
+    extracts = Extracts(settings, snapshot.head)
     return {
         "round": round_.id,
         "subject": subject.name,
@@ -73,7 +85,12 @@ def build(
         "round_entry": round_.model_dump(mode="json"),
         "rule_set": {"name": round_.rule_set, "sha256": rulebook.rule_sha256[round_.rule_set]},
         "registers": {p.name: sha256_of(p) for p in sorted(settings.registers.glob("*.yaml"))},
-        "inputs": inputs_of(settings, round_.origin == "fictional"),
+        "inputs": inputs_of(extracts, round_.origin == "fictional"),
+        "ledger": snapshot.head.as_dict(),
+        "snapshot": snapshot.identity,
+        "extracts": dict(snapshot.extracts),
+        "readers": snapshot.readers,
+        "models": snapshot.models,
         "files": describe_files(folder),
         "rows": rows,
         "code_version": code_version(),
@@ -81,12 +98,6 @@ def build(
         "python": platform.python_version(),
         "created_at": now.isoformat(),
     }
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a revision."""
-    content: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    return content
 
 
 def verify_revision(folder: Path) -> list[Finding]:

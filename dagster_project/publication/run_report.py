@@ -70,7 +70,7 @@ def is_report(name: str) -> bool:
 
 def previous_revision(settings: Settings, rulebook: RuleBook, manifest: dict[str, Any]) -> str | None:
     """What to compare with, relative to a revision: the one it replaces, else the last round before it of its kind."""
-    from dagster_project.publication.edition import current_revision
+    from dagster_project.publication.commits import current_revision
 
     if manifest["replaces"]:
         return f"../{manifest['replaces']}"
@@ -232,7 +232,8 @@ def _dots(rows: list[tuple[Any, ...]]) -> str:
 
 def describe_crate(building: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     """The revision as RO-Crate 1.1: what is in it, what it was made from, by what, and when."""
-    from dagster_project.publication.manifest import MANIFEST, describe_files
+    from dagster_project.publication.commits import MANIFEST
+    from dagster_project.publication.manifest import describe_files
 
     files = describe_files(building)
     rules = [name for name in files if name.startswith("rulebook/")]

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dagster_project.publication.edition import INTERNAL, current_revision
+from dagster_project.publication.commits import current_revision
+from dagster_project.publication.edition import INTERNAL
 from dagster_project.settings import Settings
 
 

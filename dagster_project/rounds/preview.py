@@ -15,7 +15,7 @@ from typing import Any
 from dagster_project.diagnostics import NotFound
 from dagster_project.forms.write import Evidence, write_evidence
 from dagster_project.publication.changes import PLACES
-from dagster_project.publication.manifest import read_manifest
+from dagster_project.publication.commits import read_manifest
 from dagster_project.publication.notes import FRACTIONS, column_notes
 from dagster_project.publication.sentences import outcome_sentences
 from dagster_project.rounds import release

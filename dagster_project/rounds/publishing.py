@@ -5,56 +5,118 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster_project import schema
-from dagster_project.diagnostics import Finding
+from dagster_project.archive import Archive, journal
+from dagster_project.archive.files import files_of, open_files
+from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.publication import edition
 from dagster_project.publication.changes import all_changes, as_findings, figures
+from dagster_project.publication.commits import current_revision, finish
 from dagster_project.publication.edition import Revision
 from dagster_project.publication.subjects import Subject, cohort_subject, round_subject
 from dagster_project.rounds import state as states
 from dagster_project.rounds.candidates import of_rows
+from dagster_project.rounds.monitoring import effects_basis
 from dagster_project.rounds.state import State
+from dagster_project.rounds.uncertainty import uncertainty_bases
 from dagster_project.rounds.workbooks import write_decision_form, write_governor_forms
 from dagster_project.rules import RuleBook, compiled_day, load_rules
 from dagster_project.rules.model import Round
 from dagster_project.settings import Settings
+from dagster_project.transform import built, derived
+from dagster_project.transform.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SHOWN_DIFFERENCES = 50
+NEAR = 0.5
+LABELS = {
+    "bullying": ("Mobbing på skolen",),
+    "teacher_support": ("Støtte fra lærerne", "Støtte fra lærer"),
+    "motivation": ("Motivasjon",),
+    "reading_level_1": ("Lesing Mestringsnivå 1", "Andel mestringsnivå 1"),
+    "numeracy_level_1": ("Regning Mestringsnivå 1", "Andel mestringsnivå 1"),
+    "grade_points": ("Grunnskolepoeng",),
+    "reading_scale_score": ("Lesing Skalapoeng", "Skalapoeng"),
+    "numeracy_scale_score": ("Regning Skalapoeng", "Skalapoeng"),
+    "english_scale_score": ("Engelsk Skalapoeng", "Skalapoeng"),
+}
+"""What Udir's files call each indicator, to tell which unknown label may stand for a missing one."""
 
 
-def newest_years(rulebook: RuleBook, round_: Round) -> dict[str, str]:
-    """The newest school year of each indicator in the round's window."""
-    rules = rulebook.rule_sets[round_.rule_set]
-    last = schema.start_year(round_.last_school_year)
-    return {i.name: schema.school_year_label(last - rules.window.lag[i.dataset].value) for i in rules.indicators}
-
-
-def state_of_tables(rulebook: RuleBook, round_: Round, tables: Mapping[str, pa.Table]) -> State:
+def state_of_tables(tables: Mapping[str, pa.Table]) -> State:
     """The state that the figures and replies in these tables give, before any release."""
-    complete = states.is_complete(tables["limits"].to_pylist(), newest_years(rulebook, round_))
+    complete = not states.missing_inputs(tables["round_inputs"].to_pylist())
     return states.of_figures(complete, tables["selection"].to_pylist())
 
 
-def computed_rounds(settings: Settings, rulebook: RuleBook) -> list[str]:
-    """The rounds all of whose figures are in, so that the marts hold what would be published."""
+def missing_of(settings: Settings, round_id: str) -> list[Mapping[str, Any]]:
+    """The inputs that a round needs and that are missing, as the marts have it now."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    tables = {name: pq.read_table(settings.marts / f"{name}.parquet") for name in ("limits", "selection")}
+    table = pq.read_table(settings.marts / "round_inputs.parquet", filters=pc.field("round") == round_id)
+    return states.missing_inputs(table.to_pylist())
 
-    def state(round_: Round) -> State:
-        own = {name: table.filter(pc.field("round") == round_.id) for name, table in tables.items()}
-        return state_of_tables(rulebook, round_, own)
 
-    return [r.id for r in rulebook.rounds if state(r) is not State.DRAFT]
+def missing_inputs_of(settings: Settings, round_id: str) -> list[str]:
+    """What a round that has begun lacks, in words; empty when it lacks nothing, or nothing of it has come at all."""
+    return open_rounds(settings).get(round_id, [])
+
+
+def open_rounds(settings: Settings) -> dict[str, list[str]]:
+    """Rounds that have begun and lack inputs, with each missing input in words."""
+    import pyarrow.parquet as pq
+
+    path = settings.marts / "round_inputs.parquet"
+    rows = pq.read_table(path).to_pylist() if path.exists() else []
+    begun = {r["round"] for r in rows if r["in_force"]}
+    labels = unknown_labels(settings)
+    found: dict[str, list[str]] = {}
+    for row in states.missing_inputs(rows):
+        if row["round"] in begun:
+            found.setdefault(row["round"], []).append(missing_in_words(row, labels))
+    return found
+
+
+def unknown_labels(settings: Settings) -> list[tuple[str, str]]:
+    """Labels that no reader knew, with the file they stood in, of files that are not in force."""
+    waiting = {f.sha256 for f in open_files(files_of(Archive(settings).events()))}
+    return [
+        (str(f["found"]), str(f["file"]))
+        for line in journal.screenings(settings)
+        if line["sha256"] in waiting
+        for f in line["findings"]
+        if f["code"].startswith("unknown-") and f["found"]
+    ]
+
+
+def missing_in_words(row: Mapping[str, Any], labels: Sequence[tuple[str, str]]) -> str:
+    """One missing input: indicator, grade and year, and the nearest label that nobody knew."""
+    text = f"{row['indicator']}, grade {row['grade']}, {row['school_year']} ({row['dataset']})"
+    known = {label.casefold(): (label, file) for label, file in labels}
+    names = [n.casefold() for n in LABELS[row["indicator"]]]
+    near = max(
+        (
+            (max(SequenceMatcher(None, low, n).ratio() for n in names), label, file)
+            for low, (label, file) in known.items()
+        ),
+        default=None,
+    )
+    if near is not None and near[0] >= NEAR:
+        text += f"; {near[2]} has the unknown label {near[1]!r}, which may be it"
+    return text
+
+
+def computed_rounds(settings: Settings, rulebook: RuleBook) -> list[str]:
+    """The rounds all of whose inputs are in force, so that the marts hold what would be published."""
+    return [r.id for r in rulebook.rounds if not missing_of(settings, r.id)]
 
 
 def tables_digest(tables: Mapping[str, pa.Table]) -> str:
@@ -74,7 +136,42 @@ def _fill_forms(round_: Round, tables: Mapping[str, pa.Table], folder: Path) -> 
     write_decision_form(folder, round_.id, selection, fictional=fictional)
 
 
-def publish_round(settings: Settings, round_id: str, *, now: dt.datetime, by: str = "") -> Revision | None:
+def behind(settings: Settings, snapshot: Snapshot) -> list[Finding]:
+    """Why what lies under ``marts/`` does not follow from a snapshot; empty when all of it does.
+
+    The marts are compared with the snapshot, the estimates with the marts.
+    """
+    if found := built.differences(settings, snapshot):
+        return found
+    rulebook = load_rules(settings)
+    wanted = {
+        "cohort_effect": effects_basis(settings),
+        "selection_uncertainty": uncertainty_bases(settings, rulebook, computed_rounds(settings, rulebook)),
+    }
+    return [
+        Finding(
+            "estimates-not-of-the-marts", Severity.FAIL, f"{name} does not follow from the marts as they stand",
+            stage="publication", file=f"marts/{name}.parquet", found="it was made from others, or changed by hand",
+            expected="made from the marts in force", fix=f"Materialise {name}, or: oppfolging run",
+        )
+        for name, bases in wanted.items()
+        if derived.bases(settings.marts / f"{name}.parquet") != bases
+    ]  # fmt: skip
+
+
+def refuse_behind(settings: Settings, snapshot: Snapshot) -> None:
+    """Raise when something that would be published does not follow from the snapshot.
+
+    Raises:
+        PipelineProblem: with what differs. Nothing is published.
+    """
+    if found := behind(settings, snapshot):
+        raise PipelineProblem("What would be published does not follow from what is in force.", found)
+
+
+def publish_round(
+    settings: Settings, snapshot: Snapshot, round_id: str, *, now: dt.datetime, by: str = ""
+) -> Revision | None:
     """Publish what the marts hold of a round. Returns None when they hold nothing of it, or it is still a draft.
 
     A final round is not published anew: the answer names the cells in which its release would change.
@@ -92,13 +189,13 @@ def publish_round(settings: Settings, round_id: str, *, now: dt.datetime, by: st
     lock = states.lock_of(events)
     if lock is not None:
         return _watch(settings, subject, lock, events, tables, now=now, by=by)
-    state = state_of_tables(rulebook, subject.round, tables)
+    state = state_of_tables(tables)
     if state is State.DRAFT:
         states.record_move(settings, round_id, state, now=now, by=by, revision="", origin=subject.round.origin)
         return None
     revision = edition.make_revision(
-        settings, rulebook, subject, iter(tables.items()), now=now, life={"status": state.value, "release": None},
-        forms=partial(_fill_forms, subject.round, tables),
+        settings, snapshot, rulebook, subject, iter(tables.items()), now=now,
+        life={"status": state.value, "release": None}, forms=partial(_fill_forms, subject.round, tables),
     )  # fmt: skip
     states.record_move(
         settings, round_id, state, now=now, by=by, revision=revision.revision, origin=subject.round.origin
@@ -123,12 +220,12 @@ def _watch(
     differences: tuple[Finding, ...] = ()
     if found and tables_digest(tables) not in kept:
         differences = tuple(as_findings(found, SHOWN_DIFFERENCES))
-    current = edition.current_revision(settings, subject.name) or released
+    current = current_revision(settings, subject.name) or released
     state = states.of_release(report_rows(settings, subject.round.cohort_id))
     states.record_move(
         settings, subject.round.id, state, now=now, by=by, revision=current.name, origin=subject.round.origin
     )
-    edition.point_to(settings, subject.name, current.name, {"status": state.value, "release": lock.release})
+    finish(settings)
     return Revision(subject.name, current.name, current, False, {n: t.num_rows for n, t in tables.items()}, differences)
 
 
@@ -144,7 +241,7 @@ def report_rows(settings: Settings, cohort: str) -> list[dict[str, Any]]:
     return rows
 
 
-def publish_cohort(settings: Settings, round_id: str, *, now: dt.datetime) -> Revision | None:
+def publish_cohort(settings: Settings, snapshot: Snapshot, round_id: str, *, now: dt.datetime) -> Revision | None:
     """Publish the follow-up of a round's cohort. Returns None when nobody takes part.
 
     The manifest says on which day (``as_of``) reports were judged late: without it nobody could build the tables again.
@@ -158,4 +255,4 @@ def publish_cohort(settings: Settings, round_id: str, *, now: dt.datetime) -> Re
     status = "closed" if state is State.CLOSED else "followed"
     day = compiled_day(settings.parameters)
     life = {"status": status, "release": None, "as_of": day and day.isoformat()}
-    return edition.make_revision(settings, rulebook, subject, iter(tables.items()), now=now, life=life)
+    return edition.make_revision(settings, snapshot, rulebook, subject, iter(tables.items()), now=now, life=life)

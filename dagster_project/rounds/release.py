@@ -14,24 +14,26 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_project import schema
 from dagster_project.archive import Archive
-from dagster_project.archive.store import sha256_of
 from dagster_project.diagnostics import NotFound, RoundProblem
-from dagster_project.intake.partitions import read_partition
+from dagster_project.intake.partitions import Extracts, read_partition
 from dagster_project.publication import changes, edition
+from dagster_project.publication.commits import current_revision, pointer_of, read_manifest
 from dagster_project.publication.edition import Revision
-from dagster_project.publication.manifest import MANIFEST, read_manifest, verify_revision
+from dagster_project.publication.manifest import inputs_of, verify_revision
 from dagster_project.publication.subjects import Subject, round_subject
 from dagster_project.rounds import state as states
 from dagster_project.rounds.candidates import decided, unanswered
-from dagster_project.rounds.publishing import state_of_tables, tables_digest
+from dagster_project.rounds.publishing import behind, state_of_tables, tables_digest
 from dagster_project.rounds.state import MOVES, Lock, State
 from dagster_project.rules import RuleBook, load_rules
 from dagster_project.settings import Settings
+from dagster_project.transform.snapshot import Snapshot, take
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 FIRST_RELEASE = "1.0"
+BEHIND = "Files or rules have come into force that were not computed yet. Run `oppfolging run` first."
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Standing:
     lock: Lock | None
     events: list[dict[str, Any]]
     tables: Mapping[str, pa.Table]
+    snapshot: Snapshot
 
     @property
     def illustrative(self) -> bool:
@@ -71,7 +74,7 @@ def standing(settings: Settings, round_id: str) -> Standing:
     """
     rulebook = load_rules(settings)
     subject = round_subject(rulebook, round_id)
-    folder = edition.current_revision(settings, round_id)
+    folder = current_revision(settings, round_id)
     if folder is None:
         raise NotFound(
             f"Round {round_id} has not been published yet: `oppfolging run` does that once its figures are in."
@@ -80,11 +83,11 @@ def standing(settings: Settings, round_id: str) -> Standing:
     lock = states.lock_of(events)
     tables = dict(edition.released_tables(folder))
     if lock is None:
-        state = state_of_tables(rulebook, subject.round, tables)
+        state = state_of_tables(tables)
     else:
-        pointer = edition.pointer_of(settings, round_id) or {}
+        pointer = pointer_of(settings, round_id) or {}
         state = State(pointer.get("status", State.FINAL.value))
-    return Standing(subject, rulebook, folder, state, lock, events, tables)
+    return Standing(subject, rulebook, folder, state, lock, events, tables, take(settings))
 
 
 def queries_of(settings: Settings, round_id: str) -> list[dict[str, Any]]:
@@ -96,6 +99,16 @@ def queries_of(settings: Settings, round_id: str) -> list[dict[str, Any]]:
         {**r, "late": due is not None and r["received_on"] > due}
         for r in sorted(rows, key=lambda r: (r["received_on"], r["query_id"]))
     ]
+
+
+def _not_computed(settings: Settings, stand: Standing) -> list[str]:
+    """What is in force and not in the revision: differences of the marts, and files its manifest does not name."""
+    if found := behind(settings, stand.snapshot):
+        return [f"{f.file} {f.found}" for f in found]
+    with Extracts(settings, stand.snapshot.head) as extracts:
+        now = inputs_of(extracts, stand.subject.round.origin == "fictional")
+    named = {i["sha256"] for i in read_manifest(stand.folder)["inputs"]}
+    return [f"{i['file']} came into force since" for i in now if i["sha256"] not in named]
 
 
 def checklist(settings: Settings, stand: Standing, override: str | None = None) -> list[Item]:
@@ -112,6 +125,7 @@ def checklist(settings: Settings, stand: Standing, override: str | None = None) 
     marts = dict(edition.subject_tables(settings, stand.subject))
     moved = changes.count_cells(changes.all_changes(settings, stand.tables, marts))
     damaged = verify_revision(stand.folder)
+    waiting = _not_computed(settings, stand)
     return [
         Item("not final already", "ikke allerede endelig", stand.lock is None,
              stand.lock.as_text() if stand.lock else ""),
@@ -123,6 +137,8 @@ def checklist(settings: Settings, stand: Standing, override: str | None = None) 
         Item("no query waits", "ingen spørsmål venter", not pending, ", ".join(pending)),
         Item("the revision is what its manifest says", "utgaven stemmer med manifestet", not damaged,
              ", ".join(str(f.file) for f in damaged[:3])),
+        Item("everything that is in force was computed", "alt som gjelder er regnet ut", not waiting,
+             f"{'; '.join(waiting[:3])}. Run: oppfolging run" if waiting else ""),
         Item("nothing was computed since that is not published", "ingenting er regnet om siden", not moved,
              f"{moved} cells differ; run again" if moved else ""),
         Item("no limit is a placeholder, or somebody overrides that",
@@ -151,21 +167,14 @@ def _released(
     settings: Settings, stand: Standing, source: Iterator[tuple[str, pa.Table]], *, release: str, status: State,
     now: dt.datetime, event: str, life: dict[str, Any], record: dict[str, Any], republished: Path | None = None,
 ) -> Revision:  # fmt: skip
-    """Make a revision that carries a release number and write its event before the pointer shows it.
+    """Make a revision that carries a release number, and commit it as ``event``.
 
     ``republished`` is the revision whose tables are released as they are.
     """
-    archive = Archive(settings)
-
-    def announce(name: str, folder: Path) -> None:
-        archive.append(
-            {"event": event, "round": stand.subject.name, "release": release, "revision": name, "time": now.isoformat(),
-             "manifest": sha256_of(folder / MANIFEST), **record}
-        )  # fmt: skip
-
     return edition.make_revision(
-        settings, stand.rulebook, stand.subject, source, now=now, unless_same=False, announce=announce,
+        settings, stand.snapshot, stand.rulebook, stand.subject, source, now=now, unless_same=False,
         republished=republished, life={"status": status.value, "release": release, **life},
+        commit={"event": event, "release": release, "time": now.isoformat(), **record},
     )  # fmt: skip
 
 
@@ -252,7 +261,9 @@ def amend(
             raise RoundProblem(f"Query {query} is not among the accepted queries of {round_id} that came in time.")
     released = settings.published / round_id / stand.lock.revision
     marts = dict(edition.subject_tables(settings, stand.subject))
-    probe = edition.manifest_of(settings, stand.rulebook, stand.subject, now)
+    if found := behind(settings, stand.snapshot):
+        raise RoundProblem(f"{BEHIND} Nothing was released.", found)
+    probe = edition.manifest_of(settings, stand.snapshot, stand.rulebook, stand.subject, now)
     causes = [*changes.causes(read_manifest(released), probe), *([f"query {query}"] if query else [])]
     listed = change_list(settings, dict(edition.released_tables(released)), marts, causes)
     if not listed["cells"]:

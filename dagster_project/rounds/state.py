@@ -1,6 +1,6 @@
 """Where a round stands, derived from what has entered the archive, and which moves people may make from there.
 
-draft        some figures of its last year are not here yet
+draft        an input that it needs is missing, and nobody has accepted that
 candidates   the lists are published; county governors have not all replied
 prioritised  every county governor has replied, or the rule asks none; Udir decides
 final        released and locked
@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import Any
 
 from dagster_project.archive import Archive
+from dagster_project.publication.commits import MOVED
 from dagster_project.settings import Settings
 
 
@@ -39,9 +40,7 @@ MOVES: Mapping[str, frozenset[State]] = {
     "withdraw": frozenset({State.FINAL, State.CLOSED}),
     "keep": frozenset({State.FINAL, State.CLOSED}),
 }
-RELEASED, REOPENED, WITHDRAWN, KEPT, MOVED = (
-    "round_released", "round_reopened", "round_withdrawn", "round_kept", "round_state"
-)  # fmt: skip
+RELEASED, REOPENED, WITHDRAWN, KEPT = "round_released", "round_reopened", "round_withdrawn", "round_kept"
 ROUND_EVENTS = {RELEASED, REOPENED, WITHDRAWN, KEPT, MOVED}
 ARRIVED = {"received", "received_late"}
 
@@ -77,11 +76,9 @@ def lock_of(events: Iterable[Mapping[str, Any]]) -> Lock | None:
     return lock
 
 
-def is_complete(limits: Iterable[Mapping[str, Any]], newest: Mapping[str, str]) -> bool:
-    """Whether every indicator has a national limit in its newest year (``newest`` maps indicators to school years)."""
-    there = {(r["indicator"], r["school_year"]) for r in limits if r["national_limit"] is not None}
-    averaged = {i for i, year in there if year is None}
-    return all((indicator, year) in there or indicator in averaged for indicator, year in newest.items())
+def missing_inputs(inputs: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows of ``round_inputs`` that are needed and neither in force nor accepted as missing."""
+    return [r for r in inputs if r["needed"] and not r["in_force"] and r["accepted_by"] is None]
 
 
 def of_figures(complete: bool, selection: Iterable[Mapping[str, Any]]) -> State:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagster_project.intake.partitions import write_table
 from dagster_project.publication.edition import RULEBOOK
 from dagster_project.rounds.state import lock_of, round_events
 from dagster_project.rules import RuleBook
@@ -19,13 +17,13 @@ from dagster_project.simulation.judge import MODELS, SUMS
 from dagster_project.simulation.kernel import digest
 from dagster_project.simulation.scenario import Base, base_in_marts
 from dagster_project.simulation.uncertainty import compute_uncertainty, uncertainty_schema, uncertainty_table
+from dagster_project.transform import derived
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 RESTS_ON = ("exceptions_in_force", "indicator_points", "limits", "municipality_ranking", "school_ranking")
 """Not ``selection``: priorities and decisions change no rank, and who is within the quotas follows from these."""
-STAMP = ".selection_uncertainty.json"
 
 
 def round_uncertainty(settings: Settings, rulebook: RuleBook, round_id: str) -> pa.Table:
@@ -43,27 +41,28 @@ def round_uncertainty(settings: Settings, rulebook: RuleBook, round_id: str) -> 
     return uncertainty_table(compute_uncertainty(settings, base, load_assumptions(_assumed_in(settings, round_id))))
 
 
+def uncertainty_bases(settings: Settings, rulebook: RuleBook, round_ids: Iterable[str]) -> dict[str, str]:
+    """For each round one hash over all that its rows of ``selection_uncertainty`` follow from."""
+    return {r: _basis(settings, base_in_marts(settings, rulebook, r)) for r in round_ids}
+
+
 def current_uncertainty(settings: Settings, rulebook: RuleBook, round_ids: Iterable[str]) -> pa.Table:
     """The mart ``selection_uncertainty`` of these rounds as it stands."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    target, stamp = settings.marts / "selection_uncertainty.parquet", settings.marts / STAMP
-    before: dict[str, str] = {}
-    made = uncertainty_schema().empty_table()
-    if target.exists() and stamp.exists():
-        before, made = json.loads(stamp.read_text(encoding="utf-8")), pq.read_table(target)
-    now = {r: _basis(settings, base_in_marts(settings, rulebook, r)) for r in round_ids}
-    if now != before:
-        stamp.unlink(missing_ok=True)
-        parts = [
-            made.filter(pc.field("round") == r) if now[r] == before.get(r) else round_uncertainty(settings, rulebook, r)
-            for r in now
-        ]
-        made = pa.concat_tables([made.slice(0, 0), *parts])
-        write_table(target, made)
-        stamp.write_text(json.dumps(now, indent=2) + "\n", encoding="utf-8")
+    target = settings.marts / "selection_uncertainty.parquet"
+    before, now = derived.bases(target), uncertainty_bases(settings, rulebook, round_ids)
+    if target.exists() and before == now:
+        return pq.read_table(target)
+    made = pq.read_table(target) if before else uncertainty_schema().empty_table()
+    parts = [
+        made.filter(pc.field("round") == r) if now[r] == before.get(r) else round_uncertainty(settings, rulebook, r)
+        for r in now
+    ]
+    made = pa.concat_tables([made.slice(0, 0), *parts])
+    derived.write(target, made, now)
     return made
 
 

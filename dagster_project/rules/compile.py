@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,6 +105,16 @@ def parameter_schemas() -> dict[str, pa.Schema]:
             ]
         ),
         "calendar": pa.schema([("as_of", day)]),
+        "input_files": pa.schema(
+            [*((n, text) for n in ("dataset", "school_year", "source_sha256", "file")), ("place", whole)]
+        ),
+        "accepted_gaps": pa.schema(
+            [
+                *((n, text) for n in ("round", "dataset", "school_year", "indicator")),
+                ("grade", whole),
+                *((n, text) for n in ("accepted_by", "accepted_reason")),
+            ]
+        ),
         "rule_indicators": pa.schema(
             [
                 *((n, text) for n in ("round", "indicator", "area", "dataset")),
@@ -310,12 +320,13 @@ def compiled_day(parameters: Path) -> dt.date | None:
 
 
 def compile_parameters(
-    rulebook: RuleBook, out_dir: Path, *, monitored: Sequence[Monitored] = (), as_of: dt.date | None = None
-) -> dict[str, int]:
+    rulebook: RuleBook, out_dir: Path, *, monitored: Sequence[Monitored] = (), as_of: dt.date | None = None,
+    ledger: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+) -> dict[str, int]:  # fmt: skip
     """Write the parameter tables as Parquet; return row counts.
 
     ``monitored`` names the rule sets whose cohorts are followed. ``as_of`` is the day on which a missing report counts
-    as overdue; without it none does.
+    as overdue; without it none does. ``ledger`` gives the rows of ``input_files`` and ``accepted_gaps``.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -323,8 +334,9 @@ def compile_parameters(
     out_dir.mkdir(parents=True, exist_ok=True)
     counts = {}
     schemas = parameter_schemas()
-    for name, rows in parameter_rows(rulebook, monitored=monitored, as_of=as_of).items():
-        table = pa.Table.from_pylist(rows, schema=schemas[name])
+    given: dict[str, Sequence[Mapping[str, Any]]] = {"input_files": (), "accepted_gaps": (), **(ledger or {})}
+    for name, rows in {**parameter_rows(rulebook, monitored=monitored, as_of=as_of), **given}.items():
+        table = pa.Table.from_pylist([dict(row) for row in rows], schema=schemas[name])
         with replacing(out_dir / f"{name}.parquet") as temporary:
             pq.write_table(table, temporary)
         counts[name] = table.num_rows

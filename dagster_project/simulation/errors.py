@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dagster_project.diagnostics import Finding, RuleProblem, Severity
+from dagster_project.intake.partitions import Extracts
 from dagster_project.schema import INDICATORS
 from dagster_project.simulation.cells import Cells
 
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 
 SHARE_SCALE = 100
 
+COLUMNS = ("source_sha256", "source_row", "source_column", "uncertainty", "unit_level", "indicator")
 UNCERTAINTIES = """
 create or replace table stated_uncertainties as
 select distinct source_sha256, source_row, source_column, cast(uncertainty as double) as uncertainty
-from read_parquet(?, union_by_name=true, hive_partitioning=false)
+from in_force
 where uncertainty is not null and unit_level in ('school', 'municipality') and indicator in (select unnest(?))
 """
 STATED = """
@@ -56,13 +58,17 @@ def standard_errors(
         RuleProblem: nothing is assumed about an indicator of the rule.
     """
     import numpy as np
+    import pyarrow as pa
 
     names = [i.name for i in rules.indicators]
     # what the files state is used as it stands; shares have no stated uncertainty
     stated = [n for n in names if assumed.deviation(n) is not None]
     datasets = sorted({INDICATORS[n].dataset for n in names})
-    files = [str(p) for d in datasets for p in sorted((settings.extracts / d).rglob("*.parquet"))]
-    kernel.sql.execute(UNCERTAINTIES, [files, stated])
+    with Extracts(settings) as extracts:
+        tables = [extracts.table(key, COLUMNS) for key in extracts.in_force if key[0] in datasets]
+    kernel.sql.register("in_force", pa.concat_tables([t for t in tables if t is not None]))
+    kernel.sql.execute(UNCERTAINTIES, [stated])
+    kernel.sql.unregister("in_force")
     given = kernel.arrow(STATED)["uncertainty"].to_numpy().astype(float)
     pupils = cells.pupils.copy()
     without = np.isnan(pupils) & np.isnan(given)

@@ -21,10 +21,9 @@ PARAMETERS = ("stg_rounds", "stg_rule_indicators", "stg_exceptions", "stg_county
 class Kernel:
     """A database in memory with the names the compiled models use. Not the warehouse, which is never opened."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, manifest: dict[str, Any], settings: Settings) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, manifest: dict[str, Any]) -> None:
         self.sql = connection
         self._nodes = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
-        self._settings = settings
         node = self._nodes["stg_rounds"]
         self.schema = f'"{node["database"]}"."{node["schema"]}"'
         connection.execute(f"attach ':memory:' as \"{node['database']}\"")
@@ -41,10 +40,10 @@ class Kernel:
 
     def build_parameters(self, home: Path) -> None:
         """The rules as the models see them, from the parameters compiled into ``home``."""
-        placeholder = str(dbt_step.placeholder_home(self._settings))
-        for name in PARAMETERS:
-            code = self._nodes[name]["compiled_code"].replace(placeholder, str(home))
-            self.sql.execute(f'create or replace table "{name}" as {code}')
+        self.sql.execute("create schema if not exists parameters")
+        for path in sorted((home / "parameters").glob("*.parquet")):
+            self.sql.execute(f"create or replace view parameters.\"{path.stem}\" as select * from '{path}'")
+        self.build(PARAMETERS)
 
 
 def digest(settings: Settings, models: Iterable[str]) -> str:
@@ -52,7 +51,7 @@ def digest(settings: Settings, models: Iterable[str]) -> str:
     nodes = dbt_step.load_manifest(settings)["nodes"].values()
     code = {n["name"]: n["compiled_code"] for n in nodes if n["resource_type"] == "model"}
     text = "\n".join(code[name] for name in (*PARAMETERS, *models))
-    return hashlib.sha256(text.replace(str(dbt_step.placeholder_home(settings)), "").encode()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @contextmanager
@@ -66,4 +65,4 @@ def kernel(settings: Settings) -> Iterator[Kernel]:
 
     manifest = dbt_step.load_manifest(settings)
     with duckdb.connect(":memory:") as connection:
-        yield Kernel(connection, manifest, settings)
+        yield Kernel(connection, manifest)

@@ -1,14 +1,12 @@
 """Compute other readings of a round with the very models that computed it.
 
 A scenario is a round of its own in the compiled parameters: every model keeps rounds apart, so one dbt build computes
-any number of them, in a scratch home whose extracts are hard links to the real ones. The round as it stands is always
+any number of them, in a scratch home with the extracts of the published revision. The round as it stands is always
 computed beside its scenarios, so that only the rule differs between what is compared.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,12 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagster_project.diagnostics import NotFound, PipelineProblem
+from dagster_project.intake.partitions import Extracts
+from dagster_project.publication.commits import read_manifest
 from dagster_project.publication.edition import INTERNAL, RULEBOOK, round_revision
+from dagster_project.publication.manifest import extracts_of
 from dagster_project.publication.rulebook import with_cohorts
-from dagster_project.rules import Round, RuleBook, RuleSet, compile_parameters, load_rules
+from dagster_project.rules import Round, RuleBook, RuleSet, load_rules
 from dagster_project.schema import school_year_label, start_year
 from dagster_project.settings import Settings
 from dagster_project.transform import dbt_step
+from dagster_project.transform.parameters import compile_for
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -155,19 +157,18 @@ def _book(base: Base, scenarios: Sequence[Scenario]) -> tuple[RuleBook, dict[str
 
 @contextmanager
 def scratch_home(settings: Settings) -> Iterator[Settings]:
-    """A home for the time of a computation: the extracts as they are now, and nothing else. It leaves no trace."""
+    """A home for the time of a computation, empty. It leaves no trace."""
     parent = settings.home / FOLDER
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".building-", dir=parent) as folder:
-        home = Settings(home=Path(folder))
-        for path in settings.extracts.rglob("*.parquet"):
-            target = home.extracts / path.relative_to(settings.extracts)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(path, target)
-            except OSError:  # a file system without hard links
-                shutil.copyfile(path, target)
-        yield home
+        yield Settings(home=Path(folder))
+
+
+def _extracts_of(settings: Settings, base: Base, home: Settings) -> Extracts:
+    """The extracts of the published revision, or those in force when nothing is published."""
+    if base.revision is None:
+        return Extracts(settings, out=home)
+    return extracts_of(settings, read_manifest(base.revision), home)
 
 
 def compute(settings: Settings, base: Base, scenarios: Sequence[Scenario]) -> Outcome:
@@ -179,10 +180,11 @@ def compute(settings: Settings, base: Base, scenarios: Sequence[Scenario]) -> Ou
     """
     every = (Scenario(AS_IT_STANDS, base.rules), *scenarios)
     book, name_of = _book(base, every)
-    with scratch_home(settings) as home:
-        compile_parameters(book, home.parameters)
+    with scratch_home(settings) as home, _extracts_of(settings, base, home) as extracts:
+        extracts.ensure()
+        compile_for(home, book, extracts, as_of=None, follow=())
         # the run that took the extracts in has tested these models on them
-        outcome = dbt_step.build(home, select=MODELS, tests=False)
+        outcome = dbt_step.build(home, extracts.paths(), select=MODELS, tests=False)
         if not outcome.success:
             raise PipelineProblem("The scenarios could not be computed.", outcome.findings)
         tables = {path.stem: _labelled(path, base.round.id, name_of) for path in sorted(home.marts.glob("*.parquet"))}

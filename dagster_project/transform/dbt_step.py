@@ -1,9 +1,9 @@
 """dbt inside this process: prepare the manifest once, run it many times, hand back plain results.
 
 Why not a dbt subprocess for each run: starting one costs more than the whole computation, and parsing the project
-again costs as much once more. So ``prepare`` compiles the project against a placeholder home and keeps what dbt
-parsed; ``build`` loads that, puts the real home where the placeholder stood, and lets dbt build. Whoever changes a
-file under ``dbt/`` prepares anew (``make manifest``); a stale manifest is refused, never used silently.
+again costs as much once more. So ``prepare`` compiles the project once and keeps what dbt parsed, which names no home;
+``build`` loads that and lets dbt build. Whoever changes a file under ``dbt/`` prepares anew (``make manifest``); a
+stale manifest is refused, never used silently.
 
 Only this module opens the warehouse, through dbt and once more for the rows a test found, and it lets go of it
 before it returns.
@@ -23,11 +23,10 @@ from typing import Any
 
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.settings import Settings
-from dagster_project.transform.warehouse import dbt_environment, prepare_home, record_path
+from dagster_project.transform.warehouse import Inputs, dbt_environment, prepare_home, record_path
 
 SOURCE_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".py", ".md"}
 PREPARED = "prepared.json"
-PLACEHOLDER = "placeholder_home"
 FAILED_STATUSES = {"error", "fail", "runtime error"}
 ROWS_NAMED = 5
 
@@ -85,8 +84,6 @@ def source_digest(settings: Settings) -> str:
     digest = hashlib.sha256()
     for package in ("dbt-core", "dbt-duckdb"):
         digest.update(f"{package}={version(package)}\n".encode())
-    # The placeholder is an absolute path inside the manifest, so a moved checkout must be prepared again.
-    digest.update(f"{placeholder_home(settings)}\n".encode())
     for path in source_files(settings):
         digest.update(str(path.relative_to(settings.dbt_project)).encode())
         digest.update(b"\0")
@@ -114,7 +111,7 @@ def prepare(settings: Settings, *, force: bool = False) -> bool:
     if not force and is_prepared(settings):
         return False
     target = _target(settings)
-    home = placeholder_home(settings)
+    home = target / "placeholder_home"
     (home / "warehouse").mkdir(parents=True, exist_ok=True)
     (target / PREPARED).unlink(missing_ok=True)
     digest = source_digest(settings)
@@ -159,6 +156,7 @@ def load_manifest(settings: Settings) -> dict[str, Any]:
 
 def build(
     settings: Settings,
+    inputs: Inputs,
     *,
     select: Sequence[str] = (),
     tests: bool = True,
@@ -166,11 +164,13 @@ def build(
 ) -> DbtOutcome:
     """Build and test the models (all, or those ``select`` names) for ``settings.home``; without ``tests`` only build.
 
+    They read the files ``inputs`` names and the parameters of the home.
+
     ``on_node`` is called with the name and status of each node as it finishes. The outcome may hold failures: the
     caller decides what they stop. Raises ``PipelineProblem`` only when dbt could not run at all.
     """
     require_prepared(settings)
-    prepare_home(settings)
+    prepare_home(settings, inputs)
     record_path(settings).unlink(missing_ok=True)
     # The manifest and the results come back as objects; nobody reads them as files.
     arguments = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
@@ -198,31 +198,16 @@ def _target(settings: Settings) -> Path:
     return settings.dbt_project / "target"
 
 
-def placeholder_home(settings: Settings) -> Path:
-    """The home that compiled SQL names; who runs that SQL elsewhere puts another in its place."""
-    return _target(settings) / PLACEHOLDER
-
-
 def _parsed_manifest(settings: Settings) -> Any:
-    """What dbt parsed in ``prepare``, with the placeholder home replaced by the real one.
+    """What dbt parsed in ``prepare``.
 
-    The JSON manifest leaves out the arguments of generic tests, so dbt's own binary form is read. Only sources carry
-    the home: a model asks for it when it runs.
+    The JSON manifest leaves out the arguments of generic tests, so dbt's own binary form is read.
     """
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumuro_decoder
 
     packed = (_target(settings) / "partial_parse.msgpack").read_bytes()
-    manifest = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder)
-    placeholder, home = str(placeholder_home(settings)), str(settings.home)
-    for source in manifest.sources.values():
-        extra = source.config._extra
-        for key, value in extra.items():
-            if isinstance(value, str):
-                extra[key] = value.replace(placeholder, home)
-        if source.relation_name:
-            source.relation_name = source.relation_name.replace(placeholder, home)
-    return manifest
+    return Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder)
 
 
 def _invoke(

@@ -1,28 +1,36 @@
-"""What dbt finds when it looks at a home: folders, empty typed files for datasets without data, the environment."""
+"""What dbt finds when it looks at a home: folders, the list of files it reads, the environment."""
 
 from __future__ import annotations
 
 import contextlib
+import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dagster_project import schema
+from dagster_project.atomic import replacing
 from dagster_project.settings import HOME_VARIABLE, Settings
 
 EMPTY_FOLDER = "empty"
+INPUTS = "inputs.csv"
+Inputs = Mapping[str, Sequence[Path]]
+"""The Parquet files of each dataset of the extracts that the models are to read."""
 
 
 def record_path(settings: Settings) -> Path:
-    """Where the last whole build is written down (see ``unchanged``)."""
-    return settings.warehouse.parent / "built.json"
+    """Where the build that the marts come from is written down (see ``built``)."""
+    return settings.marts / "_made_from.json"
 
 
-def prepare_home(settings: Settings) -> None:
-    """Make the folders dbt writes to, and one empty typed file per dataset for the datasets that have no data yet."""
+def prepare_home(settings: Settings, inputs: Inputs) -> None:
+    """Make the folders dbt writes to, and the list of the files it reads.
+
+    A dataset without a file is read from an empty one with its columns: a home with some of the datasets builds too.
+    """
     import pyarrow.parquet as pq
 
-    for folder in (settings.marts, settings.warehouse.parent, settings.extracts):
+    for folder in (settings.marts, settings.warehouse.parent):
         folder.mkdir(parents=True, exist_ok=True)
     yearly = dict.fromkeys(schema.YEARLY_DATASETS, schema.extract_schema())
     shapes = {
@@ -31,11 +39,16 @@ def prepare_home(settings: Settings) -> None:
         schema.MUNICIPALITY_CHANGES: schema.changes_schema(),
         **{dataset: schema.form_schema(dataset) for dataset in schema.FORM_DATASETS},
     }
+    rows = [("parameters", p.stem, p) for p in sorted(settings.parameters.glob("*.parquet"))]
     for dataset, shape in shapes.items():
-        path = settings.home / EMPTY_FOLDER / dataset / "part-0.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            pq.write_table(shape.empty_table(), path)
+        empty = settings.home / EMPTY_FOLDER / f"{dataset}.parquet"
+        empty.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(empty) as temporary:
+            pq.write_table(shape.empty_table(), temporary)
+        rows += [("extracts", dataset, path) for path in (inputs.get(dataset) or [empty])]
+    listed = settings.warehouse.parent / INPUTS
+    with replacing(listed) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
+        csv.writer(handle, lineterminator="\n").writerows((s, n, p.relative_to(settings.home)) for s, n, p in rows)
 
 
 @contextlib.contextmanager

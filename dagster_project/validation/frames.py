@@ -8,13 +8,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from dagster_project import schema
-from dagster_project.intake.partitions import read_partition
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ FIRST_SCHOOL_YEAR = 2006
 FEWEST_SCHOOLS = 20
 COMPARED = ("school_year", "fictional", "indicator", "grade", "ownership", "sex", "unit_level", "unit_code", "value",
             "n_pupils", "state")  # fmt: skip
+InForce = Callable[[tuple[str, str | None], Sequence[str] | None], "pa.Table | None"]
+"""Gives a partition in force (dataset, school year; the columns wanted) to compare with; None when there is none."""
 MODULUS_11_WEIGHTS = (3, 2, 7, 6, 5, 4, 3, 2)
 
 
@@ -87,9 +88,9 @@ def opened(rows: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def _known_municipalities(connection: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
+def _known_municipalities(connection: duckdb.DuckDBPyConnection, in_force: InForce) -> bool:
     """Register ``known`` (start year, code) from the municipality lists; False when there is none yet."""
-    versions = read_partition(settings, schema.MUNICIPALITY_VERSIONS, None)
+    versions = in_force((schema.MUNICIPALITY_VERSIONS, None), None)
     if versions is None:
         return False
     connection.register("versions", versions)
@@ -129,7 +130,9 @@ def _pseudo_codes(settings: Settings, changed: int) -> tuple[str, ...]:
     return tuple(row.unit_code for row in rows if row.kind == "pseudo_unit" and row.unit_level == "municipality")
 
 
-def cells(connection: duckdb.DuckDBPyConnection, settings: Settings, rows: pa.Table, now: dt.datetime) -> pd.DataFrame:
+def cells(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, in_force: InForce, rows: pa.Table, now: dt.datetime
+) -> pd.DataFrame:
     """The cells that may fail, and the first of each indicator and grade: place, key and yes-or-no columns.
 
     The yes-or-no columns are worked out for every cell of the file. Cells that pass them all and whose key stands
@@ -141,7 +144,7 @@ def cells(connection: duckdb.DuckDBPyConnection, settings: Settings, rows: pa.Ta
     connection.register("indicators", _indicators())
     connection.register("pseudo", pa.table({"code": [*pseudo_codes(settings), "0000", ""]}))
     known = "true"
-    if _known_municipalities(connection, settings):
+    if _known_municipalities(connection, in_force):
         known = """
             (r.state = 'absent' or r.municipality_code in (select code from pseudo)
             or r.fictional not in (select fictional from known)
@@ -207,7 +210,7 @@ def units(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     ).df()
 
 
-def slices(connection: duckdb.DuckDBPyConnection, settings: Settings, rows: pa.Table) -> pd.DataFrame:
+def slices(connection: duckdb.DuckDBPyConnection, in_force: InForce, rows: pa.Table) -> pd.DataFrame:
     """One row per school year, indicator and grade (all ownerships, both sexes), with its comparisons.
 
     Differences of values are in standard deviations between the visible schools, so that one limit fits every scale.
@@ -221,7 +224,7 @@ def slices(connection: duckdb.DuckDBPyConnection, settings: Settings, rows: pa.T
     compared = pa.schema([whole.field(name) for name in COMPARED])
     for label, shift in (("current", 0), ("previous", 1)):
         wanted = [schema.school_year_label(schema.start_year(y) - shift) for y in years]
-        parts = [p for y in wanted if (p := read_partition(settings, dataset, y, columns=COMPARED)) is not None]
+        parts = [p for y in wanted if (p := in_force((dataset, y), COMPARED)) is not None]
         connection.register(label, pa.concat_tables([compared.empty_table(), *(p.cast(compared) for p in parts)]))
     per_slice = """
         select school_year, fictional, indicator, grade,

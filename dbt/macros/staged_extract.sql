@@ -22,5 +22,5 @@ select
     source_row,
     source_column,
     case when fictional then 'fictional' else 'official' end as origin
-from {{ read_source('extracts', dataset) }}
+from {{ source('extracts', dataset) }}
 {%- endmacro %}

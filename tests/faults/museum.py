@@ -236,6 +236,9 @@ UNREAD: dict[str, Specimen] = {
     "zip_with_a_damaged_file": Specimen(
         zipped({"a.csv": samples.text(samples.rows()).encode()}, lambda b: b[:60] + b"\xff" * 30 + b[90:]), "damaged-zip", words=("a.csv",),
     ),
+    "zip_with_a_password": Specimen(
+        zipped({"a.csv": b"1"}, lambda b: b.replace(b"PK\1\2\x14\3\x14\0\0", b"PK\1\2\x14\3\x14\0\1")), "damaged-zip", words=("found: a file with a password",),
+    ),
     "zip_with_a_name_twice": Specimen(zipped({"a/x.csv": b"1", "../b/x.csv": b"2"}), "repeated-file", words=("x.csv", "../b/x.csv")),
     "zip_of_many_files": Specimen(zipped({f"{i}.csv": b"1" for i in range(201)}), "too-many-files", words=("201 files",)),
     "workbook_with_a_damaged_sheet": Specimen(

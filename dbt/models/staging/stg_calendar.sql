@@ -1,1 +1,1 @@
-select as_of from {{ read_source('parameters', 'calendar') }}
+select as_of from {{ source('parameters', 'calendar') }}

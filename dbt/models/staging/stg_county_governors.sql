@@ -5,4 +5,4 @@ select
     valid_from,
     valid_to,
     fictional
-from {{ read_source('parameters', 'county_governors') }}
+from {{ source('parameters', 'county_governors') }}

@@ -9,4 +9,4 @@ select
     source_row,
     source_column,
     case when fictional then 'fictional' else 'official' end as origin
-from {{ read_source('extracts', 'decisions') }}
+from {{ source('extracts', 'decisions') }}

@@ -7,4 +7,4 @@ select
     round,
     valid_from,
     valid_to
-from {{ read_source('parameters', 'exceptions') }}
+from {{ source('parameters', 'exceptions') }}

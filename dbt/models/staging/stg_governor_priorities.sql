@@ -11,4 +11,4 @@ select
     source_row,
     source_column,
     case when fictional then 'fictional' else 'official' end as origin
-from {{ read_source('extracts', 'governor_priorities') }}
+from {{ source('extracts', 'governor_priorities') }}

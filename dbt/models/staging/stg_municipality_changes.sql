@@ -3,4 +3,4 @@ select
     new_code,
     cast(change_date as date) as change_date,
     case when fictional then 'fictional' else 'official' end as origin
-from {{ read_source('extracts', 'municipality_changes') }}
+from {{ source('extracts', 'municipality_changes') }}

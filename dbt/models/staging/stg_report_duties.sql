@@ -5,4 +5,4 @@ select
     phase,
     sender,
     due_on
-from {{ read_source('parameters', 'report_duties') }}
+from {{ source('parameters', 'report_duties') }}

@@ -47,4 +47,4 @@ select
     followup_ends_on,
     queries_due,
     cast(substr(last_school_year, 1, 4) as int) as last_start_year
-from {{ read_source('parameters', 'rounds') }}
+from {{ source('parameters', 'rounds') }}

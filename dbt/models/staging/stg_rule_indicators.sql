@@ -20,4 +20,4 @@ select
     absolute_k,
     absolute_base_year,
     absolute_decimals
-from {{ read_source('parameters', 'rule_indicators') }}
+from {{ source('parameters', 'rule_indicators') }}

@@ -7,4 +7,4 @@ select
     special,
     governor_code,
     case when fictional then 'fictional' else 'official' end as origin
-from {{ read_source('extracts', 'school_register') }}
+from {{ source('extracts', 'school_register') }}

@@ -1,0 +1,116 @@
+"""How each file that ever arrived stands, and which files are in force. Read from the ledger alone.
+
+An arrival is known by its line in the ledger, and arrivals count in that order, whenever they were decided on.
+The last decision on an arrival holds:
+
+pending    archived, not screened yet
+accepted   in force, unless it was withdrawn since
+held       warnings wait for somebody to accept them
+rejected   it failed; it is screened again when the program or the circumstances change
+dismissed  somebody said that a held or rejected file is settled
+withdrawn  somebody took an accepted file out of force
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from dagster_project import schema
+
+Status = Literal["pending", "accepted", "held", "rejected", "dismissed", "withdrawn"]
+Key = tuple[str, str | None]
+"""A partition of the extracts: dataset, and school year where the dataset has years."""
+
+ARRIVED = "arrived"
+STATUS: Mapping[str, Status] = {
+    "accepted": "accepted",
+    "held": "held",
+    "rejected": "rejected",
+    "file_dismissed": "dismissed",
+    "file_withdrawn": "withdrawn",
+}
+"""Events of the ledger that decide on a file, with the status they give it."""
+
+
+@dataclass(frozen=True)
+class File:
+    """One arrival of a file and how it stands. ``decision`` is the event that says so, None while it is pending."""
+
+    line: int
+    sha256: str
+    name: str
+    arrived: str
+    by: str
+    format: str | None
+    datasets: tuple[str, ...]
+    status: Status = "pending"
+    decision: Mapping[str, Any] | None = None
+
+    @property
+    def partitions(self) -> tuple[Key, ...]:
+        """The partitions it has rows for, once it was read."""
+        said = self.decision or {}
+        if "partitions" in said:
+            return tuple((dataset, year) for dataset, year in said["partitions"])
+        # the ledgers of version 0.2 name datasets and years apart
+        found: list[Key] = []
+        for dataset in said.get("datasets", ()):
+            yearly = dataset in schema.YEARLY_DATASETS
+            found += [(dataset, year) for year in (said.get("school_years", ()) if yearly else (None,))]
+        return tuple(found)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """What it was held or rejected for."""
+        return tuple((self.decision or {}).get("codes", ()))
+
+    @property
+    def fictional(self) -> bool:
+        return bool((self.decision or {}).get("fictional"))
+
+
+def files_of(events: Iterable[Mapping[str, Any]]) -> tuple[File, ...]:
+    """Every arrival in order, as it stands after these events (with their ``line``)."""
+    files: dict[int, File] = {}
+    newest: dict[str, int] = {}
+    for event in events:
+        if event["event"] == ARRIVED:
+            newest[event["sha256"]] = event["line"]
+            files[event["line"]] = File(
+                event["line"], event["sha256"], event["file"], event["time"], event.get("by", ""), event.get("format"),
+                tuple(event.get("datasets", ())),
+            )  # fmt: skip
+        elif event["event"] in STATUS:
+            line = event.get("arrival", newest[event["sha256"]])
+            known = files[line]
+            said = event
+            if event["event"] in (
+                "file_dismissed",
+                "file_withdrawn",
+            ):  # what the file holds stands in the decision before
+                said = {**(known.decision or {}), **event}
+            datasets = tuple(said.get("datasets") or known.datasets)
+            files[line] = replace(
+                known, status=STATUS[event["event"]], decision=said, datasets=datasets,
+                format=said.get("format") or known.format,
+            )  # fmt: skip
+    return tuple(files.values())
+
+
+def in_force(files: Sequence[File]) -> dict[Key, tuple[File, ...]]:
+    """The accepted files of each partition, in the order in which they arrived."""
+    found: dict[Key, tuple[File, ...]] = {}
+    for file in files:
+        if file.status == "accepted":
+            for key in file.partitions:
+                found[key] = (*found.get(key, ()), file)
+    return dict(sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or "")))
+
+
+def open_files(files: Sequence[File]) -> tuple[File, ...]:
+    """Files that wait for somebody: pending, held or rejected ones whose bytes did not arrive again since."""
+    newest = {file.sha256: file.line for file in files}
+    waiting = ("pending", "held", "rejected")
+    return tuple(f for f in files if f.status in waiting and newest[f.sha256] == f.line)

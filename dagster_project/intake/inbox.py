@@ -1,0 +1,101 @@
+"""Which files may be taken in: the one filter for inbox, sensor and command line, and the claim on a file.
+
+A file is taken when it stands still: nobody has it open for writing (where the operating system can tell), and
+neither its size nor its time changed for a moment. A file of the inbox is then claimed by renaming it into a private
+folder, so that no other process takes it too; it lies there until the archive and the ledger have it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from dagster_project.settings import Settings
+
+UNFINISHED = {".tmp", ".part", ".partial", ".crdownload", ".download", ".filepart"}
+CLAIMED = ".claimed"
+STILL_SECONDS = 1.0
+
+
+def is_finished(path: Path) -> bool:
+    """Whether a name is one that people give to whole files: not hidden, not a download or an open workbook."""
+    return not path.name.startswith((".", "~$")) and path.suffix.lower() not in UNFINISHED
+
+
+def waiting(inbox: Path) -> list[Path]:
+    """The files of the inbox that may be taken in, by name."""
+    if not inbox.is_dir():
+        return []
+    return sorted(p for p in inbox.iterdir() if p.is_file() and is_finished(p))
+
+
+def claimed(inbox: Path) -> list[Path]:
+    """Files that were claimed by a run that ended before the ledger had them."""
+    folder = inbox / CLAIMED
+    return sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
+
+
+def state_of(path: Path) -> tuple[int, int]:
+    """Size and time of change of a file."""
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether some process has the file open for writing. False where the operating system cannot tell.
+
+    A lease for reading is given only on a file that nobody writes to.
+    """
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
+def still(paths: Iterable[Path], seconds: float = STILL_SECONDS) -> tuple[list[Path], list[Path]]:
+    """The files that stand still, and those that are still being written or went away. Waits up to ``seconds``."""
+    before: dict[Path, tuple[int, int]] = {}
+    moving: list[Path] = []
+    for path in paths:
+        try:
+            before[path] = state_of(path)
+        except OSError:
+            moving.append(path)
+    newest = max((changed for _, changed in before.values()), default=0) / 1e9
+    # a file that was last changed long ago needs no second look
+    if time.time() - newest < seconds:
+        time.sleep(seconds)
+    standing: list[Path] = []
+    for path, state in before.items():
+        try:
+            fine = state_of(path) == state and not is_being_written(path)
+        except OSError:
+            fine = False
+        (standing if fine else moving).append(path)
+    return standing, moving
+
+
+def claim(settings: Settings, path: Path) -> Path | None:
+    """Rename a file of the inbox into the private folder; None when another process was faster, or it moves again."""
+    folder = settings.inbox / CLAIMED
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / path.name
+    try:
+        state = state_of(path)
+        path.rename(target)
+    except OSError:
+        return None
+    if is_being_written(target) or state_of(target) != state:
+        target.rename(path)
+        return None
+    return target

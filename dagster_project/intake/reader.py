@@ -1,0 +1,234 @@
+"""Read a file in a process of its own, with limits of time and memory, and keep what it gave.
+
+A reader meets bytes that somebody sent. Whatever it does with them (an error of a library, an endless loop, all the
+memory) ends as a finding on that file and never ends a run. What a file gave is kept as Parquet under ``read/``, with
+the version of the readers that gave it; it is used only for the same version, and only when the bytes are as recorded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import select
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagster_project.archive import Archive
+from dagster_project.archive.store import sha256_of
+from dagster_project.atomic import replacing
+from dagster_project.diagnostics import FileProblem, Finding, Severity, UnreadableFile, UnrecognisedFile
+from dagster_project.intake.cells import ExtractTable
+from dagster_project.intake.recognise import Recognised, recognise
+from dagster_project.settings import REPOSITORY, Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SECONDS = 300
+MEMORY_BYTES = 12 << 30
+RESULT = "result.json"
+STAGES = ("recognised", "readable", "schema")
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """What reading a file gave: its tables, or the stage at which it failed and why."""
+
+    recognised: Recognised | None
+    tables: tuple[ExtractTable, ...]
+    failed: str | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """What the file is about: the datasets of its tables, or those it was recognised as."""
+        of_tables = tuple(sorted({t.dataset for t in self.tables}))
+        return of_tables or (self.recognised.datasets if self.recognised else ())
+
+
+@cache
+def readers_version() -> str:
+    """One hash over the code that turns bytes into rows, and the libraries it reads with."""
+    package = REPOSITORY / "dagster_project"
+    code = [
+        *sorted((package / "intake").rglob("*.py")),
+        *sorted((package / "forms").glob("*.py")),
+        package / "schema.py",
+    ]
+    digest = hashlib.sha256()
+    for path in code:
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for name in ("pyarrow", "openpyxl"):
+        digest.update(f"{name}={version(name)}\n".encode())
+    return digest.hexdigest()
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write Parquet atomically, with bytes that depend on the content alone."""
+    import pyarrow.parquet as pq
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(None), temporary, compression="zstd", row_group_size=262_144)
+
+
+def _finding(raw: dict[str, Any]) -> Finding:
+    return Finding(**{**raw, "severity": Severity(raw["severity"])})
+
+
+def read_into(path: Path, sha256: str, name: str, folder: Path) -> None:
+    """Read a file and leave its tables and ``result.json`` in ``folder``. What the file does wrong is in the result."""
+    from dagster_project.intake.read import read_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RESULT).unlink(missing_ok=True)
+    known: Recognised | None = None
+    result: dict[str, Any] = {"name": name, "readers": readers_version(), "failed": None, "findings": [], "tables": []}
+    try:
+        known = recognise(path, name)
+        for number, table in enumerate(read_file(path, sha256, name, known)):
+            target = folder / f"{number:03d}.parquet"
+            write_table(target, table.table)
+            result["tables"].append(
+                {"dataset": table.dataset, "file": target.name, "sha256": sha256_of(target),
+                 "columns_seen": list(table.columns_seen), "findings": [f.as_dict() for f in table.findings]}
+            )  # fmt: skip
+    except FileProblem as problem:
+        failed = {UnrecognisedFile: "recognised", UnreadableFile: "readable"}.get(type(problem), "schema")
+        result |= {"failed": failed, "findings": [f.as_dict() for f in problem.findings], "tables": []}
+    except Exception as error:
+        result |= {"failed": "readable", "findings": [_broke(name, error).as_dict()], "tables": []}
+    result["recognised"] = known and asdict(known)
+    with replacing(folder / RESULT) as temporary:
+        temporary.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
+
+
+def _broke(name: str, error: Exception) -> Finding:
+    """A finding for what no reader foresaw: which error, and where in the code."""
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    return Finding(
+        "reader-failed", Severity.FAIL, "the reader broke on this file", stage="readable", file=name,
+        found=f"{type(error).__name__}: {str(error).strip()[:200]} ({Path(at.filename).name}, line {at.lineno})",
+        expected="a file that can be read, or a finding that says what is wrong with it",
+        fix="Download the file again; if it is the original, report it with its hash.",
+    )  # fmt: skip
+
+
+def _stopped(name: str, code: str, found: str) -> ReadFile:
+    finding = Finding(
+        code, Severity.FAIL, "reading the file was stopped", stage="readable", file=name, found=found,
+        expected=f"read within {SECONDS} seconds and {MEMORY_BYTES >> 30} GiB", fix="Send the original download.",
+    )  # fmt: skip
+    return ReadFile(None, (), "readable", (finding,))
+
+
+class Reader:
+    """Reads archived files, each once per version of the readers. Use it as a context: it ends its process."""
+
+    def __init__(self, settings: Settings, folder: Path | None = None, *, seconds: float = SECONDS) -> None:
+        """``folder`` is where what files gave is kept: ``read/`` of the home, when not another."""
+        self._archive, self._folder, self._seconds = Archive(settings), folder or settings.read, seconds
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def read(self, sha256: str, name: str, *, path: Path | None = None, out: Path | None = None) -> ReadFile:
+        """What the archived file gives, or the file at ``path``. Never raises for what is in it.
+
+        ``out`` is where its tables are kept, when not in the home.
+        """
+        path, folder = path or self._archive.path(sha256), out or self._folder / sha256[:2] / sha256
+        if (known := _kept(folder, name)) is not None:
+            return known
+        answer = self._ask({"path": str(path.absolute()), "sha256": sha256, "name": name, "out": str(folder)})
+        if answer is not None:
+            return _stopped(name, *answer)
+        result = _kept(folder, name)
+        return result if result is not None else _stopped(name, "reader-died", "it left no result")
+
+    def _ask(self, request: dict[str, str]) -> tuple[str, str] | None:
+        """Let the process read one file; None when it did, else a code and what happened."""
+        process = self._process = self._process or _start()
+        assert process.stdin is not None and process.stdout is not None
+        deadline = time.monotonic() + self._seconds
+        try:
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+            process.stdin.flush()
+            ready = select.select([process.stdout], [], [], self._seconds)[0]
+            said = process.stdout.readline() if ready else b""
+        except BrokenPipeError:
+            said = b""
+        if said == b"done\n":
+            return None
+        late = time.monotonic() >= deadline
+        self._end()
+        if late:
+            return "reading-took-too-long", f"more than {self._seconds:g} seconds"
+        return "reader-died", f"the process ended with {process.returncode}; it may have needed more memory"
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+
+def _start() -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "dagster_project.intake.reader"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        cwd=REPOSITORY,
+    )  # fmt: skip
+
+
+def _kept(folder: Path, name: str) -> ReadFile | None:
+    """What was kept of a file, None when nothing was, or not by these readers, or not as it was recorded."""
+    import pyarrow.parquet as pq
+
+    try:
+        result = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        if (result["name"], result["readers"]) != (name, readers_version()):
+            return None
+        if any(sha256_of(folder / t["file"]) != t["sha256"] for t in result["tables"]):
+            return None
+        tables = tuple(
+            ExtractTable(
+                t["dataset"], pq.read_table(folder / t["file"]), tuple(t["columns_seen"]),
+                tuple(_finding(f) for f in t["findings"]),
+            )
+            for t in result["tables"]
+        )  # fmt: skip
+        raw = result["recognised"]
+        known = Recognised(**{**raw, "datasets": tuple(raw["datasets"])}) if raw else None
+        return ReadFile(known, tables, result["failed"], tuple(_finding(f) for f in result["findings"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def serve(requests: Iterable[bytes]) -> None:
+    """The process itself: one request a line, one answer a line. Its memory is limited; its parent limits its time."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints is no answer
+    for line in requests:
+        request = json.loads(line)
+        read_into(Path(request["path"]), request["sha256"], request["name"], Path(request["out"]))
+        answers.write(b"done\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    serve(sys.stdin.buffer)

@@ -1,0 +1,64 @@
+"""Writing to a home: one at a time, on a ledger that has lost nothing, after what a killed run left is finished."""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dagster_project.diagnostics import IntegrityProblem
+from dagster_project.publication import commits
+from dagster_project.settings import Settings
+
+LOCK = ".write-lock"
+
+
+def holder(settings: Settings) -> str:
+    """Who holds the write lock, in words; empty when it is free or nobody knows."""
+    try:
+        said: dict[str, Any] = json.loads((settings.home / LOCK).read_text(encoding="utf-8"))
+        return f"{said['what']} (process {said['pid']}, since {said['since'][:19].replace('T', ' ')} UTC)"
+    except (OSError, ValueError, KeyError):
+        return ""
+
+
+@contextmanager
+def writing(settings: Settings, what: str, waiting: Callable[[str], None] = lambda _: None) -> Iterator[None]:
+    """Hold the home's write lock as ``what``. Who comes second is told who holds it, and waits.
+
+    The operating system lets go of the lock when the process ends, however it ends.
+
+    Raises:
+        IntegrityProblem: the ledger has lost lines; nothing is written until it is put back.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with (settings.home / LOCK).open("a+", encoding="utf-8") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting(holder(settings))
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        handle.truncate(0)
+        now = dt.datetime.now(dt.UTC).isoformat()
+        handle.write(json.dumps({"what": what, "pid": os.getpid(), "since": now}))
+        handle.flush()
+        try:
+            refuse_lost_ledger(settings)
+            commits.finish(settings)
+            yield
+        finally:
+            handle.truncate(0)
+
+
+def refuse_lost_ledger(settings: Settings) -> None:
+    """Raise when the ledger lacks what it once held.
+
+    Raises:
+        IntegrityProblem: with what shows it.
+    """
+    if findings := commits.lost_lines(settings):
+        raise IntegrityProblem("The ledger is not the one this home was made with. Nothing was changed.", findings)

@@ -1,0 +1,114 @@
+"""The marts and the snapshot they follow from.
+
+After a whole build without a failure, ``marts/_made_from.json`` keeps the snapshot, the hash of every mart, the result
+of every test, and the run that did it. A build that begins removes the record first, so that a build that was killed
+is never taken for a whole one. Marts without a record, or not as their record says, are never published.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dagster_project.archive.store import sha256_of
+from dagster_project.atomic import replacing
+from dagster_project.diagnostics import Finding, Severity
+from dagster_project.intake.partitions import Extracts
+from dagster_project.settings import Settings
+from dagster_project.transform import dbt_step
+from dagster_project.transform.dbt_step import DbtOutcome, NodeResult
+from dagster_project.transform.parameters import ensure_parameters
+from dagster_project.transform.snapshot import Snapshot
+from dagster_project.transform.warehouse import record_path
+
+
+@dataclass(frozen=True)
+class Build:
+    """A whole build: what it follows from, the hashes of the marts it made, the run, and every test's result."""
+
+    snapshot: Snapshot
+    marts: dict[str, str]
+    run_id: str
+    results: tuple[NodeResult, ...]
+
+
+def mart_names(settings: Settings) -> set[str]:
+    """The marts that dbt makes. Later steps put tables of their own beside them."""
+    nodes = dbt_step.load_manifest(settings)["nodes"].values()
+    return {n["name"] for n in nodes if n["resource_type"] == "model" and "marts" in n["fqn"]}
+
+
+def _hashes(settings: Settings) -> dict[str, str]:
+    paths = {name: settings.marts / f"{name}.parquet" for name in sorted(mart_names(settings))}
+    return {name: sha256_of(path) for name, path in paths.items() if path.exists()}
+
+
+def last_build(settings: Settings) -> Build | None:
+    """The build that the marts come from; None when there was none, or the marts are not as it left them."""
+    try:
+        raw = json.loads(record_path(settings).read_text(encoding="utf-8"))
+        build = Build(
+            Snapshot.from_dict(raw["snapshot"]), raw["marts"], raw["run_id"],
+            tuple(NodeResult(**{**r, "rows": tuple(r["rows"])}) for r in raw["results"]),
+        )  # fmt: skip
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return build if build.marts == _hashes(settings) else None
+
+
+def differences(settings: Settings, snapshot: Snapshot) -> list[Finding]:
+    """Why the marts do not follow from a snapshot; empty when they do."""
+    build = last_build(settings)
+    if build is None:
+        what = ["the marts are missing, changed by hand, or from a build that did not end"]
+    else:
+        what = build.snapshot.differences(snapshot)
+    return [
+        Finding(
+            "marts-not-of-the-snapshot", Severity.FAIL, "the marts do not follow from the files and rules in force",
+            stage="publication", file="marts/", found=found, expected="marts made from what is in force",
+            fix="Materialise the models and all that follows from them, or: oppfolging run",
+        )
+        for found in what
+    ]  # fmt: skip
+
+
+def build_models(
+    settings: Settings, snapshot: Snapshot, run_id: str, *, select: Sequence[str] = (),
+    on_node: Callable[[str, str], None] | None = None,
+) -> DbtOutcome:  # fmt: skip
+    """Build the models for a snapshot, with the extracts and parameters it needs; the caller holds the write lock.
+
+    With ``select`` only the models named, when all others are those of the snapshot already; else all of them.
+
+    Raises:
+        PipelineProblem: dbt could not run, or an accepted file can no longer be read.
+        RuleProblem: the rules cannot be used.
+    """
+    before = last_build(settings)
+    current = before is not None and settings.warehouse.exists() and before.snapshot.identity == snapshot.identity
+    ensure_parameters(settings, snapshot)
+    with Extracts(settings, snapshot.head) as extracts:
+        extracts.ensure()
+        inputs = extracts.paths()
+    outcome = dbt_step.build(settings, inputs, select=select if current else (), on_node=on_node)
+    if outcome.success and (current or not select):
+        results = outcome.results
+        if select and before is not None:
+            anew = {r.unique_id for r in results}
+            results = (*(r for r in before.results if r.unique_id not in anew), *results)
+        _remember(settings, snapshot, run_id, results)
+    elif outcome.success:
+        _remember(settings, snapshot, run_id, outcome.results)
+    return outcome
+
+
+def _remember(settings: Settings, snapshot: Snapshot, run_id: str, results: Sequence[NodeResult]) -> None:
+    kept: list[dict[str, Any]] = [asdict(replace(r, compiled_code="")) for r in results]
+    record = {"snapshot": snapshot.as_dict(), "marts": _hashes(settings), "run_id": run_id, "results": kept}
+    path: Path = record_path(settings)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
