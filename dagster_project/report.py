@@ -15,6 +15,7 @@ from dagster_project.archive.files import files_of, open_files
 from dagster_project.publication.commits import current_revision, read_manifest
 from dagster_project.publication.edition import INTERNAL
 from dagster_project.rounds.candidates import published_rows
+from dagster_project.rounds.publishing import open_rounds
 from dagster_project.rules import load_rules
 from dagster_project.settings import Settings
 
@@ -41,6 +42,8 @@ def print_round(out: Console, settings: Settings, round_id: str) -> None:
     out.print(f"\n[bold]{escape(manifest['title'])}[/bold]  ({round_id}, revision {manifest['revision']})")
     if manifest["data_origin"] == "fictional":
         out.print("  OPPDIKTEDE DATA / FICTIONAL DATA: none of these municipalities exists")
+    for gap in manifest.get("accepted_gaps", ()):
+        out.print(f"  INCOMPLETE, computed without: {escape(gap)}")
     if manifest["illustrative"]:
         out.print(f"  illustrative: {len(manifest['placeholders'])} choices of the rule are placeholders")
     _unrated(out, "municipalities", published_rows(settings, round_id, "municipality_ranking"))
@@ -71,12 +74,15 @@ def print_quality(out: Console, settings: Settings) -> None:
 
 def print_result(settings: Settings, out: Console) -> None:
     """The result of everything published so far."""
+    missing = open_rounds(settings)
     for round_ in load_rules(settings).rounds:
         if current_revision(settings, round_.id) is not None:
             print_round(out, settings, round_.id)
         else:
-            out.print(
-                f"\n[bold]{escape(round_.title)}[/bold]  ({round_.id}): "
-                f"waits for {round_.origin} data of {round_.last_school_year}"
-            )
+            out.print(f"\n[bold]{escape(round_.title)}[/bold]  ({round_.id}): waits")
+            waiting = missing.get(round_.id) or [f"all its figures, {round_.origin}, up to {round_.last_school_year}"]
+            for line in waiting[:SHOWN]:
+                out.print(f"  lacks {escape(line)}")
+            if len(waiting) > SHOWN:
+                out.print(f"  and {len(waiting) - SHOWN} more")
     print_quality(out, settings)

@@ -62,6 +62,8 @@ def document_of(e: Explanation, lang: str) -> Document:
             if no
             else "FICTIONAL DATA: no school or municipality here exists."
         )
+    without = "UFULLSTENDIG, beregnet uten" if no else "INCOMPLETE, computed without"
+    warnings += [f"{without}: {gap}" for gap in m.get("accepted_gaps", ())]
     if m["illustrative"]:
         names = ", ".join(m["placeholders"])
         warnings.append(

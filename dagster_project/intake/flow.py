@@ -343,7 +343,8 @@ def _mark(
     file = find_file(settings, name_or_sha256, *status)
     Archive(settings).append(
         {"event": event, "time": (now or _now()).isoformat(), "sha256": file.sha256, "file": file.name,
-         "arrival": file.line, **signed}
+         "arrival": file.line, "datasets": list(file.datasets),
+         "school_years": sorted({year for _, year in file.partitions if year}), **signed}
     )  # fmt: skip
     return file
 

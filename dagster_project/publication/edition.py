@@ -39,16 +39,19 @@ from dagster_project.transform.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
 INTERNAL = "internal"
 RULEBOOK = "rulebook"
 FORMS = "forms"
 WITHDRAWN_COLUMN = "withdrawn_reason"
+GAPS_COLUMN = "missing_inputs"
 # what a manifest says of how its tables were made
 MADE_FROM = {
     "illustrative", "placeholders", "round_entry", "rule_set", "registers", "inputs", "code_version", "packages",
     "python", "ledger", "snapshot", "extracts", "readers", "models",
 }  # fmt: skip
+WITHOUT = "UFULLSTENDIG, beregnet uten / INCOMPLETE, computed without"
 FOR_PROGRAMS = {"point_sources"}
 UNOFFICIAL = {"scenario", "watermark"}
 """Columns that mark a table as computed under another reading of the rule."""
@@ -98,7 +101,7 @@ def same_tables(old: dict[str, Any], new: dict[str, Any]) -> bool:
     return essence(old) == essence(new)
 
 
-def notes_of(rulebook: RuleBook, subject: Subject, life: dict[str, Any]) -> list[str]:
+def notes_of(rulebook: RuleBook, subject: Subject, manifest: Mapping[str, Any]) -> list[str]:
     """Lines of the notes sheet: what this is, how far to trust it, and the whole rule."""
     round_ = subject.round
     lines = [f"{round_.title} ({subject.name}), siste skoleår / last school year {round_.last_school_year}"]
@@ -106,10 +109,11 @@ def notes_of(rulebook: RuleBook, subject: Subject, life: dict[str, Any]) -> list
         lines.append(
             "OPPDIKTEDE DATA. INGEN SKOLE ELLER KOMMUNE FINNES. / FICTIONAL DATA. NO SCHOOL OR MUNICIPALITY EXISTS."
         )
-    if life.get("withdrawn"):
-        lines.append(f"TRUKKET TILBAKE / WITHDRAWN: {life['withdrawn']['reason']}")
-    stand = f", versjon / release {life['release']}" if life.get("release") else ""
-    lines.append(f"Status: {life['status']}{stand}")
+    if manifest.get("withdrawn"):
+        lines.append(f"TRUKKET TILBAKE / WITHDRAWN: {manifest['withdrawn']['reason']}")
+    lines += [f"{WITHOUT}: {gap}" for gap in manifest.get("accepted_gaps", ())]
+    stand = f", versjon / release {manifest['release']}" if manifest.get("release") else ""
+    lines.append(f"Status: {manifest['status']}{stand}")
     return [*lines, *describe(rulebook.rule_sets[round_.rule_set])]
 
 
@@ -130,15 +134,34 @@ def _refuse_scenario(name: str, columns: Iterable[str]) -> None:
 
 
 def subject_tables(settings: Settings, subject: Subject) -> Iterator[tuple[str, pa.Table]]:
-    """Every mart's rows of the subject, by name; those of the public edition as ``public/<name>``."""
+    """Every mart's rows of the subject, by name; those of the public edition as ``public/<name>``.
+
+    A round that does without an input carries that in a column of every table.
+    """
+    import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     whole = {p.stem: p for p in sorted(settings.marts.glob("*.parquet")) if not public.is_public_model(p.stem)}
     shown = {f"{public.PUBLIC}/{name}": path for name, path in public.public_tables(settings).items()}
+    mine = pc.field(subject.column) == subject.name
+    gaps = "" if subject.is_cohort else "; ".join(accepted_gaps(whole["round_inputs"], mine))
     for name, path in (whole | shown).items():
         if subject.owns(pq.read_schema(path).names):
-            yield name, pq.read_table(path, filters=pc.field(subject.column) == subject.name).combine_chunks()
+            table = pq.read_table(path, filters=mine).combine_chunks()
+            yield name, table.append_column(GAPS_COLUMN, pa.repeat(gaps, table.num_rows)) if gaps else table
+
+
+def accepted_gaps(round_inputs: Path, where: pc.Expression | None = None) -> list[str]:
+    """The inputs that a round does without, in words, with why somebody accepted that; from its ``round_inputs``."""
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(round_inputs, filters=where).to_pylist()
+    return [
+        f"{r['indicator']}, trinn/grade {r['grade']}, {r['school_year']}: {r['accepted_reason']}"
+        for r in rows
+        if r["accepted_by"] is not None
+    ]
 
 
 def released_tables(folder: Path) -> Iterator[tuple[str, pa.Table]]:
@@ -277,12 +300,14 @@ def make_revision(
             shutil.copytree(republished / RULEBOOK, building / RULEBOOK, copy_function=shutil.copyfile)
         replaces = current.name if current else None
         manifest = manifests.build(settings, snapshot, rulebook, subject, name, building, rows, replaces, now, life)
+        if not subject.is_cohort:
+            manifest["accepted_gaps"] = accepted_gaps(building / INTERNAL / "round_inputs.parquet")
         if republished is not None:
             manifest |= {k: v for k, v in read_manifest(republished).items() if k in MADE_FROM}
         as_before = unless_same and current is not None and same_tables(read_manifest(current), manifest)
         if as_before and current is not None and not manifests.verify_revision(current):
             return Revision(subject.name, current.name, current, False, rows)
-        _fill_spreadsheets(settings, notes_of(rulebook, subject, life), building)
+        _fill_spreadsheets(settings, notes_of(rulebook, subject, manifest), building)
         if forms is not None:
             (building / FORMS).mkdir()
             forms(building / FORMS)

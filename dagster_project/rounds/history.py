@@ -9,6 +9,7 @@ from typing import Any
 from dagster_project import schema
 from dagster_project.archive import Archive
 from dagster_project.intake.partitions import read_partition
+from dagster_project.publication.commits import read_manifest
 from dagster_project.rounds import state as states
 from dagster_project.rounds.release import Item, Standing, queries_of
 from dagster_project.rules import load_rules
@@ -19,6 +20,9 @@ WORDS = {
     "held": "file held back",
     "rejected": "file refused",
     "warning_accepted": "warning accepted",
+    "missing_input_accepted": "missing input accepted",
+    "file_dismissed": "file dismissed",
+    "file_withdrawn": "file withdrawn",
     states.MOVED: "state",
     states.RELEASED: "released",
     states.REOPENED: "reopened",
@@ -37,6 +41,7 @@ def summary(settings: Settings, stand: Standing, items: Sequence[Item]) -> dict[
         "release": stand.lock.release if stand.lock else None,
         "locked": stand.lock.as_text() if stand.lock else None,
         "illustrative": stand.illustrative,
+        "missing_inputs": read_manifest(stand.folder).get("accepted_gaps", []),
         "selection": [{"group": g, "status": s, "municipalities": n} for (g, s), n in sorted(counts.items())],
         "overrides": [
             r["municipality_code"] for r in stand.tables["selection"].to_pylist() if r["is_override"]
@@ -54,6 +59,7 @@ def as_text(settings: Settings, stand: Standing, items: Sequence[Item]) -> str:
         lines.append("OPPDIKTEDE DATA / FICTIONAL DATA")
     if content["locked"]:
         lines.append(f"locked: {content['locked']}")
+    lines += [f"INCOMPLETE, computed without: {gap}" for gap in content["missing_inputs"]]
     if content["illustrative"]:
         lines.append("illustrative: the rule rests on placeholders")
     lines += [f"  {s['group']:8} {s['status']:10} {s['municipalities']:4}" for s in content["selection"]]
@@ -72,7 +78,7 @@ def as_text(settings: Settings, stand: Standing, items: Sequence[Item]) -> str:
 
 
 def _concerns(event: dict[str, Any], datasets: set[str], years: set[str], fictional: bool) -> bool:
-    if event["event"] in ("held", "rejected", "warning_accepted"):
+    if event["event"] in ("held", "rejected", "warning_accepted", "file_dismissed", "file_withdrawn"):
         return bool(set(event.get("school_years", ())) & years)
     return (
         event["event"] == "accepted"
@@ -134,6 +140,8 @@ def _line(e: dict[str, Any]) -> str:
             detail += f", because of {names['causes']}"
         if e.get("override_placeholders"):
             detail += f"; placeholders overridden: {e['override_placeholders']}"
+    elif what == "missing input accepted":
+        detail = f"{e['indicator']}, grade {e['grade']}, {e['school_year']}: {e['reason']}"
     elif what == "priority":
         detail = f"{e['municipality_code']} {e['municipality_name']} gets priority {e['priority']}: {e['reason']}"
     elif what == "decision":

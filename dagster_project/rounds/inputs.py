@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
 
 from dagster_project import schema
 from dagster_project.archive import Archive
@@ -11,9 +10,6 @@ from dagster_project.diagnostics import RoundProblem
 from dagster_project.rules import load_rules
 from dagster_project.settings import Settings
 from dagster_project.transform.snapshot import GAP_ACCEPTED
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 def accept_missing(
@@ -41,12 +37,3 @@ def accept_missing(
          "indicator": indicator, "grade": grade, "by": by.strip(), "reason": reason.strip()}
     )  # fmt: skip
 
-
-def accepted_in_words(inputs: pa.Table) -> list[str]:
-    """The inputs that a round does without, from its ``round_inputs``, with who accepted that and why."""
-    rows: list[dict[str, Any]] = inputs.to_pylist()
-    return [
-        f"{r['indicator']}, trinn/grade {r['grade']}, {r['school_year']}: {r['accepted_reason']} ({r['accepted_by']})"
-        for r in rows
-        if r["accepted_by"] is not None
-    ]

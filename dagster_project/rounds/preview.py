@@ -16,6 +16,7 @@ from dagster_project.diagnostics import NotFound
 from dagster_project.forms.write import Evidence, write_evidence
 from dagster_project.publication.changes import PLACES
 from dagster_project.publication.commits import read_manifest
+from dagster_project.publication.edition import WITHOUT
 from dagster_project.publication.notes import FRACTIONS, column_notes
 from dagster_project.publication.sentences import outcome_sentences
 from dagster_project.rounds import release
@@ -123,6 +124,7 @@ def write_previews(settings: Settings, round_id: str, municipality: str | None, 
     notes = [CONFIDENTIAL, f"{stand.subject.round.title}, {stand.folder.name}: {word(f'round_{stand.state}', 'no')}"]
     if stand.subject.round.origin == "fictional":
         notes.append("OPPDIKTEDE DATA / FICTIONAL DATA")
+    notes += [f"{WITHOUT}: {gap}" for gap in read_manifest(stand.folder).get("accepted_gaps", ())]
     template = _template()
     files = {i["sha256"]: i["file"] for i in read_manifest(stand.folder)["inputs"]}
     exceptions: dict[str, list[dict[str, Any]]] = {}

@@ -21,6 +21,7 @@ from typing import Any
 from dagster_project.archive import Archive
 from dagster_project.publication.commits import MOVED
 from dagster_project.settings import Settings
+from dagster_project.transform.snapshot import GAP_ACCEPTED
 
 
 class State(StrEnum):
@@ -41,7 +42,7 @@ MOVES: Mapping[str, frozenset[State]] = {
     "keep": frozenset({State.FINAL, State.CLOSED}),
 }
 RELEASED, REOPENED, WITHDRAWN, KEPT = "round_released", "round_reopened", "round_withdrawn", "round_kept"
-ROUND_EVENTS = {RELEASED, REOPENED, WITHDRAWN, KEPT, MOVED}
+ROUND_EVENTS = {RELEASED, REOPENED, WITHDRAWN, KEPT, MOVED, GAP_ACCEPTED}
 ARRIVED = {"received", "received_late"}
 
 

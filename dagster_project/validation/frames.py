@@ -232,6 +232,9 @@ def slices(connection: duckdb.DuckDBPyConnection, in_force: InForce, rows: pa.Ta
             sum(cast(value * n_pupils as double)) filter (unit_level = 'school')
                 / nullif(sum(n_pupils) filter (unit_level = 'school' and value is not null), 0) as school_mean,
             stddev_samp(cast(value as double)) filter (unit_level = 'school') as school_sd,
+            any_value(n_pupils) filter (unit_level = 'national') as national_pupils,
+            sum(n_pupils) filter (unit_level = 'school') as school_pupils,
+            sum(n_pupils) filter (unit_level = 'municipality') as municipality_pupils,
             count(*) filter (unit_level = 'school') as schools,
             count(*) filter (unit_level = 'school' and state = 'suppressed')
                 / nullif(count(*) filter (unit_level = 'school' and state in ('observed', 'suppressed')), 0)
@@ -252,6 +255,11 @@ def slices(connection: duckdb.DuckDBPyConnection, in_force: InForce, rows: pa.Ta
         select f.school_year, f.indicator, f.grade, f.schools, f.suppressed_share,
             case when f.schools >= {FEWEST_SCHOOLS} then
                 (cast(f.national_value as double) - f.school_mean) / nullif(f.school_sd, 0) end as national_gap_sd,
+            case when f.schools >= {FEWEST_SCHOOLS} then
+                1 - coalesce(f.school_pupils, 0) / nullif(f.national_pupils, 0) end as pupils_outside_schools,
+            case when f.schools >= {FEWEST_SCHOOLS} then
+                1 - coalesce(f.municipality_pupils, 0) / nullif(f.national_pupils, 0)
+            end as pupils_outside_municipalities,
             f.suppressed_share - e.suppressed_share as suppressed_change,
             case when e.schools >= {FEWEST_SCHOOLS} then f.schools / e.schools - 1 end as schools_change,
             case when e.schools >= {FEWEST_SCHOOLS} then
