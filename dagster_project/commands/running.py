@@ -45,12 +45,34 @@ def run(settings: Settings, timings: bool) -> None:
 @click.command()
 @click.pass_obj
 def status(settings: Settings) -> None:
-    """Show the rounds that are published, and the files that wait or were refused."""
+    """Show the rounds that are published or wait, and the files that wait or were refused."""
     from rich.console import Console
 
+    from dagster_project.publication.guard import refuse_lost_ledger
     from dagster_project.report import print_result
 
     print_result(settings, Console())
+    refuse_lost_ledger(settings)
+
+
+@click.command()
+@click.option("--fix", is_flag=True, help="Derive again what can be derived. Originals and ledger are never touched.")
+@click.pass_obj
+def doctor(settings: Settings, fix: bool) -> None:
+    """Name everything in the data folder that is not as it should be, and what to do about it."""
+    from dagster_project.audit import doctor as doctors
+    from dagster_project.commands.rounds import waits
+    from dagster_project.publication.guard import writing
+
+    if fix:
+        with writing(settings, "doctor", waits):
+            for finding in doctors.fix(settings):
+                click.echo(f"derived again: {finding.file}")
+    found = [state.finding for state in doctors.examine(settings)]
+    for finding in found:
+        click.echo(finding.as_text())
+    click.echo(f"{len(found)} things to look at" if found else "Everything is as it should be.")
+    sys.exit(6 if any(f.severity.value == "FAIL" for f in found) else 1 if found else 0)
 
 
 @click.command()
@@ -63,4 +85,4 @@ def ui(settings: Settings, port: int) -> None:
     sys.exit(serve(settings, port))
 
 
-COMMANDS = (run, status, ui)
+COMMANDS = (run, status, doctor, ui)

@@ -115,7 +115,7 @@ def _keys(dataset: str) -> tuple[list[str], list[str]]:
 
 
 def merged(dataset: str, tables: Sequence[pa.Table]) -> pa.Table:
-    """The rows that files give together, in order of arrival: a newer slice, register row or form replaces an old one."""
+    """The rows that files give together, in order of arrival: a newer slice, register row or form replaces the old."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -201,9 +201,12 @@ class Extracts:
         made_from = [*key, readers_version(), [f.sha256 for f in self.in_force.get(key, ())]]
         return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()
 
-    def identities(self) -> dict[str, str]:
-        """The identity of every partition, by its name."""
-        return {name_of(key): self.identity(key) for key in self.in_force}
+    def files_by_partition(self) -> dict[str, str]:
+        """For every partition, by its name, one hash over its files in order, whatever reads them."""
+        return {
+            name_of(key): hashlib.sha256(json.dumps([f.sha256 for f in files]).encode()).hexdigest()
+            for key, files in self.in_force.items()
+        }
 
     def path(self, key: Key) -> Path:
         return partition_folder(self.out, key) / PART

@@ -23,7 +23,7 @@ from dagster_project.archive.store import COMMITS, sha256_of
 from dagster_project.diagnostics import Finding, OppfolgingError, RuleProblem, Severity, UnreadableFile
 from dagster_project.intake.cells import ExtractTable
 from dagster_project.intake.partitions import Extracts, keys_of, name_of, replaced_sources, rows_for
-from dagster_project.intake.reader import Reader, ReadFile, readers_version
+from dagster_project.intake.reader import NO_READERS, Reader, ReadFile, readers_version
 from dagster_project.intake.recognise import Recognised
 from dagster_project.intake.text import refuse_oversize
 from dagster_project.settings import REPOSITORY, Settings
@@ -258,7 +258,12 @@ def program_version() -> str:
     """One hash over the code and the suites that decide on a file."""
     package = REPOSITORY / "dagster_project"
     digest = hashlib.sha256(readers_version().encode())
-    for path in (*sorted((package / "validation").glob("*.py")), *sorted((REPOSITORY / "expectations").glob("*.json"))):
+    deciding = [package / "intake" / f"{name}.py" for name in sorted(NO_READERS)]
+    for path in (
+        *deciding,
+        *sorted((package / "validation").glob("*.py")),
+        *sorted((REPOSITORY / "expectations").glob("*.json")),
+    ):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 

@@ -22,7 +22,9 @@ from dagster_project.transform import dbt_step
 from dagster_project.transform.dbt_step import DbtOutcome, NodeResult
 from dagster_project.transform.parameters import ensure_parameters
 from dagster_project.transform.snapshot import Snapshot
-from dagster_project.transform.warehouse import record_path
+from dagster_project.transform.warehouse import is_damaged, record_path
+
+SHOWN = 6
 
 
 @dataclass(frozen=True)
@@ -66,13 +68,16 @@ def differences(settings: Settings, snapshot: Snapshot) -> list[Finding]:
         what = ["the marts are missing, changed by hand, or from a build that did not end"]
     else:
         what = build.snapshot.differences(snapshot)
+    if not what:
+        return []
+    more = f"; and {len(what) - SHOWN} more" if len(what) > SHOWN else ""
     return [
         Finding(
             "marts-not-of-the-snapshot", Severity.FAIL, "the marts do not follow from the files and rules in force",
-            stage="publication", file="marts/", found=found, expected="marts made from what is in force",
+            stage="publication", file="marts/", found="; ".join(what[:SHOWN]) + more, count=len(what),
+            expected="marts made from what is in force",
             fix="Materialise the models and all that follows from them, or: oppfolging run",
         )
-        for found in what
     ]  # fmt: skip
 
 
@@ -89,20 +94,19 @@ def build_models(
         RuleProblem: the rules cannot be used.
     """
     before = last_build(settings)
-    current = before is not None and settings.warehouse.exists() and before.snapshot.identity == snapshot.identity
+    whole = settings.warehouse.exists() and not is_damaged(settings)
+    current = before is not None and whole and before.snapshot.identity == snapshot.identity
     ensure_parameters(settings, snapshot)
     with Extracts(settings, snapshot.head) as extracts:
         extracts.ensure()
         inputs = extracts.paths()
+    if not whole:  # it holds nothing that is not made again
+        settings.warehouse.unlink(missing_ok=True)
     outcome = dbt_step.build(settings, inputs, select=select if current else (), on_node=on_node)
-    if outcome.success and (current or not select):
-        results = outcome.results
-        if select and before is not None:
-            anew = {r.unique_id for r in results}
-            results = (*(r for r in before.results if r.unique_id not in anew), *results)
-        _remember(settings, snapshot, run_id, results)
-    elif outcome.success:
-        _remember(settings, snapshot, run_id, outcome.results)
+    if outcome.success:
+        anew = {r.unique_id for r in outcome.results}
+        kept = before.results if before is not None and current and select else ()
+        _remember(settings, snapshot, run_id, (*(r for r in kept if r.unique_id not in anew), *outcome.results))
     return outcome
 
 

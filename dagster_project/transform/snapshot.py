@@ -30,7 +30,7 @@ KEPT = 50
 
 @dataclass(frozen=True)
 class Snapshot:
-    """``extracts`` maps partitions to the identity of what they are made from, ``rules`` files to their hashes.
+    """``extracts`` maps partitions to one hash over their files in order, ``rules`` files to their hashes.
 
     ``gaps`` is a hash over the acceptances of missing inputs. ``day`` is the day for which reports count as late; it
     decides what is overdue and nothing about a round.
@@ -47,7 +47,7 @@ class Snapshot:
     @cached_property
     def identity(self) -> str:
         """One hash over all that a figure follows from."""
-        parts = {"extracts": self.extracts, "rules": self.rules, "gaps": self.gaps, "models": self.models}
+        parts = [self.extracts, self.rules, self.gaps, self.readers, self.models]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def as_dict(self) -> dict[str, Any]:
@@ -68,8 +68,7 @@ class Snapshot:
             mine, theirs = self.extracts.get(name), other.extracts.get(name)
             if mine != theirs:
                 what = "is new" if mine is None else "is gone" if theirs is None else "is made from other files"
-                found.append(f"{name} {what}" if self.readers == other.readers or what != "is made from other files"
-                             else f"{name} is read by other readers")  # fmt: skip
+                found.append(f"{name} {what}")
         found += [
             f"{name} was changed" if name in self.rules and name in other.rules else f"{name} was added or removed"
             for name in sorted(self.rules.keys() | other.rules.keys())
@@ -77,6 +76,8 @@ class Snapshot:
         ]
         if self.gaps != other.gaps:
             found.append("a missing input was accepted")
+        if self.readers != other.readers:
+            found.append("the code that reads files was changed")
         if self.models != other.models:
             found.append("the models under dbt/ or DuckDB's version were changed")
         return found
@@ -112,7 +113,7 @@ def of_extracts(settings: Settings, extracts: Extracts, *, day: dt.date | None =
     return Snapshot(
         head=extracts.head,
         day=day or dt.date.today(),
-        extracts=extracts.identities(),
+        extracts=extracts.files_by_partition(),
         rules={name: sha256_of(path) for name, path in rule_files(settings).items() if path.exists()},
         gaps=hashlib.sha256(gaps.encode()).hexdigest(),
         readers=readers_version(),

@@ -51,6 +51,19 @@ def prepare_home(settings: Settings, inputs: Inputs) -> None:
         csv.writer(handle, lineterminator="\n").writerows((s, n, p.relative_to(settings.home)) for s, n, p in rows)
 
 
+def is_damaged(settings: Settings) -> bool:
+    """Whether DuckDB cannot read the warehouse file. One that another process holds is not damaged."""
+    import duckdb
+
+    if not settings.warehouse.exists():
+        return False
+    try:
+        duckdb.connect(str(settings.warehouse), read_only=True).close()
+    except duckdb.Error as error:
+        return "lock" not in str(error).lower()
+    return False
+
+
 @contextlib.contextmanager
 def dbt_environment(settings: Settings) -> Iterator[dict[str, str]]:
     """Name the home to dbt for the time of a call; what stood in the environment before is put back."""

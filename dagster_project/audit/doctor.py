@@ -1,0 +1,128 @@
+"""What is not as it should be in a home, and what to do about each thing. What can be derived again, ``fix`` derives.
+
+Originals and ledger are only looked at. Everything else is made again from them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from dagster_project.archive import Archive
+from dagster_project.archive.files import open_files
+from dagster_project.diagnostics import Finding, OppfolgingError, Severity
+from dagster_project.intake import inbox
+from dagster_project.intake.partitions import Extracts, name_of
+from dagster_project.publication import commits
+from dagster_project.rounds.publishing import behind, open_rounds
+from dagster_project.settings import Settings
+from dagster_project.transform import dbt_step
+from dagster_project.transform.parameters import ensure_parameters, is_compiled
+from dagster_project.transform.snapshot import take
+from dagster_project.transform.warehouse import is_damaged
+
+RUN = "oppfolging run"
+FIX = "oppfolging doctor --fix"
+Repair = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class State:
+    """One thing that is not as it should be. ``repair`` derives it again; None when somebody has to decide."""
+
+    finding: Finding
+    repair: Repair | None = None
+
+
+def _state(code: str, message: str, fix: str, repair: Repair | None = None, **more: object) -> State:
+    return State(Finding(code, Severity.WARN, message, stage="home", fix=fix, **more), repair)  # type: ignore[arg-type]
+
+
+def examine(settings: Settings) -> Iterator[State]:
+    """Everything in the home that is not as it should be, the gravest first."""
+    lost = [*Archive(settings).verify(), *commits.lost_lines(settings)]
+    seen = set()
+    for finding in lost:
+        if (key := (finding.code, finding.file, finding.row)) not in seen:
+            seen.add(key)
+            yield State(finding)
+    if lost:
+        return
+    yield from _publications(settings)
+    yield from _derived(settings)
+    yield from _waiting(settings)
+
+
+def _publications(settings: Settings) -> Iterator[State]:
+    for name, revision in commits.unfinished(settings):
+        yield _state("commit-not-finished", "a revision was committed and its folder has not got its name yet", FIX,
+                     partial(commits.finish, settings), file=f"published/{name}/{revision}")  # fmt: skip
+    for name in commits.wrong_pointers(settings):
+        yield _state("pointer-not-derived", "current.json does not say what the ledger gives", FIX,
+                     partial(commits.finish, settings), file=f"published/{name}/{commits.POINTER}")  # fmt: skip
+    unfinished = {commits.building_folder(settings, n, r) for n, r in commits.unfinished(settings)}
+    for folder in settings.published.glob(f"*/{commits.BUILDING}*"):
+        if folder not in unfinished:
+            yield _state("revision-not-committed", "a run was killed while it built a revision", FIX,
+                         partial(shutil.rmtree, folder), file=folder.relative_to(settings.home).as_posix())  # fmt: skip
+
+
+def _derived(settings: Settings) -> Iterator[State]:
+    with Extracts(settings) as extracts:
+        wrong = [name_of(key) for key in extracts.stale()]
+        wrong += [folder.relative_to(settings.extracts).as_posix() for folder in extracts.unexpected()]
+    if wrong:
+        yield _state("partitions-not-of-the-archive", "partitions are missing, damaged, or not made from the files in "
+                     "force", FIX, partial(_ensure, settings), file="extracts/", found=", ".join(wrong[:6]),
+                     count=len(wrong))  # fmt: skip
+    if is_damaged(settings):
+        yield _state("warehouse-damaged", "DuckDB cannot open the warehouse; it holds nothing that is not derived", FIX,
+                     settings.warehouse.unlink, file="warehouse/oppfolging.duckdb")  # fmt: skip
+    if not dbt_step.is_prepared(settings):
+        yield _state("dbt-manifest-not-ready", "dbt's manifest is missing or older than the files under dbt/",
+                     "make manifest", file="dbt/target/manifest.json")  # fmt: skip
+        return
+    try:
+        snapshot = take(settings)
+        if settings.parameters.exists() and not is_compiled(settings, snapshot):
+            yield _state("parameters-not-current", "the parameters are not those of the rules and files in force", FIX,
+                         partial(ensure_parameters, settings, snapshot), file="parameters/")  # fmt: skip
+        if any(settings.marts.glob("*.parquet")):
+            yield from (State(f) for f in behind(settings, snapshot))
+    except OppfolgingError as error:
+        yield from (State(f) for f in error.findings)
+
+
+def _ensure(settings: Settings) -> None:
+    with Extracts(settings) as extracts:
+        extracts.ensure()
+
+
+def _waiting(settings: Settings) -> Iterator[State]:
+    for path in inbox.claimed(settings.inbox):
+        yield _state("file-claimed", "a run was killed while it took this file in", RUN, file=path.name)
+    for file in open_files(Extracts(settings).files):
+        fix = {
+            "held": f"oppfolging accept {file.sha256[:12]} --code CODE --by NAME --reason WHY, or dismiss it",
+            "rejected": f"Send a corrected file, or: oppfolging dismiss {file.sha256[:12]} --by NAME --reason WHY",
+        }.get(file.status, RUN)
+        yield _state(f"file-{file.status}", f"the file is {file.status}", fix, file=file.name,
+                     found=", ".join(file.codes) or None)  # fmt: skip
+    for round_id, missing in open_rounds(settings).items():
+        yield _state(
+            "round-waits-for-inputs", f"{round_id} is not published", "Ingest the files, or: oppfolging round "
+            f"accept-missing {round_id} --dataset D --year Y --indicator I --grade G --by NAME --reason WHY",
+            file=round_id, found=missing[0], count=len(missing),
+        )  # fmt: skip
+
+
+def fix(settings: Settings) -> list[Finding]:
+    """Derive again what can be derived; return what was. The caller holds the write lock."""
+    done = []
+    for state in list(examine(settings)):
+        if state.repair is not None:
+            state.repair()
+            done.append(state.finding)
+    return done
