@@ -10,7 +10,7 @@ from dagster_project.intake.cells import ExtractTable
 from dagster_project.intake.readers import forms, registers, skoleporten, statistikkbanken, survey_api
 from dagster_project.intake.recognise import Recognised, load_json, members, recognise
 from dagster_project.intake.tables import TextTable, read_csv, read_xlsx
-from dagster_project.intake.text import open_zip, refuse_oversize, unpack, unreadable
+from dagster_project.intake.text import open_zip, refuse_oversize, shown, unpack, unreadable
 
 _TABULAR = {
     "statistikkbanken_csv": statistikkbanken.read,
@@ -55,7 +55,7 @@ def _read_zip(path: Path, sha256: str, name: str) -> list[ExtractTable]:
     tables: list[ExtractTable] = []
     with open_zip(path, name) as package, tempfile.TemporaryDirectory() as folder:
         for number, (inner, member) in enumerate(members(package, name).items()):
-            target, told = Path(folder) / f"{number:03d}", f"{name}!{inner}"
+            target, told = Path(folder) / f"{number:03d}", f"{name}!{shown(inner)}"
             unpack(package, member, target, told)
             known = recognise(target, told)
             if known.format == "zip":

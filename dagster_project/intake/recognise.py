@@ -181,9 +181,9 @@ def members(package: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
                          fix="Send the files unpacked.")  # fmt: skip
     named: dict[str, zipfile.ZipInfo] = {}
     for file in files:
-        inner = shown(PurePosixPath(file.filename).name)
+        inner = PurePosixPath(file.filename).name
         if inner in named:
-            raise unreadable("repeated-file", "the zip holds two files of the same name", f"{name}!{inner}",
+            raise unreadable("repeated-file", "the zip holds two files of the same name", f"{name}!{shown(inner)}",
                              found=file.filename, expected="each name once",
                              fix="Give each file its own name.")  # fmt: skip
         named[inner] = file
