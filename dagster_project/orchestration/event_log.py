@@ -4,15 +4,18 @@ Dagster opens and closes a connection for every statement, and the last to close
 and wait for the disk: for the five hundred events of a whole run that costs as much as the models. Here the connection
 stays open for as long as its file is in use, and a commit does not wait for the disk. A killed process loses nothing
 by that; a power cut may lose the last events of the history, never its consistency, and never any data of ours.
-The files are the ones Dagster itself makes and reads. ``dagster.yaml`` names this class.
+The files are the ones Dagster itself makes and reads.
+
+This module overrides private methods of Dagster, because no setting keeps a connection open. Measured on 26 November
+2026: 11 instead of 16 seconds of processor time for a run in which nothing is new, 25 instead of 32 for a full run.
+``tests/pipeline/test_plain_dagster.py`` fails when the methods it replaces change. Only the ``dagster.yaml`` that
+``pipeline.dagster_home`` writes names this class; without it everything works as well, and slower.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -37,14 +40,13 @@ class OpenEventLog(SqliteEventLogStorage):
 
     @classmethod
     def config_type(cls) -> Any:
-        return {"base_dir": dg.Field(str, is_required=False, description="Default: history/runs in DAGSTER_HOME.")}
+        return {"base_dir": dg.Field(str, description="The folder history/runs of the instance.")}
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> OpenEventLog:
-        folder = config_value.get("base_dir") or Path(os.environ["DAGSTER_HOME"]) / "history" / "runs"
-        return cls(str(folder), inst_data)
+        return cls(config_value["base_dir"], inst_data)
 
     def _engine(self, shard: str) -> Engine:
         if shard not in self._engines:

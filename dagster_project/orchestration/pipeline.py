@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
+
 from dagster_project import progress
+from dagster_project.atomic import replacing
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.settings import HOME_VARIABLE, REPOSITORY, Settings
 from dagster_project.transform import dbt_step
@@ -36,10 +38,21 @@ class RunOutcome:
 
 
 def dagster_home(settings: Settings) -> Path:
-    """The folder of Dagster's own history, made ready with telemetry and sign-up boxes off."""
+    """The folder of Dagster's own history, made ready: the repository's ``dagster.yaml`` and our event log.
+
+    The event log is named here and not in that file, which Dagster also reads when somebody starts it in the
+    repository: it has to work there with nothing of ours.
+    """
     folder = settings.home / DAGSTER_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(REPOSITORY / "dagster.yaml", folder / "dagster.yaml")
+    event_log = {
+        "module": "dagster_project.orchestration.event_log",
+        "class": "OpenEventLog",
+        "config": {"base_dir": str(folder / "history" / "runs")},
+    }
+    plain = (REPOSITORY / "dagster.yaml").read_text(encoding="utf-8")
+    with replacing(folder / "dagster.yaml") as file:
+        file.write_text(f"{plain}{yaml.safe_dump({'event_log_storage': event_log}, sort_keys=False)}", encoding="utf-8")
     return folder
 
 
