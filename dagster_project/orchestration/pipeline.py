@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from dagster_project import progress
+from dagster_project import TELEMETRY_OFF, progress
 from dagster_project.atomic import replacing
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.settings import HOME_VARIABLE, REPOSITORY, Settings
@@ -61,9 +61,7 @@ def set_environment(settings: Settings) -> dict[str, str]:
     values = {
         HOME_VARIABLE: str(settings.home),
         "DAGSTER_HOME": str(dagster_home(settings)),
-        "DO_NOT_TRACK": "1",
-        "GX_ANALYTICS_ENABLED": "false",
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        **TELEMETRY_OFF,
     }
     os.environ.update(values)
     return values
