@@ -1,8 +1,13 @@
+# ruff: noqa: E402  the assets read the dbt manifest when they are imported, so it is made ready before
 """What exists, wired together. Nothing is computed here."""
 
 from __future__ import annotations
 
 import dagster as dg
+
+from dagster_project.orchestration import manifest
+
+manifest.make_ready()
 
 from dagster_project.assets.effects import cohort_effect
 from dagster_project.assets.extracts import EXTRACTS, REFERENCE
@@ -19,7 +24,7 @@ from dagster_project.settings import load_settings
 
 
 def build() -> dg.Definitions:
-    """All definitions. Raises ``PipelineProblem`` when the dbt manifest is missing or stale (``make manifest``)."""
+    """All definitions. Raises ``PipelineProblem`` when dbt cannot compile the project."""
     assets = [inbox, *EXTRACTS, *REFERENCE, parameters, build_models(load_settings())]
     assets += [cohort_effect, selection_uncertainty, published_round, published_cohort]
     base = dg.Definitions(

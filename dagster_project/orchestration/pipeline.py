@@ -17,8 +17,8 @@ import yaml
 from dagster_project import TELEMETRY_OFF, progress
 from dagster_project.atomic import replacing
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
+from dagster_project.orchestration import manifest
 from dagster_project.settings import HOME_VARIABLE, REPOSITORY, Settings
-from dagster_project.transform import dbt_step
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -81,11 +81,11 @@ def run_everything(settings: Settings) -> RunOutcome:
     """From the inbox to the published tables in one Dagster run.
 
     Raises:
-        PipelineProblem: the dbt manifest is missing or stale.
+        PipelineProblem: dbt cannot compile the project, or Dagster could not start the run.
     """
     progress.reset()
     set_environment(settings)
-    dbt_step.require_prepared(settings)
+    manifest.make_ready(settings)
     start = time.perf_counter()
     needs_suites = settings.inbox.is_dir() and any(settings.inbox.iterdir())
     progress.report("imports")

@@ -8,9 +8,9 @@ import subprocess
 import sys
 import time
 
+from dagster_project.orchestration import manifest
 from dagster_project.orchestration.pipeline import set_environment
 from dagster_project.settings import REPOSITORY, Settings
-from dagster_project.transform import dbt_step
 
 HOST = "127.0.0.1"
 PATIENCE_SECONDS = 20
@@ -33,9 +33,9 @@ def serve(settings: Settings, port: int) -> int:
     """Serve until Ctrl-C or until one of the two ends. Returns the exit code.
 
     Raises:
-        PipelineProblem: the dbt manifest is missing or stale.
+        PipelineProblem: dbt cannot compile the project.
     """
-    dbt_step.require_prepared(settings)
+    manifest.make_ready(settings)
     environment = {**os.environ, **set_environment(settings)}
     workspace = str(REPOSITORY / "workspace.yaml")
     commands = [
