@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import time
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from dagster_project import TELEMETRY_OFF, progress
 from dagster_project.atomic import replacing
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.orchestration import manifest
+from dagster_project.orchestration.processes import end_runs_of_gone_processes, tags_of_this_process
 from dagster_project.settings import HOME_VARIABLE, REPOSITORY, Settings
 
 if TYPE_CHECKING:
@@ -102,10 +104,14 @@ def run_everything(settings: Settings) -> RunOutcome:
     logging.getLogger("dagster").setLevel(logging.ERROR)
     # Dagster raises the level again while it runs; a model that was not built anew has no check results to wait for
     logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
+    run_id = str(uuid.uuid4())
     with dg.DagsterInstance.get() as instance:
+        killed = end_runs_of_gone_processes(instance)
         try:
             result = defs.resolve_job_def("everything").execute_in_process(
                 instance=instance,
+                run_id=run_id,
+                tags=tags_of_this_process(run_id),
                 raise_on_error=False,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
@@ -127,7 +133,7 @@ def run_everything(settings: Settings) -> RunOutcome:
     warned = _warned(result.get_asset_check_evaluations(), defs)
     timings = progress.timings()
     timings["total"] = time.perf_counter() - start
-    return RunOutcome(result.run_id, result.success, timings, "\n".join(messages), (*warned, *warnings))
+    return RunOutcome(result.run_id, result.success, timings, "\n".join(messages), (*killed, *warned, *warnings))
 
 
 def _warned(evaluations: Iterable[dg.AssetCheckEvaluation], defs: dg.Definitions) -> Iterator[Finding]:

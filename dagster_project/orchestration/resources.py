@@ -1,13 +1,10 @@
-"""What assets are given: the home they work in, and the lock that keeps two runs from writing to it at once."""
+"""What assets are given: the home they work in."""
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import dagster as dg
 
+from dagster_project.orchestration.processes import tags_of_this_process
 from dagster_project.settings import Settings, load_settings
 
 
@@ -16,17 +13,13 @@ class Home(dg.ConfigurableResource):
 
     path: str = ""
 
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Note on the run which process it lives in, however it was launched.
+
+        Every job runs its steps in the process that sets up its resources (``definitions.py``), so that is the one.
+        """
+        if context.run is not None and context.instance is not None:
+            context.instance.add_run_tags(context.run.run_id, tags_of_this_process(context.run.run_id))
+
     def settings(self) -> Settings:
         return load_settings(self.path or None)
-
-
-@contextmanager
-def exclusive(settings: Settings) -> Iterator[None]:
-    """Hold the home's write lock. A second run, started by hand or by the daemon, waits for its turn here.
-
-    The operating system lets go of the lock when the process ends, however it ends.
-    """
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with (settings.home / ".write-lock").open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

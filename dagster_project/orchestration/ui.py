@@ -10,6 +10,7 @@ import time
 
 from dagster_project.orchestration import manifest
 from dagster_project.orchestration.pipeline import set_environment
+from dagster_project.orchestration.processes import end_runs_of_gone_processes
 from dagster_project.settings import REPOSITORY, Settings
 
 HOST = "127.0.0.1"
@@ -29,6 +30,15 @@ def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
             process.kill()
 
 
+def _end_killed_runs() -> None:
+    """Mark runs that were killed as failed, before a queue would wait for them."""
+    import dagster as dg
+
+    with dg.DagsterInstance.get() as instance:
+        for finding in end_runs_of_gone_processes(instance):
+            print(finding.as_text(), flush=True)
+
+
 def serve(settings: Settings, port: int) -> int:
     """Serve until Ctrl-C or until one of the two ends. Returns the exit code.
 
@@ -37,6 +47,7 @@ def serve(settings: Settings, port: int) -> int:
     """
     manifest.make_ready(settings)
     environment = {**os.environ, **set_environment(settings)}
+    _end_killed_runs()
     workspace = str(REPOSITORY / "workspace.yaml")
     commands = [
         [sys.executable, "-m", "dagster_webserver", "-w", workspace, "-h", HOST, "-p", str(port)],
