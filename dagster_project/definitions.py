@@ -18,28 +18,33 @@ from dagster_project.assets.published import published_cohort, published_round
 from dagster_project.assets.simulation import choice_sensitivity, selection_uncertainty
 from dagster_project.orchestration.jobs import JOBS, everything
 from dagster_project.orchestration.resources import Home
-from dagster_project.orchestration.schedules import SCHEDULES
-from dagster_project.orchestration.sensors import LINEAGE, inbox_sensor, publish_after_year
+from dagster_project.orchestration.schedules import publication_schedules, round_run
+from dagster_project.orchestration.sensors import LINEAGE, inbox_sensor
 from dagster_project.settings import load_settings
 
 
 def build() -> dg.Definitions:
-    """All definitions. Raises ``PipelineProblem`` when dbt cannot compile the project."""
-    assets = [inbox, *EXTRACTS, *REFERENCE, parameters, build_models(load_settings())]
+    """All definitions.
+
+    Raises:
+        PipelineProblem: dbt cannot compile the project. The message names file and fix.
+    """
+    settings = load_settings()
+    assets = [inbox, *EXTRACTS, *REFERENCE, parameters, build_models(settings)]
     assets += [cohort_effect, selection_uncertainty, published_round, published_cohort]
-    base = dg.Definitions(
-        assets=assets,
-        asset_checks=[open_problems],
-        jobs=JOBS,
-        schedules=SCHEDULES,
-        resources={"home": Home()},
+    resources = {"home": Home()}
+    checks = [open_problems]
+    whole = everything(dg.Definitions(assets=assets, asset_checks=checks, resources=resources))
+    return dg.Definitions(
+        # added after `everything` is made: the sensitivity to open rule choices is no part of a run
+        assets=[*assets, choice_sensitivity],
+        asset_checks=checks,
+        jobs=[*JOBS, whole],
+        schedules=[*publication_schedules(whole), round_run],
+        sensors=[inbox_sensor(whole), *LINEAGE],
+        resources=resources,
         executor=dg.in_process_executor,
     )
-    whole = everything(base)
-    # added after `everything` is made: what hangs on the open choices is no part of a run
-    sensors = [inbox_sensor(whole), publish_after_year, *LINEAGE]
-    rest = dg.Definitions(assets=[choice_sensitivity], jobs=[whole], sensors=sensors)
-    return dg.Definitions.merge(base, rest)
 
 
 defs = build()

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     import dagster as dg
 
 DAGSTER_FOLDER = ".dagster"
+DEFINITIONS = "dagster_project.definitions"
+REPOSITORY_TAG = {".dagster/repository": f"__repository__@{DEFINITIONS}"}
+"""What the Jobs page looks for. Dagster gives this tag to the runs it launches, not to ``execute_in_process``."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def run_everything(settings: Settings) -> RunOutcome:
             result = defs.resolve_job_def("everything").execute_in_process(
                 instance=instance,
                 run_id=run_id,
-                tags=tags_of_this_process(run_id),
+                tags={**REPOSITORY_TAG, **tags_of_this_process(run_id)},
                 raise_on_error=False,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )

@@ -8,50 +8,33 @@ February.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import dagster as dg
 
-from dagster_project.orchestration.jobs import one_round, whole_year
-from dagster_project.orchestration.partitions import SCHOOL_YEARS
+from dagster_project.orchestration.jobs import one_round
 from dagster_project.schema import school_year_label
 from dagster_project.settings import load_settings
 
 TIME_ZONE = "Europe/Oslo"
+PUBLICATION_DAYS = {
+    "national_tests_published": ("0 7 19 11 *", "After the national tests (nasjonale prøver) came out."),
+    "pupil_survey_published": ("0 7 30 1 *", "After the Pupil Survey (Elevundersøkelsen) came out."),
+    "grade_points_published": (
+        "0 7 16,31 8 *", "After the grade points (grunnskolepoeng) came out, preliminary and final.",
+    ),
+}  # fmt: skip
 
 
-def _year_schedule(name: str, cron: str, started_years_ago: int, description: str) -> dg.ScheduleDefinition:
-    """A schedule that runs ``whole_year`` for the school year that began so many calendar years ago."""
+def publication_schedules(job: dg.JobDefinition) -> list[dg.ScheduleDefinition]:
+    """Schedules that launch ``job`` after each publication day: whatever lies in the inbox by then is taken in."""
+    return [_publication_schedule(job, name, cron, what) for name, (cron, what) in PUBLICATION_DAYS.items()]
 
-    @dg.schedule(name=name, job=whole_year, cron_schedule=cron, execution_timezone=TIME_ZONE, description=description)
-    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        day = context.scheduled_execution_time
-        year = school_year_label(day.year - started_years_ago)
-        if year not in SCHOOL_YEARS.get_partition_keys():
-            return dg.SkipReason(f"{year} is no partition; extend LAST_START_YEAR in partitions.py")
-        return dg.RunRequest(run_key=f"{name}-{day:%Y-%m-%d}", partition_key=year)
+
+def _publication_schedule(job: dg.JobDefinition, name: str, cron: str, description: str) -> dg.ScheduleDefinition:
+    @dg.schedule(name=name, job=job, cron_schedule=cron, execution_timezone=TIME_ZONE, description=description)
+    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        return dg.RunRequest(run_key=f"{name}-{context.scheduled_execution_time:%Y-%m-%d}")
 
     return tick
-
-
-national_tests_published = _year_schedule(
-    "national_tests_published",
-    "0 7 19 11 *",
-    0,
-    "After the national tests (nasjonale prøver) came out: the school year that has just begun.",
-)
-pupil_survey_published = _year_schedule(
-    "pupil_survey_published",
-    "0 7 30 1 *",
-    1,
-    "After the Pupil Survey (Elevundersøkelsen) came out: the school year that began last autumn.",
-)
-grade_points_published = _year_schedule(
-    "grade_points_published",
-    "0 7 16,31 8 *",
-    1,
-    "After the grade points (grunnskolepoeng) came out, preliminary and final: the school year that has ended.",
-)
 
 
 @dg.schedule(
@@ -60,7 +43,7 @@ grade_points_published = _year_schedule(
     execution_timezone=TIME_ZONE,
     description="The selection round (uttrekk): every round of rounds.yaml whose last school year began last autumn.",
 )
-def round_run(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+def round_run(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
     from dagster_project.rounds.state import lock_of, round_events
     from dagster_project.rules import load_rules
 
@@ -72,14 +55,5 @@ def round_run(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest |
     rounds = [round_id for round_id, lock in locks.items() if lock is None]
     if not rounds:
         final = ", ".join(f"{round_id} is final: {lock.as_text()}" for round_id, lock in locks.items() if lock)
-        yield dg.SkipReason(final or f"no round ends with {year}; add one to rounds.yaml")
-    for round_id in rounds:
-        yield dg.RunRequest(run_key=f"round_run-{round_id}-{day:%Y-%m-%d}", partition_key=round_id)
-
-
-SCHEDULES: list[dg.ScheduleDefinition] = [
-    national_tests_published,
-    pupil_survey_published,
-    grade_points_published,
-    round_run,
-]
+        return dg.SkipReason(final or f"no round ends with {year}; add one to rounds.yaml")
+    return [dg.RunRequest(run_key=f"round_run-{r}-{day:%Y-%m-%d}", partition_key=r) for r in rounds]

@@ -1,15 +1,13 @@
-"""What follows from something that happened: files in the inbox, a year that was computed, a run that ended."""
+"""What follows from something that happened: files in the inbox, a run that ended."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 
-from dagster_project.orchestration.jobs import one_round, whole_year
 from dagster_project.settings import load_settings
 
 INBOX_SECONDS = 30
@@ -74,25 +72,6 @@ def inbox_sensor(job: dg.JobDefinition) -> dg.SensorDefinition:
         )
 
     return sense
-
-
-@dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.SUCCESS,
-    monitored_jobs=[whole_year],
-    request_job=one_round,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="After a school year was computed: publish the rounds that rest on it.",
-)
-def publish_after_year(context: dg.RunStatusSensorContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    from dagster_project.rules import load_rules
-
-    year = context.dagster_run.tags.get("dagster/partition")
-    # An unchanged round publishes nothing new, so asking for one too many costs a little time and no more.
-    rounds = [r.id for r in load_rules(load_settings()).rounds if year and r.last_school_year >= year]
-    if not rounds:
-        yield dg.SkipReason(f"no round reaches {year}")
-    for round_id in rounds:
-        yield dg.RunRequest(run_key=f"{context.dagster_run.run_id}-{round_id}", partition_key=round_id)
 
 
 def lineage_sensor(status: dg.DagsterRunStatus) -> dg.SensorDefinition:

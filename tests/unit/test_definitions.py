@@ -29,10 +29,10 @@ def test_assets_jobs_schedules_and_sensors(defs: dg.Definitions) -> None:
         group = graph.get(key).group_name
         groups[group] = groups.get(group, 0) + 1
     assert groups == {
-        "intake": 1, "extracts": 3, "reference": 2, "people": 5, "parameters": 1, "staging": 15, "intermediate": 38,
-        "marts": 19, "published": 2, "simulation": 1,
+        "intake": 1, "extracts": 3, "reference": 3, "people": 5, "parameters": 1, "staging": 17, "intermediate": 39,
+        "marts": 20, "published": 2, "simulation": 1,
     }  # fmt: skip
-    assert {j.name for j in defs.resolve_all_job_defs()} >= {"everything", "whole_year", "one_round", "simulate"}
+    assert {j.name for j in defs.resolve_all_job_defs()} - {"__ASSET_JOB"} == {"everything", "one_round", "simulate"}
     run = defs.resolve_job_def("everything").asset_layer.asset_graph.materializable_asset_keys
     assert {dg.AssetKey("published_round"), dg.AssetKey("selection_uncertainty")} <= run
     assert dg.AssetKey("choice_sensitivity") not in run
@@ -40,7 +40,7 @@ def test_assets_jobs_schedules_and_sensors(defs: dg.Definitions) -> None:
         "national_tests_published", "pupil_survey_published", "grade_points_published", "round_run",
     }  # fmt: skip
     assert {s.name for s in defs.sensors or ()} == {
-        "inbox_sensor", "publish_after_year", "lineage_of_success", "lineage_of_failure", "lineage_of_canceled",
+        "inbox_sensor", "lineage_of_success", "lineage_of_failure", "lineage_of_canceled",
     }  # fmt: skip
 
 
@@ -99,20 +99,21 @@ def test_a_warned_test_of_the_models_is_a_finding_of_the_run_that_names_its_rows
 
 
 @pytest.mark.parametrize(
-    ("name", "day", "partition"),
+    ("name", "day"),
     [
-        ("national_tests_published", dt.datetime(2026, 11, 19, 7), "2026-27"),
-        ("pupil_survey_published", dt.datetime(2026, 1, 30, 7), "2025-26"),
-        ("grade_points_published", dt.datetime(2025, 8, 16, 7), "2024-25"),
+        ("national_tests_published", dt.datetime(2026, 11, 19, 7)),
+        ("pupil_survey_published", dt.datetime(2026, 1, 30, 7)),
+        ("grade_points_published", dt.datetime(2025, 8, 16, 7)),
     ],
 )
-def test_a_schedule_runs_the_year_that_came_out(
-    defs: dg.Definitions, name: str, day: dt.datetime, partition: str
+def test_a_schedule_runs_everything_once_after_figures_came_out(
+    defs: dg.Definitions, name: str, day: dt.datetime
 ) -> None:
-    schedule = next(s for s in defs.schedules or () if s.name == name)
+    schedule = defs.resolve_schedule_def(name)
     context = dg.build_schedule_context(scheduled_execution_time=day, repository_def=defs.get_repository_def())
-    requests = schedule.evaluate_tick(context).run_requests
-    assert [r.partition_key for r in requests or ()] == [partition]
+    (request,) = schedule.evaluate_tick(context).run_requests or ()
+    assert (request.run_key, request.partition_key) == (f"{name}-{day:%Y-%m-%d}", None)
+    assert schedule.job_name == "everything" and schedule.execution_timezone == "Europe/Oslo"
 
 
 def test_the_round_of_the_year_is_run_in_february(defs: dg.Definitions) -> None:
