@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import dagster as dg
 
 from dagster_project.orchestration import manifest
@@ -17,6 +19,7 @@ from dagster_project.assets.parameters import parameters
 from dagster_project.assets.published import published_cohort, published_round
 from dagster_project.assets.simulation import choice_sensitivity, selection_uncertainty
 from dagster_project.orchestration.jobs import JOBS, everything
+from dagster_project.orchestration.partitions import read_rounds
 from dagster_project.orchestration.resources import Home
 from dagster_project.orchestration.schedules import publication_schedules, round_run
 from dagster_project.orchestration.sensors import LINEAGE, inbox_sensor
@@ -24,12 +27,15 @@ from dagster_project.settings import load_settings
 
 
 def build() -> dg.Definitions:
-    """All definitions.
+    """All definitions. A mistake in ``rounds.yaml`` is logged and shown with the code location; the rest stands.
 
     Raises:
         PipelineProblem: dbt cannot compile the project. The message names file and fix.
     """
     settings = load_settings()
+    _, problem = read_rounds(settings)
+    if problem:
+        logging.getLogger(__name__).error(problem)
     assets = [inbox, *EXTRACTS, *REFERENCE, parameters, build_models(settings)]
     assets += [cohort_effect, selection_uncertainty, published_round, published_cohort]
     resources = {"home": Home()}
@@ -44,6 +50,7 @@ def build() -> dg.Definitions:
         sensors=[inbox_sensor(whole), *LINEAGE],
         resources=resources,
         executor=dg.in_process_executor,
+        metadata={"mistakes in rounds.yaml": dg.MetadataValue.md(f"```\n{problem}\n```")} if problem else None,
     )
 
 

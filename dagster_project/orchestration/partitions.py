@@ -1,36 +1,74 @@
-"""The two ways the data is cut: school years for what comes in, rounds for what goes out."""
+"""Rounds as partitions of what goes out, and which partitions a step is to process. School years: ``years.py``."""
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import dagster as dg
 
-from dagster_project.schema import school_year_label
+from dagster_project.diagnostics import OppfolgingError
 from dagster_project.settings import Settings, load_settings
 
-FIRST_START_YEAR = 2020
-LAST_START_YEAR = 2027
+_ROUND_ID = re.compile(r"[a-z0-9][a-z0-9-]*")
+_ID_LINE = re.compile(r"""^\s*-?\s*id:\s*["']?([^\s"'#]+)""", re.MULTILINE)
 
-SCHOOL_YEARS = dg.StaticPartitionsDefinition(
-    [school_year_label(start) for start in range(FIRST_START_YEAR, LAST_START_YEAR + 1)]
-)
-"""A fixed list rather than a calendar: national tests of a school year come out before the year has ended."""
+
+def _entries(content: Any) -> list[Any]:
+    rounds = content.get("rounds") if isinstance(content, dict) else None
+    if not isinstance(rounds, list):
+        raise ValueError("no list of rounds")
+    return [entry["id"] for entry in rounds]
+
+
+def read_rounds(settings: Settings) -> tuple[tuple[str, ...], str]:
+    """The ids of ``rounds.yaml`` in their order, and what is wrong with the file, empty when nothing is.
+
+    A mistake in the file must not take the definitions away, so every id that can be read is kept. Only the ids are
+    looked at here: the rules room checks the whole file, with the same words, when anything is computed.
+    """
+    import yaml
+
+    text = ""
+    try:
+        text = settings.rounds.read_bytes().decode("utf-8", errors="replace")
+        ids = _entries(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        ids = _ID_LINE.findall(text)
+        kept = dict.fromkeys(i for i in ids if _ROUND_ID.fullmatch(i))
+        return tuple(kept), _problem(settings)
+    kept = dict.fromkeys(i for i in ids if isinstance(i, str) and _ROUND_ID.fullmatch(i))
+    return tuple(kept), "" if len(kept) == len(ids) else _problem(settings)
+
+
+def _problem(settings: Settings) -> str:
+    """The rules room's own words for what is wrong with the rounds."""
+    from dagster_project.rules import load_rules
+
+    try:
+        load_rules(settings)
+    except OppfolgingError as error:
+        return error.as_text()
+    return f"{settings.rounds} cannot be read as a list of rounds."
 
 
 def round_ids(settings: Settings | None = None) -> list[str]:
-    """The rounds of ``rounds.yaml`` in their order. Only the ids: the rules room checks the rest when it compiles."""
-    import yaml
-
-    path = (settings or load_settings()).rounds
-    if not path.exists():
-        return []
-    content = yaml.load(path.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
-    entries = content.get("rounds", content) if isinstance(content, dict) else content
-    if isinstance(entries, dict):
-        return [str(name) for name in entries]
-    return [str(entry["id"]) for entry in entries]
+    """The rounds of ``rounds.yaml`` in their order, as far as the file can be read."""
+    return list(read_rounds(settings or load_settings())[0])
 
 
 ROUNDS = dg.StaticPartitionsDefinition(round_ids())
+
+
+def not_loaded(rounds: list[str]) -> str:
+    """What to do about rounds that came into ``rounds.yaml`` after the definitions were loaded; empty without any."""
+    missing = [round_id for round_id in rounds if round_id not in ROUNDS.get_partition_keys()]
+    if not missing:
+        return ""
+    return (
+        f"{', '.join(missing)}: added to rounds.yaml after the definitions were loaded. "
+        "Reload the definitions (Deployment, Reload), then launch the job one_round for it."
+    )
 
 
 def processed_keys(context: dg.AssetExecutionContext, at_hand: list[str]) -> list[str]:

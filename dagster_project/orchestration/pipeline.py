@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from dagster_project import TELEMETRY_OFF, progress
+from dagster_project import TELEMETRY_OFF, diagnostics, progress
 from dagster_project.atomic import replacing
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.orchestration import manifest
@@ -94,6 +94,8 @@ def run_everything(settings: Settings) -> RunOutcome:
     start = time.perf_counter()
     needs_suites = settings.inbox.is_dir() and any(settings.inbox.iterdir())
     progress.report("imports")
+    # what the definitions tell of rounds.yaml, the first step of the run tells again
+    logging.getLogger(DEFINITIONS).setLevel(logging.CRITICAL)
     with _without_collection():
         import dagster as dg
 
@@ -121,7 +123,7 @@ def run_everything(settings: Settings) -> RunOutcome:
         except dg.DagsterError as error:
             raise PipelineProblem(f"Dagster could not start the run: {error}") from error
         messages = [
-            str(failure.error.message).strip()
+            _in_own_words(failure.error)
             for event in result.all_events
             if event.event_type_value == "STEP_FAILURE"
             and (failure := event.step_failure_data)
@@ -137,6 +139,15 @@ def run_everything(settings: Settings) -> RunOutcome:
     timings = progress.timings()
     timings["total"] = time.perf_counter() - start
     return RunOutcome(result.run_id, result.success, timings, "\n".join(messages), (*killed, *warned, *warnings))
+
+
+def _in_own_words(error: Any) -> str:
+    """What stopped a step: the message of the project's own error, else the one that Dagster gives."""
+    kind = getattr(diagnostics, error.cause.cls_name or "", None) if error.cause is not None else None
+    if isinstance(kind, type) and issubclass(kind, diagnostics.OppfolgingError):
+        # Dagster writes the class in front of the message
+        return str(error.cause.message).partition(": ")[2].strip()
+    return str(error.message).strip()
 
 
 def _warned(evaluations: Iterable[dg.AssetCheckEvaluation], defs: dg.Definitions) -> Iterator[Finding]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import dagster as dg
 
 from dagster_project.orchestration.jobs import one_round
+from dagster_project.orchestration.partitions import ROUNDS, not_loaded
+from dagster_project.orchestration.ticks import in_own_words
 from dagster_project.schema import school_year_label
 from dagster_project.settings import load_settings
 
@@ -43,6 +45,7 @@ def _publication_schedule(job: dg.JobDefinition, name: str, cron: str, descripti
     execution_timezone=TIME_ZONE,
     description="The selection round (uttrekk): every round of rounds.yaml whose last school year began last autumn.",
 )
+@in_own_words("Then launch the job one_round for the rounds of this year: the schedule runs once a year.")
 def round_run(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
     from dagster_project.rounds.state import lock_of, round_events
     from dagster_project.rules import load_rules
@@ -56,4 +59,11 @@ def round_run(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg
     if not rounds:
         final = ", ".join(f"{round_id} is final: {lock.as_text()}" for round_id, lock in locks.items() if lock)
         return dg.SkipReason(final or f"no round ends with {year}; add one to rounds.yaml")
-    return [dg.RunRequest(run_key=f"round_run-{r}-{day:%Y-%m-%d}", partition_key=r) for r in rounds]
+    requests = [
+        dg.RunRequest(run_key=f"round_run-{round_id}-{day:%Y-%m-%d}", partition_key=round_id)
+        for round_id in rounds
+        if round_id in ROUNDS.get_partition_keys()
+    ]
+    if reason := not_loaded(rounds):
+        context.log.warning(reason)
+    return requests or dg.SkipReason(reason)
