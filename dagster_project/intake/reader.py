@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SECONDS = 300
 MEMORY_BYTES = 12 << 30
 RESULT = "result.json"
+READER_FAILED = "reader-failed"
 STAGES = ("recognised", "readable", "schema")
 NO_READERS = {"checks", "flow", "inbox", "screen"}
 """Modules of this room that decide on a file and change no row of it."""
@@ -50,6 +51,11 @@ class ReadFile:
     tables: tuple[ExtractTable, ...]
     failed: str | None
     findings: tuple[Finding, ...]
+
+    @property
+    def broke(self) -> bool:
+        """Whether it was the reader that failed, or the machine: reading the file once more may give its rows."""
+        return any(f.code == READER_FAILED for f in self.findings)
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -67,7 +73,7 @@ def readers_version() -> str:
     digest = hashlib.sha256()
     for path in code:
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    for name in ("pyarrow", "openpyxl"):
+    for name in ("duckdb", "openpyxl", "pyarrow"):
         digest.update(f"{name}={version(name)}\n".encode())
     return digest.hexdigest()
 
@@ -116,7 +122,7 @@ def _broke(name: str, error: Exception) -> Finding:
     """A finding for what no reader foresaw: which error, and where in the code."""
     at = traceback.extract_tb(error.__traceback__)[-1]
     return Finding(
-        "reader-failed", Severity.FAIL, "the reader broke on this file", stage="readable", file=name,
+        READER_FAILED, Severity.FAIL, "the reader broke on this file", stage="readable", file=name,
         found=f"{type(error).__name__}: {str(error).strip()[:200]} ({Path(at.filename).name}, line {at.lineno})",
         expected="a file that can be read, or a finding that says what is wrong with it",
         fix="Download the file again; if it is the original, report it with its hash.",
@@ -151,7 +157,7 @@ class Reader:
         ``out`` is where its tables are kept, when not in the home.
         """
         path, folder = path or self._archive.path(sha256), out or self._folder / sha256[:2] / sha256
-        if (known := _kept(folder, name)) is not None:
+        if (known := _kept(folder, name)) is not None and not known.broke:
             return known
         answer = self._ask({"path": str(path.absolute()), "sha256": sha256, "name": name, "out": str(folder)})
         if answer is not None:
