@@ -7,6 +7,7 @@ from dagster_project.assets import STATISTICS
 from dagster_project.assets.acting import writing
 from dagster_project.assets.marts import documented
 from dagster_project.assets.models import refuse_stale_marts
+from dagster_project.assets.versions import code_of
 from dagster_project.orchestration.resources import Home
 from dagster_project.rounds.monitoring import current_effects, effects_basis
 from dagster_project.rules import load_rules
@@ -17,6 +18,7 @@ from dagster_project.rules import load_rules
     group_name="marts",
     owners=[STATISTICS],
     kinds={"python", "parquet"},
+    code_version=code_of("effects"),
     deps=["cohort_progress"],
     metadata=documented("cohort_effect"),
     description=(

@@ -8,6 +8,7 @@ from dagster_project import progress
 from dagster_project.archive import Archive
 from dagster_project.archive.files import files_of, open_files
 from dagster_project.assets.acting import by_run, writing
+from dagster_project.assets.versions import code_of
 from dagster_project.intake import flow
 from dagster_project.orchestration.resources import Home
 from dagster_project.rounds.publishing import open_rounds
@@ -21,6 +22,7 @@ OWNER = "team:data-engineering"
     group_name="intake",
     owners=[OWNER],
     kinds={"file"},
+    code_version=code_of("archive", "intake"),
     description=(
         "Files taken in (innboks). Each is archived under its hash, recognised by content and written in the ledger. "
         "The assets of the extracts screen what is pending for them; a file that nobody recognises is rejected here."

@@ -10,6 +10,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 from dagster_project import lineage, progress
 from dagster_project.assets import STATISTICS
 from dagster_project.assets.acting import writing
+from dagster_project.assets.versions import code_of_model
 from dagster_project.diagnostics import PipelineProblem
 from dagster_project.orchestration.resources import Home
 from dagster_project.settings import Settings
@@ -46,7 +47,7 @@ class Translator(DagsterDbtTranslator):
         return str(dbt_resource_props.get("description") or "")
 
     def get_code_version(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        return str(dbt_resource_props["checksum"]["checksum"][:12]) if "checksum" in dbt_resource_props else None
+        return code_of_model(self._manifest, dbt_resource_props) if "checksum" in dbt_resource_props else None
 
     def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
         return {

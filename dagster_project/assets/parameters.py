@@ -5,6 +5,7 @@ import dagster as dg
 from dagster_project import schema
 from dagster_project.assets import STATISTICS
 from dagster_project.assets.acting import writing
+from dagster_project.assets.versions import code_of
 from dagster_project.orchestration.resources import Home
 from dagster_project.rules import load_rules
 from dagster_project.transform.parameters import compile_snapshot
@@ -16,6 +17,7 @@ from dagster_project.transform.snapshot import pin
     group_name="parameters",
     owners=[STATISTICS],
     kinds={"yaml", "parquet"},
+    code_version=code_of("rules", "transform"),
     deps=[
         *schema.YEARLY_DATASETS, schema.MUNICIPALITY_VERSIONS, schema.SCHOOL_REGISTER, schema.MUNICIPALITY_CHANGES,
         *schema.FORM_DATASETS,

@@ -10,6 +10,7 @@ from dagster_project import progress
 from dagster_project.assets import STATISTICS
 from dagster_project.assets.acting import by_run, findings_table, now, writing
 from dagster_project.assets.marts import exposed
+from dagster_project.assets.versions import code_of
 from dagster_project.diagnostics import Finding
 from dagster_project.orchestration.partitions import ROUNDS, names_partitions, processed_keys
 from dagster_project.orchestration.resources import Home
@@ -101,6 +102,7 @@ def _told(settings: Settings, made: Published) -> dict[str, Any]:
     group_name="published",
     owners=[STATISTICS],
     kinds={"parquet", "csv", "excel"},
+    code_version=code_of("publication", "rounds", "forms"),
     deps=exposed("published_round"),
     partitions_def=ROUNDS,
     backfill_policy=dg.BackfillPolicy.single_run(),
@@ -177,6 +179,7 @@ def published_round(
     group_name="published",
     owners=[STATISTICS],
     kinds={"parquet", "csv", "excel"},
+    code_version=code_of("publication", "rounds", "forms"),
     deps=exposed("monitoring"),
     description=(
         "The follow-up of every cohort (oppfølging av kullene): progress, effect, reports and support measures, one "

@@ -7,6 +7,7 @@ from dagster_project.assets import STATISTICS
 from dagster_project.assets.acting import writing
 from dagster_project.assets.marts import documented
 from dagster_project.assets.models import refuse_stale_marts
+from dagster_project.assets.versions import code_of
 from dagster_project.orchestration.partitions import ROUNDS, processed_keys
 from dagster_project.orchestration.resources import Home
 from dagster_project.publication import current_revision
@@ -22,6 +23,7 @@ from dagster_project.simulation.variants import compute_variants, sensitivity_ta
     group_name="marts",
     owners=[STATISTICS],
     kinds={"python", "parquet"},
+    code_version=code_of("simulation"),
     deps=[*RESTS_ON, "selection"],
     metadata=documented("selection_uncertainty"),
     description=(
@@ -51,6 +53,7 @@ def selection_uncertainty(context: dg.AssetExecutionContext, home: Home) -> dg.M
     group_name="simulation",
     owners=[STATISTICS],
     kinds={"parquet", "csv"},
+    code_version=code_of("simulation"),
     deps=["published_round"],
     partitions_def=ROUNDS,
     description=(
