@@ -44,6 +44,9 @@ def acceptances(settings: Settings) -> list[dict[str, Any]]:
     return Archive(settings).events(WARNING_ACCEPTED)
 
 
-def accepted_codes(settings: Settings, sha256: str) -> set[str]:
-    """The warnings that somebody accepted for the file with these bytes."""
-    return {a["code"] for a in acceptances(settings) if a["sha256"] == sha256}
+def accepted_codes(settings: Settings, sha256: str, arrival: int) -> set[str]:
+    """The warnings that somebody accepted for this arrival of a file; what was accepted of an earlier one was then.
+
+    In the ledgers of version 0.2 no acceptance names an arrival: it holds for the bytes.
+    """
+    return {a["code"] for a in acceptances(settings) if a["sha256"] == sha256 and a.get("arrival", arrival) == arrival}

@@ -184,6 +184,17 @@ class Archive:
             event["line"] = number
         return [e for e in events if kind is None or e["event"] == kind]
 
+    def damage(self, sha256: str) -> Finding | None:
+        """What is wrong with an archived file: it is gone, or its bytes are not those that were archived."""
+        path = self.path(sha256)
+        found = sha256_of(path) if path.exists() else None
+        if found == sha256:
+            return None
+        code, message = ("archived-file-changed", "an archived file is not what it was") if found else (
+            "archived-file-missing", "the ledger names a file that is not in the archive")  # fmt: skip
+        return Finding(code, Severity.FAIL, message, stage="archive", file=sha256, found=found or "no file",
+                       expected=sha256, fix="Put back the original from a copy of the archive.")  # fmt: skip
+
     def verify(self) -> list[Finding]:
         """Everything in the archive that is not as it was recorded.
 

@@ -33,6 +33,8 @@ from dagster_project.validation import frames, quarantine
 
 Outcome = Literal["accepted", "held", "rejected", "duplicate", "moving", "pending"]
 FIRST = ("klass_version", "klass_changes", "nsr_v4")
+NOT_ITS_FAULT = {"reader-failed", "reader-died", "reading-took-too-long", "screening-failed"}
+"""What the program or the machine did wrong, such as a full disk: a file that comes again gets another try."""
 Told = Callable[[str], None]
 
 
@@ -108,7 +110,7 @@ def take_in(path: Path, settings: Settings, *, now: dt.datetime | None = None, b
     """Archive one file and write its arrival in the ledger; screening follows with ``settle``. The file stays.
 
     The same bytes are a new arrival only when that can change something: they were replaced, withdrawn, dismissed, or
-    rejected under another program or in other circumstances.
+    rejected under another program, in other circumstances, or for no fault of theirs.
     """
     now = now or _now()
     if (refused := _too_large(path, settings, now)) is not None:
@@ -132,7 +134,7 @@ def _stands(extracts: Extracts, file: File, now: dt.datetime) -> bool:
     if file.status in ("pending", "held"):
         return True
     if file.status == "rejected":
-        return not _is_due(extracts, file, now)
+        return not (_is_due(extracts, file, now) or NOT_ITS_FAULT.intersection(file.codes))
     if file.status != "accepted":
         return False
     for key in file.partitions:
@@ -200,7 +202,7 @@ def _settle(settings: Settings, reader: Reader, file: File, now: dt.datetime) ->
             "program": program_version(),
         }
         shown = replace(screening, tables=())  # kept here, the rows of every file would fill the memory
-        accepted = journal.accepted_codes(settings, file.sha256)
+        accepted = journal.accepted_codes(settings, file.sha256, file.line)
         waiting = [code for code in screening.blocking_codes if code not in accepted]
         if screening.verdict is Severity.FAIL or waiting:
             quarantine.keep(settings, screening)
@@ -265,10 +267,9 @@ def archive_inbox(
         result = take_in(path, settings, now=now, by=by)
         results.append(result)
         if not result.sha256 or inboxes.state_of(path) != state:
-            # unread, or somebody still wrote to it: it goes back to where people see it
-            path.rename(settings.inbox / path.name)
+            inboxes.give_back(settings, path)  # unread, or somebody still wrote to it
         else:
-            path.unlink()
+            inboxes.release(settings, path)
     return [*results, *left]
 
 

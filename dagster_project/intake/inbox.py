@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,8 +35,7 @@ def waiting(inbox: Path) -> list[Path]:
 
 def claimed(inbox: Path) -> list[Path]:
     """Files that were claimed by a run that ended before the ledger had them."""
-    folder = inbox / CLAIMED
-    return sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
+    return sorted(p for p in (inbox / CLAIMED).rglob("*") if p.is_file())
 
 
 def state_of(path: Path) -> tuple[int, int]:
@@ -49,10 +49,12 @@ def is_being_written(path: Path) -> bool:
 
     A lease for reading is given only on a file that nobody writes to.
     """
+    if (lease := getattr(fcntl, "F_SETLEASE", None)) is None:
+        return False
     handle = os.open(path, os.O_RDONLY)
     try:
-        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        fcntl.fcntl(handle, lease, fcntl.F_RDLCK)
+        fcntl.fcntl(handle, lease, fcntl.F_UNLCK)
     except BlockingIOError:
         return True
     except OSError:
@@ -86,16 +88,41 @@ def still(paths: Iterable[Path], seconds: float = STILL_SECONDS) -> tuple[list[P
 
 
 def claim(settings: Settings, path: Path) -> Path | None:
-    """Rename a file of the inbox into the private folder; None when another process was faster, or it moves again."""
-    folder = settings.inbox / CLAIMED
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / path.name
+    """Rename a file of the inbox into the private folder; None when another process was faster, or it moves again.
+
+    Each lies in a folder of its own: one of the same name may have been left there by a run that was killed.
+    """
+    root = settings.inbox / CLAIMED
+    root.mkdir(parents=True, exist_ok=True)
+    target = Path(tempfile.mkdtemp(dir=root)) / path.name
     try:
         state = state_of(path)
         path.rename(target)
     except OSError:
+        target.parent.rmdir()
         return None
     if is_being_written(target) or state_of(target) != state:
-        target.rename(path)
+        give_back(settings, target)
         return None
     return target
+
+
+def give_back(settings: Settings, claimed: Path) -> None:
+    """Put a claimed file back where people see it, beside another of its name when one came meanwhile."""
+    target, number = settings.inbox / claimed.name, 1
+    while target.exists():
+        number += 1
+        target = settings.inbox / f"{claimed.stem} ({number}){claimed.suffix}"
+    claimed.rename(target)
+    _tidy(settings, claimed)
+
+
+def release(settings: Settings, claimed: Path) -> None:
+    """Delete a claimed file that archive and ledger have."""
+    claimed.unlink()
+    _tidy(settings, claimed)
+
+
+def _tidy(settings: Settings, claimed: Path) -> None:
+    if claimed.parent != settings.inbox / CLAIMED:
+        claimed.parent.rmdir()

@@ -26,7 +26,14 @@ from typing import TYPE_CHECKING, Any
 from dagster_project.archive import Archive
 from dagster_project.archive.store import sha256_of
 from dagster_project.atomic import replacing
-from dagster_project.diagnostics import FileProblem, Finding, Severity, UnreadableFile, UnrecognisedFile
+from dagster_project.diagnostics import (
+    FileProblem,
+    Finding,
+    IntegrityProblem,
+    Severity,
+    UnreadableFile,
+    UnrecognisedFile,
+)
 from dagster_project.intake.cells import ExtractTable
 from dagster_project.intake.recognise import Recognised, recognise
 from dagster_project.settings import REPOSITORY, Settings
@@ -155,10 +162,17 @@ class Reader:
         """What the archived file gives, or the file at ``path``. Never raises for what is in it.
 
         ``out`` is where its tables are kept, when not in the home.
+
+        Raises:
+            IntegrityProblem: the archive no longer has the file, or not with the bytes that were archived.
         """
-        path, folder = path or self._archive.path(sha256), out or self._folder / sha256[:2] / sha256
+        folder = out or self._folder / sha256[:2] / sha256
         if (known := _kept(folder, name)) is not None and not known.broke:
             return known
+        if path is None:
+            path = self._archive.path(sha256)
+            if (damage := self._archive.damage(sha256)) is not None:
+                raise IntegrityProblem(f"The archive cannot give {name}.", [damage])
         answer = self._ask({"path": str(path.absolute()), "sha256": sha256, "name": name, "out": str(folder)})
         if answer is not None:
             return _stopped(name, *answer)

@@ -20,7 +20,15 @@ from dagster_project import schema
 from dagster_project.archive import Archive
 from dagster_project.archive.files import Key
 from dagster_project.archive.store import COMMITS, sha256_of
-from dagster_project.diagnostics import Finding, OppfolgingError, RuleProblem, Severity, UnreadableFile
+from dagster_project.diagnostics import (
+    Finding,
+    IntegrityProblem,
+    OppfolgingError,
+    PipelineProblem,
+    RuleProblem,
+    Severity,
+    UnreadableFile,
+)
 from dagster_project.intake.cells import ExtractTable
 from dagster_project.intake.partitions import Extracts, keys_of, name_of, replaced_sources, rows_for
 from dagster_project.intake.reader import NO_READERS, Reader, ReadFile, readers_version
@@ -224,8 +232,8 @@ def screen(
     try:
         results = [r for t in tables for r in _run_suites(extracts, t, file, now)]
         older = _older(extracts, tables, file, sha256, line)
-    except RuleProblem:  # no fault of the file: it waits until the rules can be read
-        raise
+    except (RuleProblem, PipelineProblem, IntegrityProblem):
+        raise  # no fault of the file: it waits until the rules and the files it is compared with can be read
     except OppfolgingError as problem:
         own = problem.findings or (_not_screened(file, problem),)
         stages["values"] = Severity.FAIL
