@@ -1,52 +1,140 @@
-"""The door: duplicates, supersession, held files and their acceptance, killed runs, tampering."""
+"""Intake: duplicates, newer and older exports, held and rejected files, killed runs, the inbox, tampering."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from dagster_project.archive import Archive
-from dagster_project.archive import journal as history
-from dagster_project.diagnostics import NotFound, OppfolgingError
-from dagster_project.intake import flow
-from dagster_project.intake.partitions import read_partition
-from dagster_project.intake.results import check_names, check_results
-from dagster_project.settings import Settings
+from dagster_project import schema
+from dagster_project.archive import Archive, journal
+from dagster_project.archive.files import files_of, open_files
+from dagster_project.diagnostics import IntegrityProblem, NotFound, OppfolgingError
+from dagster_project.intake import flow, inbox, screen
+from dagster_project.intake.checks import check_partition
+from dagster_project.intake.partitions import PART, RECORD, Extracts, partition_folder, read_partition
+from dagster_project.intake.reader import Reader
+from dagster_project.settings import REPOSITORY, Settings, load_settings
+from dagster_project.validation.suites import load_suite
 from tests import samples
-from tests.conftest import NOW
+from tests.conftest import NOW, tree_hash
+from tests.faults import museum
+from tests.homes import reading, take_in, take_in_one
+
+pytestmark = pytest.mark.usefixtures("shared_reader")
+YEAR = "2024-25"
+KEY = (schema.NATIONAL_TESTS, YEAR)
+SIGNED = {"by": "Kari Fiktiv", "reason": "Udir har bekreftet det"}
+
+
+def partition(settings: Settings) -> pa.Table:
+    """The partition of the samples, as the files in force give it."""
+    table = read_partition(settings, *KEY)
+    assert table is not None
+    return table
+
+
+def score(settings: Settings) -> int:
+    """What the partition says of the one school that has a figure."""
+    (row,) = [r for r in partition(settings).to_pylist() if r["unit_code"] == "100000008"]
+    return int(row["value"])
+
+
+def export_of(path: Path, score: str = "48", *, year: str = YEAR) -> Path:
+    return samples.national_tests(path, samples.rows(score), year=year)
+
+
+def killed(*args: object, **kwargs: object) -> None:
+    raise KeyboardInterrupt
+
+
+def codes_of(result: flow.IntakeResult) -> list[str]:
+    assert result.screening is not None
+    return [f.code for f in result.screening.findings]
+
+
+def arrivals(settings: Settings) -> list[tuple[str, str]]:
+    """Every file that ever came, with how it stands."""
+    return [(f.name, f.status) for f in files_of(Archive(settings).events())]
+
+
+# --- what comes, and what it changes ---
 
 
 def test_the_same_bytes_twice_change_nothing(settings: Settings, tmp_path: Path) -> None:
-    first = flow.take_in(samples.national_tests(tmp_path / "a.csv"), settings, now=NOW)
+    first = take_in_one(settings, samples.national_tests(tmp_path / "a.csv"))
     ledger = settings.ledger.read_bytes()
-    again = flow.take_in(samples.national_tests(tmp_path / "other-name.csv"), settings, now=NOW)
+    again = take_in_one(settings, samples.national_tests(tmp_path / "other-name.csv"))
     assert (first.status, again.status, again.earlier) == ("accepted", "duplicate", "accepted")
     assert settings.ledger.read_bytes() == ledger
 
 
+def test_taking_in_archives_and_writes_the_arrival_and_nothing_else(settings: Settings, tmp_path: Path) -> None:
+    path = samples.national_tests(tmp_path / "a.csv")
+    taken = flow.take_in(path, settings, now=NOW)
+    assert (taken.status, taken.changes, path.exists()) == ("pending", (), True)
+    (event,) = Archive(settings).events()
+    assert (event["event"], event["sha256"], event["datasets"]) == ("arrived", taken.sha256, ["national_tests"])
+    assert sorted(p.name for p in settings.home.iterdir()) == ["archive"]
+    assert read_partition(settings, *KEY) is None
+
+
 def test_a_newer_export_supersedes_and_says_what_changed(settings: Settings, tmp_path: Path) -> None:
-    flow.take_in(samples.national_tests(tmp_path / "a.csv"), settings, now=NOW)
+    take_in_one(settings, samples.national_tests(tmp_path / "a.csv"))
     newer = [*samples.rows("47"), ["4", "I", "61", "6101", "100000032", samples.NATION, "Ytterfabel", "Brumeblom",
                                    "Ny skole", "50", "1,8", "12"]]  # fmt: skip
-    result = flow.take_in(samples.national_tests(tmp_path / "b.csv", newer), settings, now=NOW)
-    report = result.merges[0]
-    assert (report.added, report.removed, report.changed, report.unchanged) == (1, 0, 1, 5)
-    partition = read_partition(settings, "national_tests", "2024-25")
-    assert partition is not None
-    assert set(partition["source_sha256"].to_pylist()) == {result.sha256}
+    result = take_in_one(settings, samples.national_tests(tmp_path / "b.csv", newer))
+    (change,) = result.changes
+    assert (change.dataset, change.school_year) == KEY
+    assert (change.added, change.removed, change.changed, change.unchanged) == (1, 0, 1, 5)
+    assert set(partition(settings)["source_sha256"].to_pylist()) == {result.sha256}
     assert Archive(settings).path(result.sha256).exists()
 
 
+def test_changes_are_counted_over_the_whole_partition_and_cells_that_are_gone_are_gone(
+    settings: Settings, tmp_path: Path
+) -> None:
+    other = tmp_path / "other-grade.csv"
+    other.write_bytes(
+        samples.national_tests(other).read_bytes().replace("5. å".encode("utf-16-le"), "8. å".encode("utf-16-le"))
+    )
+    take_in(settings, samples.national_tests(tmp_path / "a.csv"), other)
+    held = take_in_one(settings, samples.national_tests(tmp_path / "fewer.csv", samples.rows()[:4]))
+    assert held.status == "held"
+    accepted = flow.accept(settings, "fewer.csv", code="cells-in-force-would-vanish", now=NOW, **SIGNED)
+    (change,) = accepted.changes
+    assert (change.added, change.removed, change.changed, change.unchanged) == (0, 2, 0, 10)
+    assert sorted(partition(settings)["grade"].to_pylist()) == [5] * 4 + [8] * 6
+
+
+def test_several_files_are_settled_in_one_call_whatever_waited_before(settings: Settings, tmp_path: Path) -> None:
+    waiting = flow.take_in(export_of(tmp_path / "waits.csv", year="2022-23"), settings, now=NOW)
+    later, earlier = export_of(tmp_path / "later.csv"), export_of(tmp_path / "earlier.csv", year="2023-24")
+    (empty := tmp_path / "empty.csv").touch()
+    results = flow.take_in_all([empty, later, earlier], settings, now=NOW)
+    assert [(r.file, r.status) for r in results] == [
+        ("waits.csv", "accepted"), ("earlier.csv", "accepted"), ("later.csv", "accepted"), ("empty.csv", "rejected"),
+    ]  # fmt: skip
+    assert results[0].line == waiting.line
+
+
 def test_a_warning_holds_the_file_until_somebody_accepts_it(settings: Settings, tmp_path: Path) -> None:
-    flow.take_in(samples.national_tests(tmp_path / "a.csv"), settings, now=NOW)
-    fewer = samples.rows()[:4]
-    held = flow.take_in(samples.national_tests(tmp_path / "b.csv", fewer), settings, now=NOW)
+    take_in_one(settings, samples.national_tests(tmp_path / "a.csv"))
+    held = take_in_one(settings, samples.national_tests(tmp_path / "b.csv", samples.rows()[:4]))
     assert held.status == "held"
     assert held.screening is not None and held.screening.blocking_codes == ("cells-in-force-would-vanish",)
-    assert read_partition(settings, "national_tests", "2024-25").num_rows == 6  # type: ignore[union-attr]
+    assert partition(settings).num_rows == 6
     arguments = {"code": "cells-in-force-would-vanish", "by": "Kari Fiktiv", "reason": "Udir har trukket to skoler"}
     with pytest.raises(OppfolgingError, match="needs a name and a reason"):
         flow.accept(settings, "b.csv", **{**arguments, "reason": " "}, now=NOW)
@@ -54,30 +142,555 @@ def test_a_warning_holds_the_file_until_somebody_accepts_it(settings: Settings, 
         flow.accept(settings, "b.csv", **{**arguments, "code": "other"}, now=NOW)
     accepted = flow.accept(settings, "b.csv", **arguments, now=NOW)
     assert accepted.status == "accepted"
-    assert read_partition(settings, "national_tests", "2024-25").num_rows == 4  # type: ignore[union-attr]
-    assert history.acceptances(settings)[0]["by"] == "Kari Fiktiv"
-    assert all(r["passed"] for r in check_results(settings, "national_tests", "2024-25"))
+    assert partition(settings).num_rows == 4
+    (acceptance,) = journal.acceptances(settings)
+    assert (acceptance["by"], acceptance["reason"]) == ("Kari Fiktiv", "Udir har trukket to skoler")
+    assert [(s["file"], s["verdict"]) for s in journal.screenings(settings)] == [
+        ("a.csv", "PASS"), ("b.csv", "WARN"), ("b.csv", "WARN"),
+    ]  # fmt: skip
+    with Extracts(settings) as extracts:
+        found = check_partition(extracts, KEY, run_id="a run", now=NOW, anew=True)
+        again = check_partition(extracts, KEY, run_id="another run", now=NOW, anew=False)
+    assert [c.code for c in found] == [e.code for e in load_suite(settings.expectations, KEY[0])]
+    assert all(c.passed for c in found) and again == found and {c.run_id for c in again} == {"a run"}
 
 
-def test_a_killed_run_is_finished_by_the_next(
+def test_a_dismissed_file_is_settled_and_may_come_again(settings: Settings, tmp_path: Path) -> None:
+    path = export_of(tmp_path / "broken.csv", "148")
+    assert take_in_one(settings, path).status == "rejected"
+    assert [f.name for f in open_files(files_of(Archive(settings).events()))] == ["broken.csv"]
+    with pytest.raises(OppfolgingError, match="needs a name and a reason"):
+        flow.dismiss(settings, "broken.csv", by="", reason="x", now=NOW)
+    assert flow.dismiss(settings, "broken.csv", now=NOW, **SIGNED).status == "rejected"
+    assert open_files(files_of(Archive(settings).events())) == () and flow.settle(settings, now=NOW) == []
+    with pytest.raises(NotFound, match="it is dismissed"):
+        flow.dismiss(settings, "broken.csv", now=NOW, **SIGNED)
+    assert take_in_one(settings, path).status == "rejected"
+    assert arrivals(settings) == [("broken.csv", "dismissed"), ("broken.csv", "rejected")]
+
+
+def test_a_withdrawn_file_is_out_of_the_extract(settings: Settings, tmp_path: Path) -> None:
+    old, new = export_of(tmp_path / "old.csv"), export_of(tmp_path / "new.csv", "47")
+    take_in(settings, old, new)
+    with pytest.raises(OppfolgingError, match="needs a name and a reason"):
+        flow.withdraw(settings, "new.csv", by="Kari Fiktiv", reason=" ", now=NOW)
+    flow.withdraw(settings, "new.csv", now=NOW, **SIGNED)
+    assert score(settings) == 48
+    with Extracts(settings) as extracts:
+        assert extracts.ensure() == [KEY] and extracts.ensure() == []
+    flow.withdraw(settings, "old.csv", now=NOW, **SIGNED)
+    assert read_partition(settings, *KEY) is None
+    with Extracts(settings) as extracts:
+        assert extracts.paths() == {} and extracts.ensure() == []
+    assert not partition_folder(settings, KEY).exists()
+    with pytest.raises(NotFound, match="is not accepted: it is withdrawn"):
+        flow.withdraw(settings, "old.csv", now=NOW, **SIGNED)
+    # it may come again
+    assert take_in_one(settings, old).status == "accepted" and score(settings) == 48
+
+
+def test_a_file_is_found_by_name_or_hash_when_that_names_one(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    first, second = take_in(settings, export_of(tmp_path / "a.csv"), export_of(tmp_path / "x" / "a.csv", "47"))
+    assert flow.find_file(settings, second.sha256[:10]).line == second.line
+    with pytest.raises(NotFound, match=f"matches 2 files.*{first.sha256[:12]}.*{second.sha256[:12]}"):
+        flow.find_file(settings, "a.csv")
+    with pytest.raises(NotFound, match="is not held: it is accepted"):
+        flow.find_file(settings, "a.csv", "held")
+    with pytest.raises(NotFound, match="is not in the ledger"):
+        flow.find_file(settings, "b.csv")
+
+
+# --- in order of arrival, whatever happens in between ---
+
+
+def test_an_older_file_killed_after_its_arrival_does_not_overwrite_a_newer_one(
+    settings: Settings, tmp_path: Path
+) -> None:
+    flow.take_in(export_of(tmp_path / "old.csv"), settings, now=NOW)
+    results = flow.take_in_all([export_of(tmp_path / "new.csv", "47")], settings, now=NOW)
+    assert [(r.file, r.status) for r in results] == [("old.csv", "accepted"), ("new.csv", "accepted")]
+    assert score(settings) == 47 and set(partition(settings)["source_sha256"].to_pylist()) == {results[1].sha256}
+
+
+def test_an_older_file_accepted_after_a_newer_one_does_not_overwrite_it(settings: Settings, tmp_path: Path) -> None:
+    take_in_one(settings, export_of(tmp_path / "first.csv"))
+    fewer = samples.national_tests(tmp_path / "fewer.csv", samples.rows("46")[:4])
+    held, newest = take_in(settings, fewer, export_of(tmp_path / "newest.csv", "47"))
+    assert (held.status, newest.status) == ("held", "accepted")
+    late = flow.accept(settings, "fewer.csv", code="cells-in-force-would-vanish", now=NOW, **SIGNED)
+    assert late.status == "accepted" and all(c.is_nothing for c in late.changes)
+    assert score(settings) == 47 and partition(settings).num_rows == 6
+
+
+def test_a_run_that_is_killed_while_it_screens_is_finished_by_the_next(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*args: object, **kwargs: object) -> None:
-        raise KeyboardInterrupt
+    flow.take_in(samples.national_tests(tmp_path / "a.csv"), settings, now=NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(flow, "screen", killed)
+        with pytest.raises(KeyboardInterrupt):
+            flow.settle(settings, now=NOW)
+    assert read_partition(settings, *KEY) is None
+    assert [r.status for r in flow.settle(settings, now=NOW)] == ["accepted"]
+    assert partition(settings).num_rows == 6
+    assert flow.settle(settings, now=NOW) == []
+
+
+def test_a_run_that_is_killed_before_the_extract_was_made_leaves_no_old_one_in_use(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in_one(settings, export_of(tmp_path / "old.csv"))
+    flow.take_in(export_of(tmp_path / "new.csv", "47"), settings, now=NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(Extracts, "ensure", killed)
+        with pytest.raises(KeyboardInterrupt):
+            flow.settle(settings, now=NOW)
+    assert flow.settle(settings, now=NOW) == []
+    assert score(settings) == 47
+    with Extracts(settings) as extracts:
+        assert not extracts.is_made(KEY) and extracts.ensure() == [KEY] and extracts.is_made(KEY)
+
+
+def test_an_older_export_comes_back_only_after_somebody_accepts_it(settings: Settings, tmp_path: Path) -> None:
+    first, second = export_of(tmp_path / "first.csv"), export_of(tmp_path / "second.csv", "47")
+    take_in(settings, first, second)
+    back = take_in_one(settings, first)
+    assert (back.status, codes_of(back), score(settings)) == ("held", ["older-export"], 47)
+    assert flow.accept(settings, "first.csv", code="older-export", now=NOW, **SIGNED).status == "accepted"
+    assert score(settings) == 48
+    # what was accepted once was that one return, and no other
+    assert (forth := take_in_one(settings, second)).status == "held" and codes_of(forth) == ["older-export"]
+    assert flow.accept(settings, "second.csv", code="older-export", now=NOW, **SIGNED).status == "accepted"
+    again = take_in_one(settings, first)
+    assert (again.status, codes_of(again), score(settings)) == ("held", ["older-export"], 47)
+
+
+def test_an_export_with_an_older_stamp_in_its_name_waits(settings: Settings, tmp_path: Path) -> None:
+    newer, older = "20260218-1045_tests.csv", "20260117-0900_tests.csv"
+    assert take_in_one(settings, export_of(tmp_path / newer)).status == "accepted"
+    late = take_in_one(settings, export_of(tmp_path / older, "47"))
+    assert (late.status, codes_of(late), score(settings)) == ("held", ["older-export"], 48)
+    assert late.screening is not None and late.screening.findings[0].expected == f"an export newer than {newer}"
+    assert take_in_one(settings, export_of(tmp_path / "20260301-0800_tests.csv", "46")).status == "accepted"
+
+
+def test_the_same_archive_gives_the_same_bytes_whatever_the_order_of_screening(tmp_path: Path) -> None:
+    files = [
+        export_of(tmp_path / "year-before.csv", year="2023-24"), export_of(tmp_path / "first.csv"),
+        samples.national_tests(tmp_path / "fewer.csv", samples.rows("46")[:4]), export_of(tmp_path / "newer.csv", "47"),
+        museum.as_json([museum.survey()])(tmp_path / "survey.json"),
+        museum.register(museum.school())(tmp_path / "schools.json"), museum.change()(tmp_path / "changes.json"),
+        museum.as_json([museum.survey(Score="4,2"), museum.survey(TrinnKode="10")])(tmp_path / "newer-survey.json"),
+    ]  # fmt: skip
+
+    def accept_all(settings: Settings) -> None:
+        while held := [f for f in open_files(files_of(Archive(settings).events())) if f.status == "held"]:
+            flow.accept(settings, held[0].sha256, code=held[0].codes[0], now=NOW, **SIGNED)
+
+    def one_by_one(settings: Settings) -> None:
+        for path in files:
+            take_in_one(settings, path)
+            accept_all(settings)
+
+    def all_at_once(settings: Settings) -> None:
+        take_in(settings, *files)
+        accept_all(settings)
+
+    def by_dataset_backwards(settings: Settings) -> None:
+        for path in files:
+            flow.take_in(path, settings, now=NOW)
+        for dataset in sorted({d for f in files_of(Archive(settings).events()) for d in f.datasets}, reverse=True):
+            flow.settle(settings, now=NOW, datasets={dataset})
+        accept_all(settings)
+
+    found = {}
+    for way in (one_by_one, all_at_once, by_dataset_backwards):
+        settings = load_settings(tmp_path / way.__name__)
+        way(settings)
+        assert {status for _, status in arrivals(settings)} == {"accepted"}, (way.__name__, arrivals(settings))
+        with Extracts(settings) as extracts:
+            assert extracts.stale() == [] and len(extracts.in_force) == 5
+        found[way.__name__] = tree_hash(settings.extracts)
+    scratch = Settings(home=tmp_path / "anew")
+    with Extracts(settings, out=scratch, anew=True) as extracts:
+        extracts.ensure()
+    found["anew"] = tree_hash(scratch.extracts)
+    assert len(set(found.values())) == 1, found
+
+
+def changed_cell(folder: Path) -> None:
+    table = pq.read_table(folder / PART, partitioning=None)
+    at = table.schema.get_field_index("n_pupils")
+    counts = pa.array([n and n + 1 for n in table["n_pupils"].to_pylist()], table.schema.field(at).type)
+    pq.write_table(table.set_column(at, "n_pupils", counts), folder / PART)
+
+
+def flipped_bit(folder: Path) -> None:
+    content = bytearray((folder / PART).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / PART).write_bytes(content)
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "deleted": shutil.rmtree,
+    "without its rows": lambda folder: (folder / PART).unlink(),
+    "without its record": lambda folder: (folder / RECORD).unlink(),
+    "record torn": lambda folder: (folder / RECORD).write_text('{"identity": "'),
+    "cut short": lambda folder: (folder / PART).write_bytes((folder / PART).read_bytes()[:-9]),
+    "bit": flipped_bit,
+    "cell": changed_cell,
+}
+
+
+def test_a_deleted_or_damaged_partition_is_never_read(settings: Settings, tmp_path: Path) -> None:
+    take_in_one(settings, samples.national_tests(tmp_path / "a.csv"))
+    whole, before = partition(settings), tree_hash(settings.extracts)
+    for name, damage in DAMAGE.items():
+        damage(partition_folder(settings, KEY))
+        assert partition(settings).equals(whole), name
+        counts = read_partition(settings, *KEY, columns=["n_pupils"])
+        assert counts is not None and counts.equals(whole.select(["n_pupils"])), name
+        with Extracts(settings) as extracts:
+            assert extracts.ensure() == [KEY], name
+        assert tree_hash(settings.extracts) == before, name
+
+
+def test_a_partition_of_other_files_or_another_reader_is_never_read(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in_one(settings, export_of(tmp_path / "a.csv"))
+    with Extracts(settings) as extracts:
+        assert extracts.is_made(KEY)
+        identity = extracts.identity(KEY)
+    monkeypatch.setattr("dagster_project.intake.partitions.readers_version", lambda: "other readers")
+    with Extracts(settings) as extracts:
+        assert extracts.identity(KEY) != identity and extracts.stale() == [KEY]
+
+
+# --- rejected files ---
+
+
+def another_register(settings: Settings, tmp_path: Path) -> None:
+    with (settings.registers / "exceptions.yaml").open("a", encoding="utf-8") as register:
+        register.write('  - {unit_level: municipality, unit_code: "6101", kind: pseudo_unit, rounds: all, '
+                       'ground: "a test", source: "a test"}\n')  # fmt: skip
+
+
+def another_list(settings: Settings, tmp_path: Path) -> None:
+    newer = {"validFrom": "2021-01-01", "classificationItems": [{"code": "6101", "name": "Brumeblom"}]}
+    flow.take_in(museum.as_json(newer)(tmp_path / "newer-list.json"), settings, now=NOW)
+
+
+@pytest.mark.parametrize("way_out", [another_register, another_list])
+def test_a_rejected_file_comes_in_when_the_reason_is_gone(
+    way_out: Callable[[Settings, Path], None], rules_home: Settings, tmp_path: Path
+) -> None:
+    path = samples.national_tests(tmp_path / "tests.csv")
+    _, refused = take_in(rules_home, museum.version("6102")(tmp_path / "list.json"), path)
+    assert (refused.status, set(codes_of(refused))) == ("rejected", {"unknown-municipality-code"})
+    again = take_in_one(rules_home, path)
+    assert (again.status, again.earlier) == ("duplicate", "rejected") and flow.settle(rules_home, now=NOW) == []
+    way_out(rules_home, tmp_path)
+    flow.settle(rules_home, now=NOW, datasets={schema.MUNICIPALITY_VERSIONS})
+    came = take_in_one(rules_home, path)
+    assert came.status == "accepted" and partition(rules_home).num_rows == 6
+
+
+def test_a_rejected_file_is_screened_again_by_another_program_and_only_then(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(*arguments: object) -> None:
+        raise RuntimeError("column year_plausible is not there")
 
     path = samples.national_tests(tmp_path / "a.csv")
     with monkeypatch.context() as patch:
-        patch.setattr(flow, "merge_partition", killed)
+        patch.setattr(screen, "validate", mistaken)
+        refused, behind = take_in(settings, path, museum.as_json([museum.survey()])(tmp_path / "survey.json"))
+    assert refused.screening is not None and codes_of(refused) == ["screening-failed"]
+    (finding,) = refused.screening.findings
+    assert finding.found == "RuntimeError: column year_plausible is not there"
+    assert (refused.status, behind.status) == ("rejected", "rejected")
+    assert flow.settle(settings, now=NOW) == []
+    monkeypatch.setattr(flow, "program_version", lambda: "with the mistake mended")
+    assert [(r.file, r.status) for r in flow.settle(settings, now=NOW)] == [
+        ("a.csv", "accepted"), ("survey.json", "accepted"),
+    ]  # fmt: skip
+
+
+# --- a reader that breaks ---
+
+RAISES = "raise RuntimeError('nobody foresaw this')"
+DIES = "os.kill(os.getpid(), 9)"
+HANGS = "time.sleep(60)"
+FULL = "raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))"
+
+
+@pytest.mark.parametrize(
+    ("what", "code", "found"),
+    [
+        (RAISES, "reader-failed", "RuntimeError: nobody foresaw this"),
+        (DIES, "reader-died", "the process ended with -9; it may have needed more memory"),
+    ],
+)
+def test_a_file_whose_reader_raises_or_dies_does_not_stop_the_files_behind_it(
+    what: str, code: str, found: str, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [export_of(tmp_path / f"{name}.csv", year=year)
+             for name, year in (("before", "2022-23"), ("broken", "2023-24"), ("behind", YEAR))]  # fmt: skip
+    with monkeypatch.context() as patch:
+        reading(patch, "broken.csv", what)
+        before, broken, behind = take_in(settings, *files)
+    assert [before.status, broken.status, behind.status] == ["accepted", "rejected", "accepted"]
+    assert broken.screening is not None and broken.screening.stages["readable"] == "FAIL"
+    (finding,) = broken.screening.findings
+    assert (finding.code, finding.file) == (code, "broken.csv") and str(finding.found).startswith(found)
+    assert finding.expected and finding.fix
+    assert partition(settings).num_rows == 6 and (settings.quarantine / broken.sha256 / "rows.csv").exists()
+
+
+def test_a_file_that_is_never_read_to_its_end_is_given_up(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha256 = Archive(settings).store(samples.national_tests(tmp_path / "a.csv")).sha256
+    with monkeypatch.context() as patch:
+        reading(patch, "endless.csv", HANGS)
+        with Reader(settings, seconds=0.5) as reader:
+            start = time.monotonic()
+            stopped = reader.read(sha256, "endless.csv")
+            assert time.monotonic() - start < 5
+    assert (stopped.failed, stopped.tables, [f.code for f in stopped.findings]) == (
+        "readable", (), ["reading-took-too-long"],
+    )  # fmt: skip
+    with Reader(settings) as reader:
+        assert reader.read(sha256, "a.csv").failed is None
+
+
+@pytest.mark.parametrize(("what", "code"), [(DIES, "reader-died"), (FULL, "reader-failed")])
+def test_what_the_machine_did_wrong_is_not_held_against_the_file_when_it_comes_again(
+    what: str, code: str, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = samples.national_tests(tmp_path / "a.csv")
+    with monkeypatch.context() as patch:
+        reading(patch, "a.csv", what)
+        refused = take_in_one(settings, path)
+    assert (refused.status, codes_of(refused)) == ("rejected", [code])
+    assert flow.settle(settings, now=NOW) == []
+    assert take_in_one(settings, path).status == "accepted"
+    assert open_files(files_of(Archive(settings).events())) == ()
+
+
+@pytest.mark.parametrize("bytes_left", [None, b"", b"48 -> 49"])
+def test_a_file_waits_while_one_it_is_compared_with_cannot_be_read(
+    bytes_left: bytes | None, settings: Settings, tmp_path: Path
+) -> None:
+    """What the archive has lost is never read as something else; what rests on it waits, and comes in by itself."""
+    first = take_in_one(settings, export_of(tmp_path / "first.csv"))
+    stored = Archive(settings).path(first.sha256)
+    whole = stored.read_bytes()
+    shutil.rmtree(settings.read)
+    shutil.rmtree(settings.extracts)
+    stored.unlink()
+    if bytes_left is not None:
+        stored.write_bytes(whole.replace("48".encode("utf-16-le"), "49".encode("utf-16-le")) if bytes_left else b"")
+    with pytest.raises(IntegrityProblem, match=r"The archive cannot give first\.csv") as caught:
+        read_partition(settings, *KEY)
+    code = "archived-file-missing" if bytes_left is None else "archived-file-changed"
+    assert [(f.code, f.expected) for f in caught.value.findings] == [(code, first.sha256)]
+    flow.take_in(export_of(tmp_path / "second.csv", "47"), settings, now=NOW)
+    with pytest.raises(IntegrityProblem, match=r"The archive cannot give first\.csv"):
+        flow.settle(settings, now=NOW)
+    assert arrivals(settings) == [("first.csv", "accepted"), ("second.csv", "pending")]
+    stored.write_bytes(whole)
+    assert [r.status for r in flow.settle(settings, now=NOW)] == ["accepted"] and score(settings) == 47
+
+
+def test_a_kept_reading_that_was_changed_is_not_used(settings: Settings, tmp_path: Path) -> None:
+    taken = take_in_one(settings, samples.national_tests(tmp_path / "a.csv"))
+    whole, (kept,) = partition(settings), settings.read.rglob("*.parquet")
+    changed = pq.read_table(kept).slice(1)
+    pq.write_table(changed, kept)
+    (partition_folder(settings, KEY) / PART).unlink()
+    assert partition(settings).equals(whole) and taken.status == "accepted"
+
+
+# --- the inbox ---
+
+
+def in_inbox(settings: Settings, name: str, content: bytes, *, long_ago: bool = True) -> Path:
+    settings.inbox.mkdir(parents=True, exist_ok=True)
+    path = settings.inbox / name
+    path.write_bytes(content)
+    if long_ago:  # so that nobody waits a second to see whether it grows
+        os.utime(path, (0, 0))
+    return path
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> bytes:
+    return samples.national_tests(tmp_path / "content").read_bytes()
+
+
+def test_a_file_that_another_process_has_open_for_writing_is_left_alone_until_it_is_whole(
+    settings: Settings, content: bytes
+) -> None:
+    half = len(content) // 4 * 2
+    path = in_inbox(settings, "a.csv", content[:half])
+    code = ("import sys; out = open(sys.argv[1], 'ab'); print('open', flush=True); "
+            "out.write(bytes.fromhex(sys.stdin.readline()))")  # fmt: skip
+    writer = subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout is not None and writer.stdout.readline() == "open\n"
+    if not inbox.is_being_written(path):
+        writer.kill()
+        pytest.skip("this file system knows no leases")
+    assert [(r.file, r.status) for r in flow.take_in_inbox(settings, now=NOW)] == [("a.csv", "moving")]
+    assert path.read_bytes() == content[:half] and not settings.ledger.exists()
+    assert inbox.claimed(settings.inbox) == []
+    writer.communicate(content[half:].hex() + "\n")
+    os.utime(path, (0, 0))
+    assert [r.status for r in flow.take_in_inbox(settings, now=NOW)] == ["accepted"]
+    assert partition(settings).num_rows == 6 and not path.exists()
+
+
+def test_a_file_that_grows_is_left_alone_until_it_is_whole(settings: Settings, content: bytes) -> None:
+    path = in_inbox(settings, "a.csv", content[:10], long_ago=False)
+    stop = threading.Event()
+
+    def grow() -> None:
+        at = 10
+        while not stop.wait(0.05) and at < len(content) - 10:
+            with path.open("ab") as out:
+                out.write(content[at : at + 10])
+            at += 10
+        with path.open("ab") as out:
+            out.write(content[at:])
+
+    writer = threading.Thread(target=grow)
+    writer.start()
+    assert [(r.file, r.status) for r in flow.take_in_inbox(settings, now=NOW)] == [("a.csv", "moving")]
+    stop.set()
+    writer.join()
+    assert path.read_bytes() == content and not settings.ledger.exists()
+    assert [r.status for r in flow.take_in_inbox(settings, now=NOW)] == ["accepted"]
+    assert partition(settings).num_rows == 6
+
+
+def test_a_file_that_moves_again_while_it_is_taken_is_put_back(
+    settings: Settings, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = in_inbox(settings, "a.csv", content[:-40])
+    real = flow.take_in
+
+    def written_to(claimed: Path, *arguments: object, **more: object) -> flow.IntakeResult:
+        taken = real(claimed, *arguments, **more)  # type: ignore[arg-type]
+        with claimed.open("ab") as out:
+            out.write(content[-40:])
+        return taken
+
+    with monkeypatch.context() as patch:
+        patch.setattr(flow, "take_in", written_to)
+        flow.archive_inbox(settings, now=NOW)
+    assert path.read_bytes() == content
+    os.utime(path, (0, 0))
+    results = flow.take_in_inbox(settings, now=NOW)
+    assert [(r.file, r.status) for r in results] == [("a.csv", "rejected"), ("a.csv", "accepted")]
+    assert partition(settings).num_rows == 6
+
+
+def test_a_file_that_is_still_written_and_was_named_by_hand_is_not_taken(settings: Settings, tmp_path: Path) -> None:
+    path = samples.national_tests(tmp_path / "a.csv")
+    os.utime(path, (0, 0))
+    with path.open("ab"):
+        if not inbox.is_being_written(path):
+            pytest.skip("this file system knows no leases")
+        results = flow.take_in_all([path, tmp_path / "gone.csv"], settings, now=NOW)
+    assert sorted((r.file, r.status) for r in results) == [("a.csv", "moving"), ("gone.csv", "moving")]
+    assert not settings.ledger.exists() and path.exists()
+
+
+def test_where_the_system_cannot_tell_who_writes_only_movement_counts(
+    settings: Settings, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(fcntl, "F_SETLEASE")
+    path = in_inbox(settings, "a.csv", content)
+    with path.open("ab"):
+        assert not inbox.is_being_written(path)
+        assert inbox.still([path]) == ([path], [])
+
+
+UNFINISHED = ("a.csv.part", "a.csv.PART", "a.csv.crdownload", "a.csv.tmp", "a.csv.download", "a.csv.filepart",
+              "a.csv.partial", ".a.csv", "~$a.xlsx")  # fmt: skip
+
+
+def test_part_files_and_open_workbooks_are_never_taken(settings: Settings, content: bytes) -> None:
+    paths = [in_inbox(settings, name, content) for name in UNFINISHED]
+    assert flow.take_in_inbox(settings, now=NOW) == []
+    assert all(p.exists() for p in paths) and not settings.ledger.exists()
+    paths[0].rename(settings.inbox / "a.csv")
+    assert [(r.file, r.status) for r in flow.take_in_inbox(settings, now=NOW)] == [("a.csv", "accepted")]
+
+
+@pytest.mark.parametrize("step", ["take_in", "in_order"])
+def test_a_process_killed_between_claim_and_ledger_loses_nothing(
+    step: str, settings: Settings, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_inbox(settings, "a.csv", content)
+    with monkeypatch.context() as patch:
+        patch.setattr(flow, step, killed)
         with pytest.raises(KeyboardInterrupt):
-            flow.take_in(path, settings, now=NOW)
-    assert read_partition(settings, "national_tests", "2024-25") is None
-    assert [r.status for r in flow.resume_pending(settings, now=NOW)] == ["accepted"]
-    assert read_partition(settings, "national_tests", "2024-25") is not None
-    assert flow.resume_pending(settings, now=NOW) == []
+            flow.take_in_inbox(settings, now=NOW)
+    assert [p.name for p in inbox.claimed(settings.inbox)] == ["a.csv"] and not settings.ledger.exists()
+    # another file of that name came meanwhile
+    in_inbox(settings, "a.csv", content.replace("48".encode("utf-16-le"), "47".encode("utf-16-le")))
+    results = flow.take_in_inbox(settings, now=NOW)
+    assert [(r.file, r.status) for r in results] == [("a.csv", "accepted"), ("a.csv", "accepted")]
+    assert results[0].sha256 != results[1].sha256 and score(settings) == 47
+    assert inbox.claimed(settings.inbox) == [] and inbox.waiting(settings.inbox) == []
+
+
+def test_a_process_killed_between_archive_and_ledger_loses_nothing(
+    settings: Settings, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_inbox(settings, "a.csv", content)
+    with monkeypatch.context() as patch:
+        patch.setattr(Archive, "append", killed)
+        with pytest.raises(KeyboardInterrupt):
+            flow.take_in_inbox(settings, now=NOW)
+    assert [r.status for r in flow.take_in_inbox(settings, now=NOW)] == ["accepted"]
+    assert Archive(settings).verify() == [] and partition(settings).num_rows == 6
+
+
+def test_two_processes_do_not_take_the_same_file(settings: Settings, content: bytes) -> None:
+    path = in_inbox(settings, "a.csv", content)
+    assert inbox.claim(settings, path) is not None and inbox.claim(settings, path) is None
+
+
+def test_a_full_disk_leaves_nothing_under_a_hash_and_the_file_for_the_next_call(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_inbox(settings, "tests.csv", b"anything")
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as broken:
+        broken.setattr("dagster_project.archive.store.os.fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            flow.take_in_inbox(settings)
+    assert [p.read_bytes() for p in inbox.claimed(settings.inbox)] == [b"anything"]
+    assert [p for p in settings.archive.rglob("*") if p.is_file() and "objects" in p.parts] == []
+    assert [r.status for r in flow.take_in_inbox(settings)] == ["rejected"]
+    assert inbox.claimed(settings.inbox) == []
+
+
+# --- what is kept ---
 
 
 def test_a_flipped_bit_in_the_archive_and_a_changed_ledger_line_are_found(settings: Settings, tmp_path: Path) -> None:
     result = flow.take_in(samples.national_tests(tmp_path / "a.csv"), settings, now=NOW)
+    flow.settle(settings, now=NOW)
     archive = Archive(settings)
     assert archive.verify() == []
     stored = archive.path(result.sha256)
@@ -104,30 +717,7 @@ def test_a_torn_ledger_line_is_set_aside_and_the_chain_goes_on(settings: Setting
 
 
 def test_every_suite_entry_says_why_it_is_there_and_how_to_mend_it() -> None:
-    from dagster_project.settings import REPOSITORY
-    from dagster_project.validation.suites import load_suite
-
     for dataset in ("national_tests", "pupil_survey", "grade_points", "school_register", "municipality_changes"):
         entries = load_suite(REPOSITORY / "expectations", dataset)
-        assert len({e.code for e in entries}) == len(entries) == len(check_names(dataset))
+        assert len({e.code for e in entries}) == len(entries) > 0
         assert all(len(e.why) > 20 and len(e.fix) > 10 and e.stage in ("values", "against_last_year") for e in entries)
-
-
-def test_a_full_disk_leaves_nothing_under_a_hash_and_the_file_in_the_inbox(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.inbox.mkdir(parents=True)
-    waiting = settings.inbox / "tests.csv"
-    waiting.write_bytes(b"anything")
-
-    def full(source: Path, target: Path) -> None:
-        target.write_bytes(b"any")
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    with monkeypatch.context() as broken:
-        broken.setattr("dagster_project.archive.store.shutil.copyfile", full)
-        with pytest.raises(OSError, match="No space left"):
-            flow.take_in_inbox(settings)
-    assert waiting.exists()
-    assert [p for p in settings.archive.rglob("*") if p.is_file() and "objects" in p.parts] == []
-    assert [r.status for r in flow.take_in_inbox(settings)] == ["rejected"]
