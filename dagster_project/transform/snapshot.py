@@ -21,7 +21,7 @@ from dagster_project.archive.store import sha256_of
 from dagster_project.atomic import replacing
 from dagster_project.intake.partitions import Extracts
 from dagster_project.intake.reader import readers_version
-from dagster_project.settings import Settings
+from dagster_project.settings import REPOSITORY, Settings
 from dagster_project.transform import dbt_step
 
 GAP_ACCEPTED = "missing_input_accepted"
@@ -79,7 +79,7 @@ class Snapshot:
         if self.readers != other.readers:
             found.append("the code that reads files was changed")
         if self.models != other.models:
-            found.append("the models under dbt/ or DuckDB's version were changed")
+            found.append("the models under dbt/, the code that compiles the rules, or DuckDB were changed")
         return found
 
 
@@ -91,9 +91,16 @@ def rule_files(settings: Settings) -> dict[str, Path]:
     return found
 
 
+def compiling_code() -> list[Path]:
+    """The code that turns rules and registers into the tables the models read."""
+    package = REPOSITORY / "dagster_project"
+    return [*sorted((package / "rules").glob("*.py")), package / "transform" / "parameters.py"]
+
+
 def models_version(settings: Settings) -> str:
-    """One hash over the dbt project and the engine that runs it."""
-    return hashlib.sha256(f"{dbt_step.source_digest(settings)} {version('duckdb')}".encode()).hexdigest()
+    """One hash over the dbt project, the code that compiles its parameters, and the engine that runs it."""
+    parts = [dbt_step.source_digest(settings), version("duckdb"), *map(sha256_of, compiling_code())]
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
 def accepted_gaps(settings: Settings, head: Head | None = None) -> list[dict[str, Any]]:
