@@ -20,6 +20,7 @@ ALLOWED = {
     "int_outcomes.sql": dict.fromkeys("234", "order of the lists"),
     "cohort_progress.sql": {"4": "the year in a school year label"},
     "int_observations.sql": {"2": "order of states", "3": "order of states", "4": "order of states"},
+    "int_needed_inputs.sql": {"4": "the year in a school year label", "3": "its last two digits", "2": "its last two digits"},
     "int_restructured_cells.sql": {"100": "percent"},
     "int_school_ranks.sql": {"100": "percent"},
     "int_school_spread.sql": {"1000000": "millionths", "0.5": "half up", "0.75": "upper quartile", "0.25": "lower quartile"},
@@ -27,6 +28,7 @@ ALLOWED = {
     "int_pseudo_municipalities.sql": {"2": "a county is the first two digits of a municipality code"},
     "stg_rounds.sql": {"4": "the year in a school year label"},
     "staged_extract.sql": {"4": "the year in a school year label"},
+    "register_inputs.sql": {"2": "place of the path in a line of the list of inputs"},
     "exact.sql": {"10000": "ten-thousandths", "10": "power of ten", "2": "half up as integers", "0.5": "half up"},
 }  # fmt: skip
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])")
