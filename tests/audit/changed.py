@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 
 from dagster_project.audit.counterfactual import Difference
 from dagster_project.audit.revisions import Published
-from dagster_project.rules import compile_parameters
+from dagster_project.intake.partitions import Extracts
 from dagster_project.settings import Settings
 from dagster_project.transform import dbt_step
+from dagster_project.transform.parameters import compile_for
 
 
 def outcome_with(settings: Settings, published: Published, code: str, difference: Difference, value: Decimal) -> bool:
@@ -26,11 +27,13 @@ def outcome_with(settings: Settings, published: Published, code: str, difference
     place = {name: row[name] for name in ("source_sha256", "source_row", "source_column")}
     with tempfile.TemporaryDirectory() as folder:
         scratch = Settings(home=Path(folder))
-        changed = sum(_copy(path, settings, scratch, place, value) for path in settings.extracts.rglob("*.parquet"))
-        assert changed == 1
-        compile_parameters(published.rulebook, scratch.parameters)
+        with Extracts(settings) as extracts:
+            written = Extracts(settings, out=scratch)
+            changed = [_write(written.path(key), extracts.build(key), place, value) for key in extracts.in_force]
+        assert sum(changed) == 1
+        compile_for(scratch, published.rulebook, written, as_of=None, follow=())
         selected = ["+selection", "+municipality_ranking", "+school_ranking"]
-        assert dbt_step.build(scratch, select=selected, tests=False).success
+        assert dbt_step.build(scratch, written.paths(), select=selected, tests=False).success
         if difference.outcome == "worst_quartile":
             return _taken(scratch.marts / "school_ranking.parquet", "worst_quartile", school_code=code)
         group = difference.outcome
@@ -45,8 +48,8 @@ def _taken(path: Path, column: str, **equal: str) -> bool:
     return any(pq.read_table(path, filters=condition)[column].to_pylist())
 
 
-def _copy(path: Path, settings: Settings, scratch: Settings, place: dict[str, object], value: Decimal) -> int:
-    table = pq.read_table(path, partitioning=None)
+def _write(path: Path, table: pa.Table, place: dict[str, object], value: Decimal) -> int:
+    """Write a partition with another value in the cell of that place; how many such cells it has."""
     changed = 0
     if "raw_value" in table.column_names:
         here = pc.equal(table["state"], "observed")
@@ -56,7 +59,6 @@ def _copy(path: Path, settings: Settings, scratch: Settings, place: dict[str, ob
         at = table.schema.get_field_index("value")
         new = pa.scalar(value.quantize(Decimal("0.0001")), table.schema.field(at).type)
         table = table.set_column(at, table.schema.field(at), pc.if_else(here, new, table["value"]))
-    target = scratch.extracts / path.relative_to(settings.extracts)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, target)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path)
     return int(changed)

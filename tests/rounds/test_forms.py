@@ -15,7 +15,7 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from dagster_project.forms.write import FORM_SHEET
-from dagster_project.intake.screen import Screening, screen
+from dagster_project.intake.screen import Screening, screen_path
 from dagster_project.publication import current_revision
 from dagster_project.rounds.candidates import candidate_list
 from dagster_project.settings import Settings, load_settings
@@ -63,7 +63,7 @@ def filled(blank: Path, target: Path, change: Callable[[Worksheet, Workbook], An
 
 
 def looked_at(path: Path, settings: Settings) -> Screening:
-    return screen(path, settings, now=NOW)
+    return screen_path(path, settings, now=NOW)
 
 
 def test_a_form_filled_as_asked_passes(blank: Path, settings: Settings, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def test_a_reply_after_the_deadline_waits_for_somebody_to_accept_it(
                 sheet.cell(r, 2).value = late
 
     now = dt.datetime(2027, 2, 1, tzinfo=dt.UTC)
-    result = screen(filled(blank, tmp_path / "svar.xlsx", change), settings, now=now)
+    result = screen_path(filled(blank, tmp_path / "svar.xlsx", change), settings, now=now)
     assert result.verdict.value == "WARN" and result.blocking_codes == ("reply-too-late",)
 
 

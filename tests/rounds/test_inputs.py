@@ -11,7 +11,7 @@ import pytest
 
 from dagster_project.forms.spec import FORMS
 from dagster_project.forms.write import write_form
-from dagster_project.intake.screen import screen
+from dagster_project.intake.screen import screen_path
 from dagster_project.rounds.candidates import published_rows
 from dagster_project.settings import load_settings
 from tests.conftest import NOW, part_of
@@ -52,7 +52,7 @@ def look(country_home: Path, tmp_path: Path, dataset: str, change: dict[str, Any
     member = next(r for r in published_rows(settings, ROUND, "selection") if r["decision"] == "accept")
     row = {"municipality_code": member["municipality_code"], "municipality_name": "x", **GOOD[dataset], **change}
     path = write_form(tmp_path / "skjema.xlsx", FORMS[dataset], fields={}, rows=[row], fictional=True)
-    return {f.code: f.as_text() for f in screen(path, settings, now=NOW).findings}
+    return {f.code: f.as_text() for f in screen_path(path, settings, now=NOW).findings}
 
 
 @pytest.mark.parametrize("dataset", sorted(GOOD))
@@ -89,5 +89,5 @@ def test_two_forms_in_one_workbook_are_refused(country_home: Path, tmp_path: Pat
     book = load_workbook(path)
     book.create_sheet("Mer").append([c.norsk for c in FORMS["support_measures"].columns])
     book.save(path)
-    findings = screen(path, load_settings(country_home), now=NOW).findings
+    findings = screen_path(path, load_settings(country_home), now=NOW).findings
     assert [f.code for f in findings] == ["several-forms"]
