@@ -137,13 +137,23 @@ class Archive:
         return hashlib.sha256(lines[-1]).hexdigest() if lines else FIRST
 
     def append(self, event: dict[str, Any]) -> Head:
-        """Add one event, of plain JSON values, to the ledger; ``previous`` and ``line_sha256`` are set here."""
+        """Add one event, of plain JSON values, to the ledger; ``previous`` and ``line_sha256`` are set here.
+
+        Raises:
+            OSError: the disk is full or cannot be written; the event did not happen, and the ledger is as it was.
+        """
         with self._locked():
             linked = {**event, "previous": self._last_hash()}
-            with self.ledger.open("ab") as handle:
-                handle.write(_encoded({**linked, DIGEST: _digest(linked)}) + b"\n")
-                handle.flush()
-                os.fsync(handle.fileno())
+            line = memoryview(_encoded({**linked, DIGEST: _digest(linked)}) + b"\n")
+            with self.ledger.open("ab", buffering=0) as handle:
+                before = handle.tell()
+                try:
+                    while line:
+                        line = line[handle.write(line) :]
+                    os.fsync(handle.fileno())
+                except BaseException:
+                    handle.truncate(before)
+                    raise
         return self.head()
 
     def _lines(self) -> list[bytes]:
