@@ -22,7 +22,7 @@ SCORE, COUNT = (samples.STEM.format(year="2024-25") + m for m in ("Skalapoeng", 
 
 @dataclass(frozen=True)
 class Specimen:
-    """How the broken file is made, what must be said of it, and what was taken in before it."""
+    """How the broken file is made, what must be said of it, and what is in force before it comes."""
 
     make: Maker
     code: str
@@ -131,12 +131,21 @@ def school_code(serial: int) -> str | None:
     return None if control == 10 else f"{digits}{control}"
 
 
-def many(schools: int, *, nation: int = 49, hidden: int = 0, year: str = "2024-25", shift: int = 0) -> Maker:
-    """A nation of many schools in one municipality. The first ``hidden`` ones are starred."""
+def many(
+    schools: int, *, nation: int = 49, hidden: int = 0, year: str = "2024-25", shift: int = 0,
+    elsewhere: int = 0, municipality: bool = True,
+) -> Maker:  # fmt: skip
+    """A nation of many schools in one municipality. The first ``hidden`` ones are starred.
+
+    ``elsewhere`` are pupils that nation and municipality count and no school does.
+    """
     codes = [c for i in range(schools * 2) if (c := school_code(i)) is not None][:schools]
 
     def make(path: Path) -> Path:
-        top = [[*samples.rows()[0][:9], str(nation + shift), "0,1", str(schools * 20)]]
+        pupils = str(schools * 20 + elsewhere)
+        top = [[*samples.rows()[0][:9], str(nation + shift), "0,1", pupils]]
+        if municipality:
+            top.append([*samples.rows()[2][:9], str(48 + shift), "0,8", pupils])
         rest = [
             [
                 "4",
@@ -155,8 +164,7 @@ def many(schools: int, *, nation: int = 49, hidden: int = 0, year: str = "2024-2
     return make
 
 
-def last_year(schools: int = 40) -> Maker:
-    return many(schools, year="2023-24")
+LAST_YEAR = many(40, year="2023-24")
 
 
 UNIT = {"EnhetNivaa": "4", "Nasjonaltkode": "I", "Fylkekode": "61", "Kommunekode": "6101", "Organisasjonsnummer": "100000008",
@@ -331,10 +339,16 @@ FILES: dict[str, Specimen] = {
     "same_cell_twice_in_an_old_download": Specimen(old_download("Brumeblom skole", "Brumeblom skole"), "cell-not-unique", 2, "Verdi", ("navn:Brumeblom skole",)),
     # warnings: the file is held until somebody accepts them by name
     "nation_far_from_its_schools": Specimen(many(40, nation=30), "national-far-from-schools", words=("reading_scale_score 5 2024-25",), status="held", before=None),
-    "far_more_schools_hidden_than_last_year": Specimen(many(40, hidden=20), "suppressed-share-jumped", words=("found: 0.500",), status="held", before=last_year()),
-    "half_of_the_schools_gone": Specimen(many(20), "number-of-schools-jumped", words=("found: -0.500",), status="held", before=last_year()),
-    "nation_on_another_scale": Specimen(many(40, shift=20), "national-value-shifted", words=("2024-25",), status="held", before=last_year()),
+    "far_more_schools_hidden_than_last_year": Specimen(many(40, hidden=20), "suppressed-share-jumped", words=("found: 0.500",), status="held", before=LAST_YEAR),
+    "half_of_the_schools_gone": Specimen(many(20), "number-of-schools-jumped", words=("found: -0.500",), status="held", before=LAST_YEAR),
+    "nation_on_another_scale": Specimen(many(40, shift=20), "national-value-shifted", words=("2024-25",), status="held", before=LAST_YEAR),
     "later_export_with_half_of_the_units": Specimen(many(20), "cells-in-force-would-vanish", words=("at most 0.05",), status="held", before=many(40)),
+    "a_third_of_the_pupils_in_no_school": Specimen(
+        many(40, elsewhere=400), "schools-short-of-nation", words=("found: 0.333", "at most 0.2"), status="held", before=None,
+    ),
+    "rows_of_the_municipalities_left_out": Specimen(
+        many(40, municipality=False), "municipalities-short-of-nation", words=("found: 1.0", "at most 0.05"), status="held", before=None,
+    ),
     "column_that_was_never_there": Specimen(
         as_json([survey(Nynorsk="x", Score="4,2")]), "new-column", column="Nynorsk", status="accepted", before=as_json([survey()]),
     ),
