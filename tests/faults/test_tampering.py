@@ -16,29 +16,35 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from dagster_project.archive import Archive
+from dagster_project.archive import Archive, Head, seals
 from dagster_project.archive.store import sha256_of
-from dagster_project.archive import seals
-from dagster_project.audit import rebuild
 from dagster_project.audit.verify import compare_extracts, difference, verify
 from dagster_project.cli import main
-from dagster_project.intake import flow
+from dagster_project.diagnostics import IntegrityProblem, PipelineProblem
+from dagster_project.intake.partitions import Extracts
 from dagster_project.publication import tables
+from dagster_project.publication.commits import lost_lines, read_manifest
 from dagster_project.publication.edition import make_revision, marked_withdrawn, released_tables, subject_tables
+from dagster_project.publication.guard import writing
 from dagster_project.publication.subjects import round_subject
-from dagster_project.rules import compile_parameters, load_rules
+from dagster_project.rounds.monitoring import current_effects
+from dagster_project.rounds.publishing import behind, refuse_behind
+from dagster_project.rules import load_rules
 from dagster_project.settings import REPOSITORY, Settings, load_settings
-from dagster_project.transform import dbt_step
+from dagster_project.transform import built, derived, snapshot
+from dagster_project.transform.warehouse import record_path
 from tests import samples
-from tests.conftest import NOW
+from tests.conftest import NOW, tree_hash
+from tests.homes import take_in, take_in_one
 
+pytestmark = pytest.mark.usefixtures("shared_reader")
 ROUND = "tiny-2025"
 TAMPERINGS = 60
 Found = set[tuple[str, str]]
 
 
 @pytest.fixture(scope="module")
-def tiny_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_home(tmp_path_factory: pytest.TempPathFactory, shared_reader: None) -> Path:
     """One published round on a few schools: with a superseded, a rejected and a held file in the archive."""
     home, files = tmp_path_factory.mktemp("tiny") / "home", tmp_path_factory.mktemp("files")
     settings = load_settings(home)
@@ -52,20 +58,21 @@ def tiny_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (home / "registers" / "exceptions.yaml").open("a", encoding="utf-8") as register:
         register.write('  - {unit_level: school, unit_code: "100000008", kind: excluded, rounds: [other-round], '
                        'ground: "another round", source: "this test"}\n')  # fmt: skip
-    for year in ("2022-23", "2023-24", "2024-25"):
-        flow.take_in(samples.national_tests(files / f"{year}.csv", year=year), settings, now=NOW)
-    newer = samples.national_tests(files / "newer.csv", samples.rows("44"), year="2023-24")
-    assert flow.take_in(newer, settings, now=NOW).status == "accepted"
-    broken = samples.national_tests(files / "broken.csv", samples.rows("148"))
-    assert flow.take_in(broken, settings, now=NOW).status == "rejected"
-    fewer = samples.national_tests(files / "fewer.csv", samples.rows()[:4])
-    assert flow.take_in(fewer, settings, now=NOW).status == "held"
-    compile_parameters(load_rules(settings), settings.parameters)
-    assert dbt_step.build(settings).success
+    results = take_in(
+        settings,
+        *(samples.national_tests(files / f"{year}.csv", year=year) for year in ("2022-23", "2023-24", "2024-25")),
+        samples.national_tests(files / "newer.csv", samples.rows("44"), year="2023-24"),
+        samples.national_tests(files / "broken.csv", samples.rows("148")),
+        samples.national_tests(files / "fewer.csv", samples.rows()[:4]),
+    )
+    assert [r.status for r in results] == [*["accepted"] * 4, "rejected", "held"]
+    pinned = snapshot.pin(settings, "a-run")
+    assert built.build_models(settings, pinned, "a-run").success
     rulebook = load_rules(settings)
+    current_effects(settings, rulebook)
     subject = round_subject(rulebook, ROUND)
     life = {"status": "candidates", "release": None}
-    made = make_revision(settings, rulebook, subject, subject_tables(settings, subject), now=NOW, life=life)
+    made = make_revision(settings, pinned, rulebook, subject, subject_tables(settings, subject), now=NOW, life=life)
     assert made.revision == "r0001" and made.rows["municipality_ranking"] > 0
     return home
 
@@ -78,8 +85,18 @@ def home(tiny_home: Path, tmp_path: Path) -> Path:
 
 def fresh(tiny_home: Path, to: Path) -> Path:
     shutil.rmtree(to, ignore_errors=True)
-    shutil.copytree(tiny_home, to, ignore=shutil.ignore_patterns("warehouse", "marts", "quarantine"))
+    left_out = ("warehouse", "marts", "quarantine", "read", "snapshots", "parameters", "empty")
+    shutil.copytree(tiny_home, to, ignore=shutil.ignore_patterns(*left_out))
     return to
+
+
+@pytest.fixture(scope="module")
+def replayed(tiny_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The extracts that the archive gives, made once: where they are compared, the archive was found to be whole."""
+    scratch = Settings(home=tmp_path_factory.mktemp("replayed"))
+    with Extracts(load_settings(tiny_home), out=scratch, anew=True) as extracts:
+        extracts.ensure()
+    return scratch
 
 
 def revision(home: Path) -> Path:
@@ -183,13 +200,13 @@ def ledger_forged_line(home: Path, rng: Random) -> Found:
 
 
 def extract_bit(home: Path, rng: Random) -> Found:
-    path = some(rng, home / "extracts")
+    path = some(rng, home / "extracts", "*.parquet")
     flip(rng, path)
     return {("extract-changed", path.relative_to(home).as_posix())}
 
 
 def extract_cell(home: Path, rng: Random) -> Found:
-    path = some(rng, home / "extracts")
+    path = some(rng, home / "extracts", "*.parquet")
     table = pq.read_table(path, partitioning=None)
     at = table.schema.get_field_index("n_pupils")
     changed = pa.array([n and n + 1 for n in table["n_pupils"].to_pylist()], table.schema.field(at).type)
@@ -198,7 +215,7 @@ def extract_cell(home: Path, rng: Random) -> Found:
 
 
 def extract_reordered(home: Path, rng: Random) -> Found:
-    path = some(rng, home / "extracts")
+    path = some(rng, home / "extracts", "*.parquet")
     table = pq.read_table(path, partitioning=None)
     order = list(range(table.num_rows))
     pq.write_table(table.take(order[1:] + order[:1]), path)
@@ -206,7 +223,7 @@ def extract_reordered(home: Path, rng: Random) -> Found:
 
 
 def extract_gone(home: Path, rng: Random) -> Found:
-    path = some(rng, home / "extracts")
+    path = some(rng, home / "extracts", "*.parquet")
     path.unlink()
     return {("extract-missing", path.relative_to(home).as_posix())}
 
@@ -214,7 +231,7 @@ def extract_gone(home: Path, rng: Random) -> Found:
 def extract_stray(home: Path, rng: Random) -> Found:
     stray = home / "extracts" / "national_tests" / "school_year=2019-20" / "part-0.parquet"
     stray.parent.mkdir()
-    shutil.copyfile(some(rng, home / "extracts"), stray)
+    shutil.copyfile(some(rng, home / "extracts", "*.parquet"), stray)
     return {("extract-unexpected", stray.relative_to(home).as_posix())}
 
 
@@ -276,27 +293,24 @@ KINDS: tuple[Callable[[Path, Random], Found], ...] = (
 )  # fmt: skip
 
 
-def everything_but_tables(home: Path, scratch: Path) -> Found:
+def everything_but_tables(home: Path, replayed: Settings) -> Found:
     """The quick comparison and the extracts made again: all but the models."""
     settings = load_settings(home)
     findings = list(verify(settings, ROUND, quick=True).findings)
     if not findings:
-        shutil.rmtree(scratch, ignore_errors=True)
-        replayed = Settings(home=scratch)
-        rebuild.rebuild_extracts(settings, rebuild.accepted_in_order(settings), replayed)
         findings += compare_extracts(settings, replayed)
     assert all(f.fix and f.message for f in findings)
     return {(f.code, str(f.file)) for f in findings}
 
 
-def test_every_tampering_is_named_and_nothing_else(tiny_home: Path, tmp_path: Path) -> None:
+def test_every_tampering_is_named_and_nothing_else(tiny_home: Path, replayed: Settings, tmp_path: Path) -> None:
     rng = Random(20260215)
-    assert everything_but_tables(fresh(tiny_home, tmp_path / "home"), tmp_path / "scratch") == set()
+    assert everything_but_tables(fresh(tiny_home, tmp_path / "home"), replayed) == set()
     for number in range(TAMPERINGS):
         kind = KINDS[number % len(KINDS)]
         home = fresh(tiny_home, tmp_path / "home")
         expected = kind(home, rng)
-        assert everything_but_tables(home, tmp_path / "scratch") == expected, (number, kind.__name__)
+        assert everything_but_tables(home, replayed) == expected, (number, kind.__name__)
 
 
 def test_several_differences_are_shown_at_once(home: Path) -> None:
@@ -380,10 +394,12 @@ def test_a_seal_vouches_for_the_ledger_and_only_for_its_own_key(home: Path, tmp_
     (home / "archive" / "seals.jsonl").write_bytes(whole.replace(f'"lines": {count}'.encode(), b'"lines": 1'))
     assert [f.code for f in verify(settings, ROUND, quick=True, key=public).findings] == ["seal-not-genuine"]
     (home / "archive" / "seals.jsonl").write_bytes(whole)
-    write_ledger(home, ledger_lines(home)[:3])
-    assert "sealed-lines-missing" in {f.code for f in verify(settings, ROUND, quick=True, key=public).findings}
     refused = CliRunner().invoke(main, ["--home", str(home), "seal", "--key", str(public)])
     assert refused.exit_code == 1 and "no private key" in refused.output and "Traceback" not in refused.output
+    write_ledger(home, ledger_lines(home)[:3])
+    assert "sealed-lines-missing" in {f.code for f in verify(settings, ROUND, quick=True, key=public).findings}
+    refused = CliRunner().invoke(main, ["--home", str(home), "seal", "--key", str(private)])
+    assert refused.exit_code == 6 and "ledger-line-lost" in refused.output
 
 
 def test_a_difference_of_tables_names_its_first_cell() -> None:
@@ -398,11 +414,141 @@ def test_a_difference_of_tables_names_its_first_cell() -> None:
 def test_a_release_withdrawn_after_new_files_came_is_built_from_its_own_inputs(home: Path, tmp_path: Path) -> None:
     settings = load_settings(home)
     later = samples.national_tests(tmp_path / "later.csv", samples.rows("40"), year="2024-25")
-    assert flow.take_in(later, settings, now=NOW).status == "accepted"
+    assert take_in_one(settings, later).status == "accepted"
     rulebook = load_rules(settings)
     tables_of = marked_withdrawn(released_tables(revision(home)), "Feil i tallene")
     life = {"status": "final", "release": "1.0", "withdrawn": {"reason": "Feil i tallene"}}
-    made = make_revision(settings, rulebook, round_subject(rulebook, ROUND), tables_of, now=NOW, life=life,
-                         unless_same=False, republished=revision(home))  # fmt: skip
+    made = make_revision(settings, snapshot.take(settings), rulebook, round_subject(rulebook, ROUND), tables_of, now=NOW,
+                         life=life, unless_same=False, republished=revision(home))  # fmt: skip
     result = verify(settings, ROUND)
     assert (made.revision, result.revision) == ("r0002", "r0002") and result.ok and result.rebuilt, result.as_text()
+
+
+# --- an old or another ledger ---
+
+WITNESSES = ("published", "marts", "snapshots", "objects")
+
+
+def only(home: Path, witness: str) -> None:
+    """Leave one kind of thing that knows of the ledger."""
+    for name in WITNESSES:
+        if name != witness:
+            shutil.rmtree(home / ("archive/objects" if name == "objects" else name))
+
+
+@pytest.mark.parametrize(
+    ("witness", "found"),
+    [
+        ("published", [("revision-not-in-ledger", f"published/{ROUND}/r0001"), ("ledger-line-lost", "ledger.jsonl")]),
+        ("marts", [("ledger-line-lost", "ledger.jsonl")]),
+        ("snapshots", [("ledger-line-lost", "ledger.jsonl")]),
+        ("objects", [("archived-file-unexpected", "named below")]),
+    ],
+)
+def test_an_old_ledger_stops_all_writing_beside_anything_that_knows_more(
+    witness: str, found: list[tuple[str, str]], tiny_home: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(tiny_home, home)
+    settings = load_settings(home)
+    assert lost_lines(settings) == []
+    lines = ledger_lines(home)
+    only(home, witness)
+    write_ledger(home, lines[:4])
+    findings = lost_lines(settings)
+    unknown = {e["sha256"] for e in map(json.loads, lines) if "sha256" in e} - {
+        e["sha256"] for e in map(json.loads, lines[:4]) if "sha256" in e
+    }
+    expected = [(code, min(unknown) if file == "named below" else file) for code, file in found]
+    assert [(f.code, f.file) for f in findings] == expected and all(f.fix and f.message for f in findings)
+    before = tree_hash(home)
+    with pytest.raises(IntegrityProblem, match="not the one this home was made with") as caught, writing(settings, "x"):
+        raise AssertionError("it must not come to this")
+    assert list(caught.value.findings) == findings and tree_hash(home) == before
+    answer = CliRunner().invoke(main, ["--home", str(home), "ingest", str(REPOSITORY / "README.md")])
+    assert answer.exit_code == 6 and found[0][0] in answer.output and tree_hash(home) == before
+    write_ledger(home, lines)
+    assert lost_lines(settings) == []
+
+
+def test_a_lost_line_is_told_by_its_place_whoever_knew_it(tiny_home: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(tiny_home, home)
+    settings, head = load_settings(home), Head(**read_manifest(revision(home))["ledger"])
+    lines = ledger_lines(home)
+    assert head.lines == len(lines) - 1
+    for ledger in ([], lines[:2], lines[: head.lines - 1], [*lines[: head.lines - 1], lines[-1]]):
+        write_ledger(home, ledger)
+        (lost,) = [f for f in lost_lines(settings) if f.code == "ledger-line-lost"]
+        assert (lost.row, lost.expected) == (head.lines, head.sha256)
+        assert str(lost.found) == f"{len(ledger)} lines; published/{ROUND}/r0001/manifest.json knows more"
+    with pytest.raises(IntegrityProblem, match=f"lost line {head.lines}") as caught:
+        Archive(settings).events(until=head)
+    assert [f.code for f in caught.value.findings] == ["ledger-line-lost"]
+    # the commit alone is gone: no manifest knows of it, the folder of the revision does
+    write_ledger(home, lines[:-1])
+    assert [f.code for f in lost_lines(settings)] == ["revision-not-in-ledger"]
+
+
+def test_verify_names_the_lost_line_that_a_revision_rests_on(home: Path) -> None:
+    lines = ledger_lines(home)
+    write_ledger(home, lines[:-2])
+    Archive(Settings(home=home)).append(json.loads(lines[-1]))
+    found = {f.code for f in verify(load_settings(home), ROUND, quick=True).findings}
+    assert found == {"ledger-line-lost"}
+
+
+# --- marts and estimates ---
+
+
+def other_progress(home: Path) -> None:
+    """Marts of another build, whole by their record, and estimates of the old ones."""
+    path = home / "marts" / "cohort_progress.parquet"
+    table = pq.read_table(path)
+    pq.write_table(pa.concat_tables([table, table]), path, compression="none")
+    record = json.loads(record_path(load_settings(home)).read_text(encoding="utf-8"))
+    record["marts"]["cohort_progress"] = sha256_of(path)
+    record_path(load_settings(home)).write_text(json.dumps(record), encoding="utf-8")
+
+
+def other_estimates(home: Path) -> None:
+    path = home / "marts" / "cohort_effect.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("more", pa.nulls(table.num_rows)), path)
+
+
+def stray_uncertainty(home: Path) -> None:
+    derived.write(home / "marts" / "selection_uncertainty.parquet", pa.table({"round": ["another"]}), {"another": "x"})
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "file"),
+    [
+        (lambda home: (home / "marts" / "selection.parquet").unlink(), "marts-not-of-the-snapshot", "marts/"),
+        (
+            lambda home: (home / "rounds.yaml").open("a").write("# a later thought\n"),
+            "marts-not-of-the-snapshot",
+            "marts/",
+        ),
+        (other_progress, "estimates-not-of-the-marts", "marts/cohort_effect.parquet"),
+        (other_estimates, "estimates-not-of-the-marts", "marts/cohort_effect.parquet"),
+        (
+            lambda home: (home / "marts" / "cohort_effect.parquet").unlink(),
+            "estimates-not-of-the-marts",
+            "marts/cohort_effect.parquet",
+        ),
+        (stray_uncertainty, "estimates-not-of-the-marts", "marts/selection_uncertainty.parquet"),
+    ],
+)
+def test_marts_and_estimates_that_do_not_follow_are_never_published(
+    change: Callable[[Path], object], code: str, file: str, tiny_home: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(tiny_home, home)
+    settings = load_settings(home)
+    refuse_behind(settings, snapshot.take(settings))
+    change(home)
+    (finding,) = behind(settings, snapshot.take(settings))
+    assert (finding.code, finding.file) == (code, file) and finding.fix
+    with pytest.raises(PipelineProblem, match=code):
+        refuse_behind(settings, snapshot.take(settings))

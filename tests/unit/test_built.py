@@ -13,6 +13,7 @@ import pytest
 
 from dagster_project import schema
 from dagster_project.archive.store import sha256_of
+from dagster_project.diagnostics import PipelineProblem
 from dagster_project.intake import flow
 from dagster_project.intake.partitions import PART, partition_folder
 from dagster_project.rounds.inputs import accept_missing
@@ -258,6 +259,24 @@ def test_a_build_that_begins_forgets_the_record_before_anything_else(
     monkeypatch.setattr(dbt_step, "_invoke", killed)
     with pytest.raises(KeyboardInterrupt):
         build(home)
+    assert built.last_build(home) is None
+
+
+def test_a_manifest_older_than_the_models_is_refused(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(dbt_step, "source_digest", lambda settings: "edited since")
+    with pytest.raises(PipelineProblem, match="is older than the files under dbt/") as caught:
+        dbt_step.build(home, {})
+    assert [(f.code, f.fix) for f in caught.value.findings] == [("dbt-manifest-not-ready", "make manifest")]
+    assert record_path(home).exists()
+
+
+def test_what_stops_dbt_itself_is_one_finding(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    home.warehouse.write_bytes(b"no database" * 1000)
+    with pytest.raises(PipelineProblem, match="dbt build stopped") as caught:
+        dbt_step.build(home, {})
+    assert [f.code for f in caught.value.findings] == ["dbt-stopped"]
     assert built.last_build(home) is None
 
 
