@@ -21,9 +21,11 @@ from benchmarks.pipeline import Cost, cli, measure, table
 FLOOR = """
 import sys
 import dagster, dagster_dbt, great_expectations
+from dagster_project.intake.partitions import Extracts
 from dagster_project.transform import dbt_step
 from dagster_project.settings import load_settings
-if not dbt_step.build(load_settings(sys.argv[1])).success:
+settings = load_settings(sys.argv[1])
+if not dbt_step.build(settings, Extracts(settings).paths()).success:
     sys.exit("a dbt model or test failed")
 """
 

@@ -24,19 +24,20 @@ SWAPS = {
 TOKEN = re.compile(r"(?<= )(<=|>=|<|>|=|\+|-|\*|and|or|asc|desc|left)(?=[ ,\n)])|\b(min|max)(?=\()")
 CHECK = """
 import sys, tempfile
-from pathlib import Path
 from random import Random
 from dagster_project.transform import dbt_step
 from dagster_project.settings import load_settings
+from tests.homes import files_below
 from tests.oracle.compare import compare_home
 from tests.oracle.nation import write_home
 dbt_step.prepare(load_settings())
 for seed in (11, 12):
     with tempfile.TemporaryDirectory() as folder:
-        write_home(Path(folder), Random(seed), 30)
-        if not dbt_step.build(load_settings(folder)).success:
+        settings = load_settings(folder)
+        write_home(settings.home, Random(seed), 30)
+        if not dbt_step.build(settings, files_below(settings)).success:
             sys.exit("a dbt test or model failed")
-        if any(c.differences for c in compare_home(Path(folder)).values()):
+        if any(c.differences for c in compare_home(settings.home).values()):
             sys.exit("the oracle differs")
 """
 

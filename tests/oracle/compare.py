@@ -15,6 +15,8 @@ from tests.oracle.oracle import Oracle
 Row = dict[str, Any]
 POINTS = ("value", "n_pupils", "state", "value_basis", "national_limit", "absolute_limit", "points", "weight",
           "weighted_points", "possible_points", "applicable_points")  # fmt: skip
+INPUTS = ("needed", "in_force", "source_sha256", "file", "cells", "observed", "suppressed", "accepted_by",
+          "accepted_reason")  # fmt: skip
 SUMS = ("points", "possible_points", "applicable_points", "risk_share", "coverage", "absolute_hit_share", "pupils",
         "share_if_hidden_best", "share_if_hidden_worst", "rated", "rank", "tied", "not_rated_reason")  # fmt: skip
 SCHOOL = (*SUMS, "school_name", "municipality_code", "worst_quartile")
@@ -64,14 +66,19 @@ def load(home: Path) -> tuple[list[Row], list[Row], list[Row], dict[str, list[Ro
     for name in ("school_register", "municipality_changes"):
         path = home / "extracts" / name / "part-0.parquet"
         reference.append(read(path) if path.exists() else [])
-    tables = ("rounds", "rule_indicators", "exceptions", "county_governors")
+    tables = ("rounds", "rule_indicators", "exceptions", "county_governors", "input_files", "accepted_gaps")
     return cells, reference[0], reference[1], {t: read(home / "parameters" / f"{t}.parquet") for t in tables}
 
 
 def compare_round(marts: dict[str, list[Row]], oracle: Oracle, round_id: str) -> Comparison:
-    """Compare the four contract tables of one round."""
+    """Compare the five contract tables of one round."""
     mine = {name: [r for r in rows if r["round"] == round_id] for name, rows in marts.items()}
     result = Comparison()
+    result.table(
+        "round_inputs",
+        {(r["dataset"], r["school_year"], r["indicator"], r["grade"]): r for r in mine["round_inputs"]},
+        oracle.inputs, INPUTS,
+    )  # fmt: skip
     result.table(
         "indicator_points",
         {(r["unit_level"], r["unit_code"], r["indicator"], r["grade"], r["school_year"]): r
@@ -89,7 +96,7 @@ def compare_round(marts: dict[str, list[Row]], oracle: Oracle, round_id: str) ->
 def compare_home(home: Path) -> dict[str, Comparison]:
     """Compare every round of a home whose marts dbt has built."""
     cells, register, changes, parameters = load(home)
-    names = ("indicator_points", "school_ranking", "municipality_ranking", "selection")
+    names = ("round_inputs", "indicator_points", "school_ranking", "municipality_ranking", "selection")
     marts = {name: read(home / "marts" / f"{name}.parquet") for name in names}
     rounds = [r["round"] for r in parameters["rounds"] if r["purpose"] == "selection"]
     oracles = {r: Oracle(cells, register, changes, parameters, r) for r in rounds}

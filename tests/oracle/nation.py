@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
@@ -30,6 +31,41 @@ REFORM = dt.date(2024, 1, 1)
 BEFORE = {"6101": ["6101"], "6102": ["7202"], "6103": ["7203", "7204"], "6104": ["7205"], "6105": ["7205"],
           "6106": ["6106"], "7900": ["7900"]}  # fmt: skip
 MEANS = {"bullying": 10, "motivation": 3.5, "reading_level_1": 15, "reading_scale_score": 50, "grade_points": 42}
+
+
+def file_of(dataset: str, year: str, indicator: str) -> str:
+    """The hash of the file that a slice comes from: what a dataset holds of a year came in two files."""
+    return hashlib.sha256(f"{dataset} {year} {len(indicator) % 2}".encode()).hexdigest()
+
+
+def input_files() -> list[Row]:
+    """The files in force. Some came twice, the second time under another name."""
+    files = sorted(
+        {(dataset, year, file_of(dataset, year, name)) for name, dataset, *_ in INDICATORS for year in YEARS}
+    )
+    return [
+        {
+            "dataset": dataset,
+            "school_year": year,
+            "source_sha256": sha256,
+            "file": f"{sha256[:4]}-{place}.csv",
+            "place": place,
+        }
+        for dataset, year, sha256 in files
+        for place in ((1, 2) if sha256 < "8" else (1,))
+    ]
+
+
+def accepted_gaps(rng: Random, indicators: list[Row]) -> list[Row]:
+    """Slices that somebody lets a round do without, whether it lacks them or not; each once."""
+    # more often of years that no file holds, where an acceptance counts
+    starts = (*range(2018, 2022), *range(2018, 2026))
+    drawn = {(i["round"], rng.choice(starts), i["indicator"], i["grade"]): i for i in indicators for _ in range(2)}
+    return [
+        {"round": round_id, "dataset": i["dataset"], "school_year": schema.school_year_label(start), "indicator": indicator,
+         "grade": grade, "accepted_by": rng.choice(["Kari", "Ola"]), "accepted_reason": f"drawn {at}"}
+        for at, ((round_id, start, indicator, grade), i) in enumerate(drawn.items())
+    ]  # fmt: skip
 
 
 def nation(rng: Random) -> tuple[list[Row], list[Row], list[Row]]:
@@ -75,7 +111,7 @@ def nation(rng: Random) -> tuple[list[Row], list[Row], list[Row]]:
                         "state": state, "value": Decimal(value) / 10**digits if state == "observed" else None,
                         "n_pupils": rng.choice([None, *range(1, 40)]) if state == "observed" and rng.random() < 0.3
                         else rng.randint(1, 60) if state == "observed" else None,
-                        "raw_value": str(value), "source_sha256": "0" * 64, "source_row": len(cells) + 2,
+                        "raw_value": str(value), "source_sha256": file_of(dataset, year, indicator), "source_row": len(cells) + 2,
                         "source_column": f"{year}.{indicator}", "fictional": True, "provisional": False,
                         "break_in_series": False,
                     }  # fmt: skip
@@ -236,7 +272,10 @@ def write_home(home: Path, rng: Random, rounds: int) -> None:
     people = answers(rng, cells, register, changes, tables)
     for dataset, rows in people.items():
         write(home / "extracts" / dataset / "part-0.parquet", rows, schema.form_schema(dataset))
-    tables |= {"report_duties": [], "calendar": []}
+    tables |= {
+        "report_duties": [], "calendar": [], "input_files": input_files(),
+        "accepted_gaps": accepted_gaps(rng, tables["rule_indicators"]),
+    }  # fmt: skip
     shapes = parameter_schemas()
     for name, rows in tables.items():
         write(home / "parameters" / f"{name}.parquet", rows, shapes[name])

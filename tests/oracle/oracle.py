@@ -70,7 +70,7 @@ class Codes:
 
 
 class Oracle:
-    """One round, computed whole. ``points``, ``schools``, ``municipalities`` and ``selection`` are the results.
+    """One round, computed whole. ``inputs``, ``points``, ``schools``, ``municipalities``, ``selection`` are the results.
 
     ``selection`` waits for ``choose``, which needs the other rounds: who takes part in an earlier one may be barred.
     """
@@ -116,6 +116,7 @@ class Oracle:
             and (c["indicator"], c["grade"]) in self.by_key
         ]
         self.window = [c for c in self.all if self.in_window(c)]
+        self.inputs = self.list_inputs([c for c in cells if c["fictional"] == fictional], parameters)
         self.place_schools()
         self.trace_municipalities()
         self.points = self.judge()
@@ -148,6 +149,46 @@ class Oracle:
     def in_window(self, c: Row) -> bool:
         newest = self.last - self.by_key[c["indicator"], c["grade"]]["lag"]
         return newest - self.rule["window_years"] < c["start"] <= newest
+
+    def list_inputs(self, cells: list[Row], parameters: dict[str, list[Row]]) -> dict[tuple[Any, ...], Row]:
+        """Every slice that the rule needs, with what is in force of it and who accepted that nothing is."""
+        found: dict[tuple[Any, ...], Row] = {}
+        for i in self.indicators:
+            newest = self.last - i["lag"]
+            starts = {newest - back for back in range(self.rule["window_years"])}
+            base = (i["national_base_year"], i["absolute_base_year"])
+            starts |= {start_of(year) for year in base if year not in (None, "same_year")}
+            for start in starts:
+                year = f"{start}-{(start + 1) % 100:02d}"
+                mine = [
+                    c
+                    for c in cells
+                    if (c["school_year"], c["indicator"], c["grade"]) == (year, i["indicator"], i["grade"])
+                    and (c["ownership"], c["sex"]) == ("all", "all")
+                    and c["state"] != "absent"
+                ]
+                source = max((c["source_sha256"] for c in mine), default=None)
+                files = [
+                    f
+                    for f in parameters.get("input_files", ())
+                    if (f["dataset"], f["school_year"], f["source_sha256"]) == (i["dataset"], year, source)
+                ]
+                gaps = [
+                    g
+                    for g in parameters.get("accepted_gaps", ())
+                    if (g["round"], g["dataset"], g["school_year"]) == (self.rule["round"], i["dataset"], year)
+                    and (g["indicator"], g["grade"]) == (i["indicator"], i["grade"])
+                ]
+                observed = sum(c["state"] == "observed" for c in mine)
+                accepted = gaps[0] if gaps and not observed else {}
+                found[i["dataset"], year, i["indicator"], i["grade"]] = {
+                    "needed": True, "in_force": observed > 0, "source_sha256": source,
+                    "file": max(files, key=lambda f: f["place"])["file"] if files else None,
+                    "cells": len(mine), "observed": observed,
+                    "suppressed": sum(c["state"] == "suppressed" for c in mine),
+                    "accepted_by": accepted.get("accepted_by"), "accepted_reason": accepted.get("accepted_reason"),
+                }  # fmt: skip
+        return found
 
     def excepted(self, kind: str, level: str) -> set[str]:
         return {e["unit_code"] for e in self.exceptions if e["kind"] == kind and e["unit_level"] == level}

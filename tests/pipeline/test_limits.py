@@ -12,9 +12,10 @@ import pytest
 
 from dagster_project import schema
 from dagster_project.diagnostics import Severity
-from dagster_project.intake.partitions import merge_reference, partition_path, read_partition
+from dagster_project.intake.partitions import PART, merged, partition_folder
 from dagster_project.settings import Settings, load_settings
 from dagster_project.transform import dbt_step
+from tests.homes import files_below
 from tests.oracle.compare import read
 from tests.oracle.nation import YEARS, write_home
 
@@ -40,11 +41,15 @@ def home(tmp_path: Path) -> Settings:
     write(tmp_path, "rule_indicators", [r | {"round": name} for name in ("round-00", "round-01") for r in rows])
     write(tmp_path, "exceptions", [])
     settings = load_settings(tmp_path)
-    path = partition_path(settings, schema.SCHOOL_REGISTER, None)
+    path = register_path(settings)
     register = pq.read_table(path)
     rows = [r | {"ownership": "public", "special": False} for r in register.to_pylist()]
     pq.write_table(pa.Table.from_pylist(rows, register.schema), path)
     return settings
+
+
+def register_path(home: Settings) -> Path:
+    return partition_folder(home, (schema.SCHOOL_REGISTER, None)) / PART
 
 
 def parameters(home: Path, name: str) -> list[Row]:
@@ -69,30 +74,28 @@ def closed_school(home: Settings) -> str:
             school = r["unit_level"] == "school" and r["municipality_code"] != "7900"
             if school and r["state"] == "observed" and r["indicator"] in judged:
                 seen[r["school_year"]].add(r["unit_code"])
-    register = read_partition(home, schema.SCHOOL_REGISTER, None)
-    assert register is not None
+    register = pq.read_table(register_path(home))
     return min((seen[BASE_YEAR] - seen[YEARS[-1]]) & set(register["school_code"].to_pylist()))
 
 
 def limits(settings: Settings) -> tuple[dbt_step.DbtOutcome, list[Row]]:
-    outcome = dbt_step.build(settings)
+    outcome = dbt_step.build(settings, files_below(settings))
     assert outcome.success, [f.as_text() for f in outcome.findings]
     return outcome, read(settings.marts / "limits.parquet")
 
 
 def test_a_closed_school_that_left_the_register_still_shapes_the_limit_frozen_in_its_time(home: Settings) -> None:
     """The extract keeps a school's last record. Without that the limit of the base year would move: the control."""
-    register = read_partition(home, schema.SCHOOL_REGISTER, None)
-    assert register is not None
+    register = pq.read_table(register_path(home))
     gone = closed_school(home)
     _, before = limits(home)
     assert all(r["absolute_schools"] for r in before)
     shorter = register.filter(pa.compute.not_equal(register["school_code"], gone))
     assert shorter.num_rows == register.num_rows - 1
-    merge_reference(home, schema.SCHOOL_REGISTER, shorter)
+    pq.write_table(merged(schema.SCHOOL_REGISTER, [register, shorter]), register_path(home))
     outcome, after = limits(home)
     assert after == before and not outcome.findings
-    pq.write_table(shorter, partition_path(home, schema.SCHOOL_REGISTER, None))
+    pq.write_table(shorter, register_path(home))
     _, moved = limits(home)
     assert sum(r["absolute_schools"] for r in moved) < sum(r["absolute_schools"] for r in before)
 
