@@ -21,7 +21,7 @@ from dagster_project.assets.simulation import choice_sensitivity, selection_unce
 from dagster_project.orchestration.jobs import JOBS, everything
 from dagster_project.orchestration.partitions import read_rounds
 from dagster_project.orchestration.resources import Home
-from dagster_project.orchestration.schedules import publication_schedules, round_run
+from dagster_project.orchestration.schedules import publication_schedules, round_schedule
 from dagster_project.orchestration.sensors import LINEAGE, inbox_sensor
 from dagster_project.settings import load_settings
 
@@ -46,7 +46,7 @@ def build() -> dg.Definitions:
         assets=[*assets, choice_sensitivity],
         asset_checks=checks,
         jobs=[*JOBS, whole],
-        schedules=[*publication_schedules(whole), round_run],
+        schedules=[*publication_schedules(whole), round_schedule(whole)],
         sensors=[inbox_sensor(whole), *LINEAGE],
         resources=resources,
         executor=dg.in_process_executor,

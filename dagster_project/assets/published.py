@@ -12,7 +12,7 @@ from dagster_project.assets.acting import by_run, findings_table, now, writing
 from dagster_project.assets.marts import exposed
 from dagster_project.assets.versions import code_of
 from dagster_project.diagnostics import Finding
-from dagster_project.orchestration.partitions import ROUNDS, names_partitions, processed_keys
+from dagster_project.orchestration.partitions import ROUNDS, names_partitions, processed_keys, round_ids
 from dagster_project.orchestration.resources import Home
 from dagster_project.publication import Revision, verify_revision
 from dagster_project.publication.commits import pointer_of
@@ -105,7 +105,6 @@ def _told(settings: Settings, made: Published) -> dict[str, Any]:
     code_version=code_of("publication", "rounds", "forms"),
     deps=exposed("published_round"),
     partitions_def=ROUNDS,
-    backfill_policy=dg.BackfillPolicy.single_run(),
     output_required=False,
     description=(
         "Published tables of a selection round (publiserte tabeller for et uttrekk) as Parquet, CSV and XLSX, with a "
@@ -133,7 +132,7 @@ def published_round(
                 description="\n".join(f.as_text() for f in differs),
             )  # fmt: skip
             return
-        for round_id in processed_keys(context, list(ROUNDS.get_partition_keys())):
+        for round_id in processed_keys(context, round_ids(settings)):
             progress.report("publication", round_id)
             made = _publish(settings, snapshot, round_id, run_id)
             rounds.append(made)
@@ -141,8 +140,6 @@ def published_round(
             if told is None:
                 context.log.info(f"{round_id} waits: {'; '.join(made.found['inputs_are_in_force']) or 'no figures'}")
             if names_partitions(context):
-                if told is not None and len(context.partition_keys) > 1:
-                    context.add_asset_metadata(told, asset_key="published_round", partition_key=round_id)
                 continue
             if told is not None:
                 context.log_event(dg.AssetMaterialization("published_round", partition=round_id, metadata=told))
@@ -190,7 +187,7 @@ def published_cohort(context: dg.AssetExecutionContext, home: Home) -> dg.Materi
     settings = home.settings()
     with progress.stage("publication"), writing(context, settings):
         snapshot = pin(settings, context.run.run_id)
-        found = [publish_cohort(settings, snapshot, r, now=now()) for r in ROUNDS.get_partition_keys()]
+        found = [publish_cohort(settings, snapshot, r, now=now()) for r in round_ids(settings)]
     lines = ["| cohort | revision | new |", "|---|---|---|"]
     lines += [f"| {r.round} | {r.revision} | {r.is_new} |" for r in found if r is not None]
     return dg.MaterializeResult(

@@ -8,7 +8,7 @@ from dagster_project.assets.acting import writing
 from dagster_project.assets.marts import documented
 from dagster_project.assets.models import refuse_stale_marts
 from dagster_project.assets.versions import code_of
-from dagster_project.orchestration.partitions import ROUNDS, processed_keys
+from dagster_project.orchestration.partitions import ROUNDS, processed_keys, round_ids
 from dagster_project.orchestration.resources import Home
 from dagster_project.publication import current_revision
 from dagster_project.rounds.publishing import computed_rounds
@@ -65,7 +65,7 @@ def choice_sensitivity(context: dg.AssetExecutionContext, home: Home) -> dg.Mate
     settings = home.settings()
     lines = ["| round | table | rows |", "|---|---|---|"]
     with writing(context, settings):
-        for round_id in processed_keys(context, list(ROUNDS.get_partition_keys())):
+        for round_id in processed_keys(context, round_ids(settings)):
             rule_set = load_rules(settings).round(round_id).rule_set
             if not (current_revision(settings, round_id) and variants_file(settings, rule_set).exists()):
                 context.log.info(f"{round_id}: nothing published, or no readings are written for its rule set")

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_project.diagnostics import OppfolgingError
+from dagster_project.intake.partitions import Extracts
 from dagster_project.settings import Settings, load_settings
 
 _ROUND_ID = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -57,18 +58,22 @@ def round_ids(settings: Settings | None = None) -> list[str]:
     return list(read_rounds(settings or load_settings())[0])
 
 
-ROUNDS = dg.StaticPartitionsDefinition(round_ids())
+def begun_rounds(settings: Settings) -> list[str]:
+    """The rounds of whose origin some file is in force. One of which nothing has come can neither be made nor waited for.
+
+    All of them while there is no file, or when the rules or the ledger cannot be read.
+    """
+    from dagster_project.rules import load_rules
+
+    try:
+        origins = {"fictional" if f.fictional else "official" for f in Extracts(settings).files if f.partitions}
+        rounds = [r.id for r in load_rules(settings).rounds if r.origin in origins]
+    except OppfolgingError:
+        rounds = []
+    return rounds or round_ids(settings)
 
 
-def not_loaded(rounds: list[str]) -> str:
-    """What to do about rounds that came into ``rounds.yaml`` after the definitions were loaded; empty without any."""
-    missing = [round_id for round_id in rounds if round_id not in ROUNDS.get_partition_keys()]
-    if not missing:
-        return ""
-    return (
-        f"{', '.join(missing)}: added to rounds.yaml after the definitions were loaded. "
-        "Reload the definitions (Deployment, Reload), then launch the job one_round for it."
-    )
+ROUNDS = dg.StaticPartitionsDefinition(begun_rounds(load_settings()))
 
 
 def processed_keys(context: dg.AssetExecutionContext, at_hand: list[str]) -> list[str]:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import dagster as dg
 
-from dagster_project.orchestration.jobs import one_round
-from dagster_project.orchestration.partitions import ROUNDS, not_loaded
 from dagster_project.orchestration.ticks import in_own_words
 from dagster_project.schema import school_year_label
 from dagster_project.settings import load_settings
@@ -39,31 +37,33 @@ def _publication_schedule(job: dg.JobDefinition, name: str, cron: str, descripti
     return tick
 
 
-@dg.schedule(
-    job=one_round,
-    cron_schedule="0 7 15 2 *",
-    execution_timezone=TIME_ZONE,
-    description="The selection round (uttrekk): every round of rounds.yaml whose last school year began last autumn.",
-)
-@in_own_words("Then launch the job one_round for the rounds of this year: the schedule runs once a year.")
-def round_run(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-    from dagster_project.rounds.state import lock_of, round_events
-    from dagster_project.rules import load_rules
+def round_schedule(job: dg.JobDefinition) -> dg.ScheduleDefinition:
+    """The schedule that launches ``job`` when a round can be computed: it publishes every round that lacks nothing.
 
-    day = context.scheduled_execution_time
-    year = school_year_label(day.year - 1)
-    settings = load_settings()
-    due = [r.id for r in load_rules(settings).rounds if r.last_school_year == year]
-    locks = {round_id: lock_of(round_events(settings, round_id)) for round_id in due}
-    rounds = [round_id for round_id, lock in locks.items() if lock is None]
-    if not rounds:
-        final = ", ".join(f"{round_id} is final: {lock.as_text()}" for round_id, lock in locks.items() if lock)
-        return dg.SkipReason(final or f"no round ends with {year}; add one to rounds.yaml")
-    requests = [
-        dg.RunRequest(run_key=f"round_run-{round_id}-{day:%Y-%m-%d}", partition_key=round_id)
-        for round_id in rounds
-        if round_id in ROUNDS.get_partition_keys()
-    ]
-    if reason := not_loaded(rounds):
-        context.log.warning(reason)
-    return requests or dg.SkipReason(reason)
+    It names no partition, so that a round that came into ``rounds.yaml`` after the definitions were loaded is made too.
+    """
+
+    @dg.schedule(
+        name="round_run",
+        job=job,
+        cron_schedule="0 7 15 2 *",
+        execution_timezone=TIME_ZONE,
+        description="The selection round (uttrekk): every round whose last school year began last autumn.",
+    )
+    @in_own_words("Then launch the job everything: the schedule runs once a year.")
+    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        from dagster_project.rounds.state import lock_of, round_events
+        from dagster_project.rules import load_rules
+
+        day = context.scheduled_execution_time
+        year = school_year_label(day.year - 1)
+        settings = load_settings()
+        due = [r.id for r in load_rules(settings).rounds if r.last_school_year == year]
+        locks = {round_id: lock_of(round_events(settings, round_id)) for round_id in due}
+        rounds = [round_id for round_id, lock in locks.items() if lock is None]
+        if not rounds:
+            final = ", ".join(f"{round_id} is final: {lock.as_text()}" for round_id, lock in locks.items() if lock)
+            return dg.SkipReason(final or f"no round ends with {year}; add one to rounds.yaml")
+        return dg.RunRequest(run_key=f"round_run-{day:%Y-%m-%d}", tags={"oppfolging/rounds": ", ".join(rounds)})
+
+    return tick

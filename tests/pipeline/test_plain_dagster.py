@@ -581,8 +581,3 @@ def test_a_mistake_in_rounds_does_not_take_the_definitions_away(clone: Path, tmp
     assert done.returncode == 0 and "published_round" in done.stdout
     said = done.stdout + done.stderr
     assert "at: rounds.yaml, line" in said and "fix: Correct it." in said and "Traceback" not in said
-
-
-def test_a_round_added_after_the_definitions_were_loaded_is_named_with_what_to_do() -> None:
-    assert partitions.not_loaded(KNOWN) == ""
-    assert "fictional-2027" in partitions.not_loaded(["fictional-2027"])

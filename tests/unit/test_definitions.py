@@ -121,7 +121,9 @@ def test_the_round_of_the_year_is_run_in_february(defs: dg.Definitions) -> None:
     context = dg.build_schedule_context(
         scheduled_execution_time=dt.datetime(2026, 2, 15, 7), repository_def=defs.get_repository_def()
     )
-    assert [r.partition_key for r in schedule.evaluate_tick(context).run_requests or ()] == ["fictional-2026"]
+    (request,) = schedule.evaluate_tick(context).run_requests or ()
+    assert (request.partition_key, request.tags["oppfolging/rounds"]) == (None, "fictional-2026")
+    assert schedule.job_name == "everything"
 
 
 def test_the_inbox_sensor_knows_files_by_content(tmp_path: Path) -> None:
