@@ -59,7 +59,7 @@ def round_ids(settings: Settings | None = None) -> list[str]:
 
 
 def begun_rounds(settings: Settings) -> list[str]:
-    """The rounds of whose origin some file is in force. One of which nothing has come can neither be made nor waited for.
+    """The rounds of whose origin some file is in force. One of which nothing has come can neither be made nor waits.
 
     All of them while there is no file, or when the rules or the ledger cannot be read.
     """

@@ -36,4 +36,3 @@ def accept_missing(
         {"event": GAP_ACCEPTED, "time": now.isoformat(), "round": round_id, "dataset": dataset, "school_year": year,
          "indicator": indicator, "grade": grade, "by": by.strip(), "reason": reason.strip()}
     )  # fmt: skip
-
