@@ -29,8 +29,8 @@ def outcome_with(settings: Settings, published: Published, code: str, difference
         scratch = Settings(home=Path(folder))
         with Extracts(settings) as extracts:
             written = Extracts(settings, out=scratch)
-            changed = [_write(written.path(key), extracts.build(key), place, value) for key in extracts.in_force]
-        assert sum(changed) == 1
+            tables = {key: extracts.table(key) for key in extracts.in_force}
+        assert sum(_write(written.path(key), made, place, value) for key, made in tables.items()) == 1
         compile_for(scratch, published.rulebook, written, as_of=None, follow=())
         selected = ["+selection", "+municipality_ranking", "+school_ranking"]
         assert dbt_step.build(scratch, written.paths(), select=selected, tests=False).success
@@ -48,8 +48,9 @@ def _taken(path: Path, column: str, **equal: str) -> bool:
     return any(pq.read_table(path, filters=condition)[column].to_pylist())
 
 
-def _write(path: Path, table: pa.Table, place: dict[str, object], value: Decimal) -> int:
+def _write(path: Path, table: pa.Table | None, place: dict[str, object], value: Decimal) -> int:
     """Write a partition with another value in the cell of that place; how many such cells it has."""
+    assert table is not None
     changed = 0
     if "raw_value" in table.column_names:
         here = pc.equal(table["state"], "observed")

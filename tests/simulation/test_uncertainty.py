@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +69,8 @@ def test_figures_without_error_give_the_published_list_in_every_draw(
 
 
 def test_published_figures_the_models_no_longer_give_are_refused(country_home: Path, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    shutil.copytree(country_home, home, ignore=shutil.ignore_patterns("inbox", "warehouse", "archive", ".dagster"))
-    folder = current_revision(load_settings(home), ROUND)
+    settings = part_of(country_home, tmp_path / "home", "published", "archive", "read")
+    folder = current_revision(settings, ROUND)
     assert folder is not None
     path = folder / "internal" / "municipality_ranking.parquet"
     ranking = pq.read_table(path)
@@ -81,7 +79,7 @@ def test_published_figures_the_models_no_longer_give_are_refused(country_home: P
     path.chmod(0o644)
     pq.write_table(ranking.set_column(ranking.column_names.index("risk_share"), "risk_share", pa.array(shares)), path)
     with pytest.raises(PipelineProblem) as caught:
-        table(home, 20, 1)
+        table(settings.home, 20, 1)
     (finding,) = caught.value.findings
     assert finding.code == "not-as-published" and finding.column == "risk_share" and finding.count == 1
 

@@ -13,6 +13,7 @@ from dagster_project.rules import RuleSet, load_rules
 from dagster_project.settings import REPOSITORY, Settings, load_settings
 from dagster_project.simulation import variants
 from dagster_project.simulation.variants import QUESTIONS, compute_variants, load_variants, sensitivity_tables
+from tests.conftest import part_of
 
 ROUND = "fictional-2026"
 
@@ -55,12 +56,11 @@ def test_a_mistake_in_a_reading_is_named_with_its_line(
 def test_the_tables_count_what_the_readings_take(
     country_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home = tmp_path / "home"
-    shutil.copytree(country_home, home, ignore=shutil.ignore_patterns("inbox", "warehouse", "archive", ".dagster"))
+    settings = part_of(country_home, tmp_path / "home", "published", "archive", "read")
     few = ("a1-window-mean", "a10-both-groups", "a14-a-year-earlier")
     every = load_variants
     monkeypatch.setattr(variants, "load_variants", lambda s, r: [(v, c) for v, c in every(s, r) if v.id in few])
-    found = compute_variants(load_settings(home), ROUND)
+    found = compute_variants(settings, ROUND)
     tables = {name: table.to_pylist() for name, table in sensitivity_tables(found).items()}
     assert found.outcome.matches_published
     choices = {r["variant"]: r for r in tables["choice_sensitivity"]}
@@ -72,7 +72,7 @@ def test_the_tables_count_what_the_readings_take(
     assert {r["readings"] for r in stable} == {3}
     assert sum(r["taken_in"] for r in stable) == 40 + sum(r["taken"] for r in choices.values() if r["is_reading"])
     published = pq.read_table(
-        max((home / "published" / ROUND).glob("r*")) / "internal" / "selection.parquet"
+        max((settings.published / ROUND).glob("r*")) / "internal" / "selection.parquet"
     ).to_pylist()
     taken = {r["municipality_code"] for r in published if r["within_quota"]}
     assert {r["municipality_code"] for r in stable if r["taken_in_rule"]} == taken
