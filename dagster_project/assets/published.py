@@ -126,9 +126,9 @@ def published_round(
     with progress.stage("publication"), writing(context, settings):
         snapshot = pin(settings, run_id)
         if differs := behind(settings, snapshot):
-            told = "\n".join(f.as_text() for f in differs)
-            yield dg.AssetCheckResult(check_name=FOLLOWS, passed=False, description=told)
-            raise dg.Failure(f"Nothing was published.\n{told}", allow_retries=False)
+            reason = "\n".join(f.as_text() for f in differs)
+            yield dg.AssetCheckResult(check_name=FOLLOWS, passed=False, description=reason)
+            raise dg.Failure(f"Nothing was published.\n{reason}", allow_retries=False)
         for round_id in processed_keys(context, round_ids(settings)):
             progress.report("publication", round_id)
             made = _publish(settings, snapshot, round_id, run_id)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from dagster_project import schema
 from dagster_project.archive import Archive, journal
 from dagster_project.archive.files import ARRIVED, File, files_of, open_files
 from dagster_project.diagnostics import NotFound, OppfolgingError, Severity, UnreadableFile
@@ -35,6 +36,7 @@ Outcome = Literal["accepted", "held", "rejected", "duplicate", "moving", "pendin
 FIRST = ("klass_version", "klass_changes", "nsr_v4")
 NOT_ITS_FAULT = {"reader-failed", "reader-died", "reading-took-too-long", "screening-failed"}
 """What the program or the machine did wrong, such as a full disk: a file that comes again gets another try."""
+REGISTERS = (schema.MUNICIPALITY_VERSIONS, schema.MUNICIPALITY_CHANGES, schema.SCHOOL_REGISTER)
 Told = Callable[[str], None]
 
 
@@ -167,7 +169,8 @@ def settle(
 ) -> list[IntakeResult]:  # fmt: skip
     """Screen what is pending (for ``datasets``, else for any) in order of arrival, and write each decision down.
 
-    A file that was not recognised belongs to every dataset: nobody else would screen it.
+    A register belongs to every dataset, since figures are held to it; so does a file that was not recognised, since
+    nobody else would screen it.
     """
     now = now or _now()
     results: list[IntakeResult] = []
@@ -175,7 +178,8 @@ def settle(
         with Extracts(settings) as extracts:
             due = pending(extracts, now)
         for file in due:
-            if datasets is None or not file.datasets or set(file.datasets) & set(datasets):
+            mine = datasets is None or not file.datasets or set(file.datasets) & {*datasets, *REGISTERS}
+            if mine:
                 on_file(file.name)
                 results.append(_settle(settings, reader, file, now))
     frames.release()

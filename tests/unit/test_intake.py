@@ -721,3 +721,12 @@ def test_every_suite_entry_says_why_it_is_there_and_how_to_mend_it() -> None:
         entries = load_suite(REPOSITORY / "expectations", dataset)
         assert len({e.code for e in entries}) == len(entries) > 0
         assert all(len(e.why) > 20 and len(e.fix) > 10 and e.stage in ("values", "against_last_year") for e in entries)
+
+
+def test_a_register_is_screened_before_the_figures_that_are_held_to_it_whichever_dataset_asks(
+    settings: Settings, tmp_path: Path
+) -> None:
+    flow.take_in(museum.version("6101")(tmp_path / "list.json"), settings, now=NOW)
+    flow.take_in(samples.national_tests(tmp_path / "tests.csv"), settings, now=NOW)
+    results = flow.settle(settings, now=NOW, datasets={schema.NATIONAL_TESTS})
+    assert [(r.file, r.status) for r in results] == [("list.json", "accepted"), ("tests.csv", "accepted")]
