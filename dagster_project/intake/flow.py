@@ -262,18 +262,22 @@ def archive_inbox(
     settings.inbox.mkdir(parents=True, exist_ok=True)
     standing, moving = inboxes.still(inboxes.waiting(settings.inbox))
     left = [IntakeResult(path.name, "", "moving") for path in moving]
-    taken = [c for path in standing if (c := inboxes.claim(settings, path)) is not None]
+    batch = inboxes.new_batch(settings)
+    for path in standing:
+        inboxes.claim(path, batch)
     left += [IntakeResult(p.name, "", "moving") for p in standing if p.exists()]
     results = []
-    for path in in_order({*taken, *inboxes.claimed(settings.inbox)}):
+    # what a call that was killed had claimed came before what is claimed now
+    for path in (p for files in inboxes.batches(settings.inbox) for p in in_order(files)):
         on_file(path.name)
         state = inboxes.state_of(path)
         result = take_in(path, settings, now=now, by=by)
         results.append(result)
         if not result.sha256 or inboxes.state_of(path) != state:
-            inboxes.give_back(settings, path)  # unread, or somebody still wrote to it
+            inboxes.give_back(path, settings.inbox)  # unread, or somebody still wrote to it
         else:
-            inboxes.release(settings, path)
+            path.unlink()
+    inboxes.tidy(settings.inbox)
     return [*results, *left]
 
 

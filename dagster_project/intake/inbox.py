@@ -7,9 +7,9 @@ folder, so that no other process takes it too; it lies there until the archive a
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
-import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -87,42 +87,49 @@ def still(paths: Iterable[Path], seconds: float = STILL_SECONDS) -> tuple[list[P
     return standing, moving
 
 
-def claim(settings: Settings, path: Path) -> Path | None:
-    """Rename a file of the inbox into the private folder; None when another process was faster, or it moves again.
+def new_batch(settings: Settings) -> Path:
+    """The folder for the files that one call claims. Folders sort in the order in which they were asked for."""
+    return settings.inbox / CLAIMED / f"{time.time_ns():020d}"
 
-    Each lies in a folder of its own: one of the same name may have been left there by a run that was killed.
+
+def batches(inbox: Path) -> list[list[Path]]:
+    """The claimed files of each call, the oldest call first: of one that was killed they are still here."""
+    found: dict[Path, list[Path]] = {}
+    for path in claimed(inbox):
+        found.setdefault(path.parent, []).append(path)
+    return [found[folder] for folder in sorted(found)]
+
+
+def claim(path: Path, batch: Path) -> Path | None:
+    """Rename a file of the inbox into a private folder; None when another process was faster, or it moves again.
+
+    Each call has a folder of its own: a file of the same name may have been left by one that was killed.
     """
-    root = settings.inbox / CLAIMED
-    root.mkdir(parents=True, exist_ok=True)
-    target = Path(tempfile.mkdtemp(dir=root)) / path.name
+    batch.mkdir(parents=True, exist_ok=True)
+    target = batch / path.name
     try:
         state = state_of(path)
         path.rename(target)
     except OSError:
-        target.parent.rmdir()
         return None
     if is_being_written(target) or state_of(target) != state:
-        give_back(settings, target)
+        give_back(target, path.parent)
         return None
     return target
 
 
-def give_back(settings: Settings, claimed: Path) -> None:
+def give_back(claimed: Path, inbox: Path) -> None:
     """Put a claimed file back where people see it, beside another of its name when one came meanwhile."""
-    target, number = settings.inbox / claimed.name, 1
+    target, number = inbox / claimed.name, 1
     while target.exists():
         number += 1
-        target = settings.inbox / f"{claimed.stem} ({number}){claimed.suffix}"
+        target = inbox / f"{claimed.stem} ({number}){claimed.suffix}"
     claimed.rename(target)
-    _tidy(settings, claimed)
 
 
-def release(settings: Settings, claimed: Path) -> None:
-    """Delete a claimed file that archive and ledger have."""
-    claimed.unlink()
-    _tidy(settings, claimed)
-
-
-def _tidy(settings: Settings, claimed: Path) -> None:
-    if claimed.parent != settings.inbox / CLAIMED:
-        claimed.parent.rmdir()
+def tidy(inbox: Path) -> None:
+    """Remove the private folder and those in it, as far as they are empty."""
+    root = inbox / CLAIMED
+    for folder in (*root.glob("*/"), root):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
