@@ -8,9 +8,8 @@ import pytest
 
 from dagster_project.intake import flow
 from dagster_project.intake.read import read_file
-from dagster_project.rules import compile_parameters, load_rules
 from dagster_project.settings import Settings, load_settings
-from dagster_project.transform import dbt_step
+from dagster_project.transform import built, snapshot
 from tests.conftest import NOW, real_data
 from tests.oracle.compare import compare_home, read
 
@@ -27,8 +26,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     files = [*(DATA / "udir_national_tests").glob("*.csv"), *(DATA / "ssb_klass_131").glob("*.json")]
     results = flow.take_in_all(files, settings, now=NOW)
     assert {r.status for r in results} == {"accepted"}, [r for r in results if r.status != "accepted"]
-    compile_parameters(load_rules(settings), settings.parameters)
-    outcome = dbt_step.build(settings)
+    outcome = built.build_models(settings, snapshot.pin(settings, "a run"), "a run")
     assert outcome.success, [f.as_text() for f in outcome.findings]
     return settings
 
@@ -110,7 +108,7 @@ def test_the_uncertainty_that_the_exports_state_is_the_one_that_is_drawn_from(ho
     from dagster_project.simulation.scenario import base_of
     from dagster_project.simulation.uncertainty import compute_uncertainty
 
-    assert publish_round(home, "np-2025", now=NOW) is not None
+    assert publish_round(home, snapshot.pin(home, "a run"), "np-2025", now=NOW) is not None
     drawn = compute_uncertainty(home, base_of(home, "np-2025"), load_assumptions(home), draws=20, seed=1).draws
     points = [r for r in read(home.marts / "indicator_points.parquet") if r["points"] is not None]
     rated = {r["school_code"] for r in read(home.marts / "school_ranking.parquet") if r["rated"]}
