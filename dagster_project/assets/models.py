@@ -115,7 +115,11 @@ def _test_in_words(test: Mapping[str, Any]) -> str:
 
 
 def build_models(settings: Settings) -> dg.AssetsDefinition:
-    """The dbt assets. Raises ``PipelineProblem`` when the manifest is missing or stale (``make manifest``)."""
+    """The dbt assets, from the manifest, which the definitions have made ready.
+
+    Raises:
+        PipelineProblem: the manifest is missing or stale.
+    """
     manifest = dbt_step.load_manifest(settings)
     translator = Translator(manifest, lineage.read(settings))
 

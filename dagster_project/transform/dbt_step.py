@@ -2,8 +2,8 @@
 
 Why not a dbt subprocess for each run: starting one costs more than the whole computation, and parsing the project
 again costs as much once more. So ``prepare`` compiles the project once and keeps what dbt parsed, which names no home;
-``build`` loads that and lets dbt build. Whoever changes a file under ``dbt/`` prepares anew (``make manifest``); a
-stale manifest is refused, never used silently.
+``build`` loads that and lets dbt build. After a file under ``dbt/`` was changed, definitions, `run` and `ui`
+prepare it again (``make manifest`` does so too); ``build`` refuses a stale manifest.
 
 Only this module opens the warehouse, through dbt and once more for the rows a test found, and it lets go of it
 before it returns.

@@ -68,9 +68,10 @@ def input_files(extracts: Extracts) -> list[dict[str, Any]]:
 
 
 def _gaps(extracts: Extracts) -> list[dict[str, Any]]:
-    """The missing inputs that somebody accepted, with who and why."""
-    found = accepted_gaps(extracts.settings, extracts.head)
-    return [{**e, "accepted_by": e["by"], "accepted_reason": e["reason"]} for e in found]
+    """The missing inputs that somebody accepted, with who and why; of one accepted twice, the last."""
+    key = ("round", "dataset", "school_year", "indicator", "grade")
+    found = {tuple(e[k] for k in key): e for e in accepted_gaps(extracts.settings, extracts.head)}
+    return [{**e, "accepted_by": e["by"], "accepted_reason": e["reason"]} for e in found.values()]
 
 
 def compile_for(
