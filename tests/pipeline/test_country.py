@@ -13,11 +13,13 @@ import pytest
 
 from dagster_project.archive import Archive
 from dagster_project.audit import explain
-from dagster_project.publication import current_revision, verify_revision
+from dagster_project.publication import current_revision, edition, verify_revision
+from dagster_project.publication import manifest as manifests
 from dagster_project.rounds.publishing import publish_round as publish
 from dagster_project.settings import REPOSITORY, load_settings
+from dagster_project.transform.snapshot import take
 from tests import samples
-from tests.conftest import NOW, oppfolging
+from tests.conftest import NOW, oppfolging, part_of, tree_hash
 from tests.oracle.compare import compare_home, read
 
 ROUND = "fictional-2026"
@@ -79,27 +81,28 @@ def test_the_workbooks_open_with_header_filter_and_the_fictional_label(internal:
 def test_publishing_the_same_again_makes_no_new_revision_and_a_kill_leaves_the_old(
     country_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dagster_project.publication import edition
-
-    home = tmp_path / "home"
-    shutil.copytree(country_home, home, ignore=shutil.ignore_patterns("inbox", "warehouse", ".dagster"))
-    settings = load_settings(home)
-    again = publish(settings, ROUND, now=NOW)
+    settings = part_of(country_home, tmp_path / "home", "published", "marts", "extracts", "parameters")
+    snapshot = take(settings)
+    again = publish(settings, snapshot, ROUND, now=NOW)
     assert again is not None and not again.is_new
     before = again.revision
-    (home / "marts" / "point_sources.parquet").unlink()
+    (settings.marts / "point_sources.parquet").unlink()
+    ledger = settings.ledger.read_bytes()
 
-    def killed(*args: object) -> None:
+    def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(edition, "write_atomic", killed)
-        with pytest.raises(KeyboardInterrupt):
-            publish(settings, ROUND, now=NOW)
-    current = current_revision(settings, ROUND)
-    assert current is not None and current.name == before and verify_revision(current) == []
-    mended = publish(settings, ROUND, now=NOW)
+    for at, what in ((edition, "fill_data"), (manifests, "describe_files"), (Archive, "append")):
+        with monkeypatch.context() as patch:
+            patch.setattr(at, what, killed)
+            with pytest.raises(KeyboardInterrupt):
+                publish(settings, snapshot, ROUND, now=NOW)
+        current = current_revision(settings, ROUND)
+        assert current is not None and current.name == before and verify_revision(current) == []
+        assert settings.ledger.read_bytes() == ledger
+    mended = publish(settings, snapshot, ROUND, now=NOW)
     assert mended is not None and mended.is_new and verify_revision(mended.path) == []
+    assert current_revision(settings, ROUND) == mended.path and not list(mended.path.parent.glob(".building-*"))
 
 
 def test_an_explanation_adds_up_and_its_sources_hold_the_stated_cells(country_home: Path) -> None:
@@ -132,13 +135,13 @@ def test_threads_row_order_locale_and_time_zone_do_not_change_a_byte(country_hom
     import pyarrow.parquet as pq
 
     home = tmp_path / "home"
-    for name in ("extracts", "parameters"):
-        shutil.copytree(country_home / name, home / name)
-    for path in (home / "extracts").rglob("*.parquet"):
+    settings = part_of(country_home, home, "extracts", "parameters")
+    for path in settings.extracts.rglob("*.parquet"):
         table = pq.read_table(path, partitioning=None)
         pq.write_table(table.take(pa.array(range(table.num_rows - 1, -1, -1))), path)
     script = ("import sys; from dagster_project.transform import dbt_step; from dagster_project.settings import load_settings;"
-              "sys.exit(not dbt_step.build(load_settings(sys.argv[1])).success)")  # fmt: skip
+              "from dagster_project.intake.partitions import Extracts; settings = load_settings(sys.argv[1]);"
+              "sys.exit(not dbt_step.build(settings, Extracts(settings).paths()).success)")  # fmt: skip
     environment = {
         "OPPFOLGING_THREADS": "1",
         "TZ": "Pacific/Auckland",
@@ -153,20 +156,25 @@ def test_threads_row_order_locale_and_time_zone_do_not_change_a_byte(country_hom
         assert pq.read_table(path).equals(pq.read_table(home / "marts" / path.name)), path.name
 
 
-def test_a_broken_file_stops_the_run_and_the_published_revision_stays(country_home: Path, tmp_path: Path) -> None:
+def test_a_broken_file_is_refused_and_neither_marts_nor_the_published_revision_move(
+    country_home: Path, tmp_path: Path
+) -> None:
+    """It is told until somebody settles it; it never came into force, so nothing depends on it."""
     home = tmp_path / "home"
     shutil.copytree(country_home, home)
     built = {p.name: p.stat().st_mtime_ns for p in (home / "marts").iterdir()}
     lines = samples.rows("148")
     samples.national_tests(home / "inbox" / "broken.csv", lines, year="2025-26")
-    before = current_revision(load_settings(home), ROUND).name  # type: ignore[union-attr]
+    published = tree_hash(home / "published")
     result = oppfolging(home, "run")
-    assert result.returncode == 7, result.stdout + result.stderr
-    assert "value_off_scale" in result.stderr and "Traceback" not in result.stderr
-    folder = current_revision(load_settings(home), ROUND)
-    assert folder is not None and folder.name == before and verify_revision(folder) == []
+    assert result.returncode == 3, result.stdout + result.stderr
+    told = " ".join(result.stdout.split())
+    assert "rejected: broken.csv" in told and "(value-off-scale)" in told and "Traceback" not in result.stderr
+    assert "rejected: broken.csv" in " ".join(oppfolging(home, "status").stdout.split())
+    signed = ("--by", "Prøve Person", "--reason", "a test made it up")
+    assert oppfolging(home, "dismiss", "broken.csv", *signed).returncode == 0
     assert oppfolging(home, "run").returncode == 0
-    # nothing had come into force, so nothing was built again
+    assert tree_hash(home / "published") == published
     assert {p.name: p.stat().st_mtime_ns for p in (home / "marts").iterdir()} == built
 
 
