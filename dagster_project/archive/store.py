@@ -29,6 +29,7 @@ DIGEST = "line_sha256"
 COMMITS = ("published", "round_released", "round_withdrawn")
 """Events that put a revision in force. Each names its subject (``round``), ``revision`` and ``manifest_sha256``."""
 CHUNK = 1 << 20
+ARRIVING = ".arriving-"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,10 @@ class Archive:
         return self.root / "objects" / sha256[:2] / sha256
 
     def store(self, path: Path) -> Stored:
-        """Copy a file into the archive under its hash, which is taken while it is copied. The same bytes lie once.
+        """Copy a file into the archive; its hash is taken while it is copied. The same bytes lie once.
+
+        New bytes lie hidden until ``keep`` gives them their name, once the ledger has their arrival: a file of the
+        archive that the ledger does not name is the sign of a ledger that lost lines.
 
         Raises:
             OSError: the disk is full or cannot be written; nothing half-written stays under a hash.
@@ -104,15 +108,37 @@ class Archive:
                     size += out.write(chunk)
                 out.flush()
                 os.fsync(out.fileno())
-            target = self.path(digest.hexdigest())
+            sha256 = digest.hexdigest()
+            target = self.path(sha256)
             is_new = not target.exists()
             if is_new:
-                target.parent.mkdir(exist_ok=True)
+                target = objects / f"{ARRIVING}{sha256}"
                 temporary.chmod(0o444)
                 temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
-        return Stored(digest.hexdigest(), is_new, target, size)
+        return Stored(sha256, is_new, target, size)
+
+    def keep(self, sha256: str) -> Path:
+        """Give a file its name under its hash, once the ledger has its arrival; return where it lies."""
+        target, hidden = self.path(sha256), self.root / "objects" / f"{ARRIVING}{sha256}"
+        if hidden.exists():
+            target.parent.mkdir(exist_ok=True)
+            hidden.replace(target)
+        return target
+
+    def finish(self) -> None:
+        """Finish what a killed call left: files whose arrival is in the ledger get their name, others are gone.
+
+        Of those nothing is lost: who sent them has them, or they lie claimed.
+        """
+        named = {e["sha256"] for e in self.events() if "sha256" in e}
+        for hidden in (self.root / "objects").glob(f"{ARRIVING}*"):
+            sha256 = hidden.name.removeprefix(ARRIVING)
+            if sha256 in named:
+                self.keep(sha256)
+            else:
+                hidden.unlink()
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -122,12 +122,14 @@ def take_in(path: Path, settings: Settings, *, now: dt.datetime | None = None, b
     with Extracts(settings) as extracts:
         before = [f for f in extracts.files if f.sha256 == stored.sha256]
         if before and _stands(extracts, before[-1], now):
+            archive.keep(stored.sha256)  # brings the original back where the archive had lost it
             return IntakeResult(path.name, stored.sha256, "duplicate", earlier=before[-1].status, line=before[-1].line)
     known = _recognised(stored.path, path.name)
     head = archive.append(
         {"event": ARRIVED, "time": now.isoformat(), "sha256": stored.sha256, "file": path.name, "size": stored.size,
          "by": by, "format": known and known.format, "datasets": list(known.datasets) if known else []}
     )  # fmt: skip
+    archive.keep(stored.sha256)
     return IntakeResult(path.name, stored.sha256, "pending", line=head.lines)
 
 

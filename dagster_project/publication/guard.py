@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from dagster_project.archive import Archive
 from dagster_project.diagnostics import IntegrityProblem
 from dagster_project.publication import commits
 from dagster_project.settings import Settings
@@ -48,6 +49,7 @@ def writing(settings: Settings, what: str, waiting: Callable[[str], None] = lamb
         handle.flush()
         try:
             refuse_lost_ledger(settings)
+            Archive(settings).finish()
             commits.finish(settings)
             yield
         finally:

@@ -146,7 +146,8 @@ def archived_stray(home: Path, rng: Random) -> Found:
     content = rng.randbytes(20)
     stray = home / "stray"
     stray.write_bytes(content)
-    name = Archive(Settings(home=home)).store(stray).sha256
+    archive = Archive(Settings(home=home))
+    name = archive.keep(archive.store(stray).sha256).name
     return {("archived-file-unexpected", name)}
 
 

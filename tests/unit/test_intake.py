@@ -25,6 +25,7 @@ from dagster_project.intake import flow, inbox, screen
 from dagster_project.intake.checks import check_partition
 from dagster_project.intake.partitions import PART, RECORD, Extracts, partition_folder, read_partition
 from dagster_project.intake.reader import Reader
+from dagster_project.publication.guard import writing
 from dagster_project.settings import REPOSITORY, Settings, load_settings
 from dagster_project.validation.suites import load_suite
 from tests import samples
@@ -452,7 +453,8 @@ def test_a_file_whose_reader_raises_or_dies_does_not_stop_the_files_behind_it(
 def test_a_file_that_is_never_read_to_its_end_is_given_up(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sha256 = Archive(settings).store(samples.national_tests(tmp_path / "a.csv")).sha256
+    archive = Archive(settings)
+    sha256 = archive.keep(archive.store(samples.national_tests(tmp_path / "a.csv")).sha256).name
     with monkeypatch.context() as patch:
         reading(patch, "endless.csv", HANGS)
         with Reader(settings, seconds=0.5) as reader:
@@ -732,3 +734,20 @@ def test_a_register_is_screened_before_the_figures_that_are_held_to_it_whichever
     flow.take_in(samples.national_tests(tmp_path / "tests.csv"), settings, now=NOW)
     results = flow.settle(settings, now=NOW, datasets={schema.NATIONAL_TESTS})
     assert [(r.file, r.status) for r in results] == [("list.json", "accepted"), ("tests.csv", "accepted")]
+
+
+def test_a_call_killed_between_archive_and_ledger_neither_loses_the_file_nor_looks_like_a_lost_ledger(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    path = samples.national_tests(tmp_path / "a.csv")
+    take_in(settings, museum.version("6101")(tmp_path / "list.json"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Archive, "append", killed)
+        with pytest.raises(KeyboardInterrupt):
+            flow.take_in(path, settings, now=NOW)
+    with writing(settings, "test"):
+        assert take_in_one(settings, path).status == "accepted"
+    assert Archive(settings).verify() == []
