@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from dagster_project import schema
@@ -220,6 +221,15 @@ def test_a_build_makes_anew_what_it_rests_on_and_reads_nothing_else(
     listed = (home.warehouse.parent / INPUTS).read_text(encoding="utf-8")
     assert f"extracts,national_tests,{(folder / PART).relative_to(home.home)}\n" in listed
     assert "part-1" not in listed and "2019-20" not in listed
+
+
+def test_of_a_gap_accepted_twice_the_last_name_stands_with_its_own_reason(home: Settings) -> None:
+    wanted = ("national_tests", "2023-24", "reading_scale_score", 5)
+    accept_missing(home, "np-2025", wanted, by="Ola Fiktiv", reason="kommer aldri", now=NOW)
+    accept_missing(home, "np-2025", wanted, by="Kari Fiktiv", reason="avklart med Udir", now=NOW)
+    build(home)
+    (row,) = pq.read_table(home.parameters / "accepted_gaps.parquet").to_pylist()
+    assert (row["accepted_by"], row["accepted_reason"]) == ("Kari Fiktiv", "avklart med Udir")
 
 
 def test_some_models_are_built_alone_only_when_all_others_are_of_the_snapshot(
