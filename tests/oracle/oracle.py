@@ -11,6 +11,7 @@ import math
 from collections import defaultdict
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from tests.oracle.outcomes import last_decisions, outcomes
@@ -116,7 +117,11 @@ class Oracle:
             and (c["indicator"], c["grade"]) in self.by_key
         ]
         self.window = [c for c in self.all if self.in_window(c)]
-        self.inputs = self.list_inputs([c for c in cells if c["fictional"] == fictional], parameters)
+        self.parameters = parameters
+        self.slices: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+        for c in cells:
+            if (c["fictional"], c["ownership"], c["sex"]) == (fictional, "all", "all") and c["state"] != "absent":
+                self.slices[c["school_year"], c["indicator"], c["grade"]].append(c)
         self.place_schools()
         self.trace_municipalities()
         self.points = self.judge()
@@ -150,7 +155,8 @@ class Oracle:
         newest = self.last - self.by_key[c["indicator"], c["grade"]]["lag"]
         return newest - self.rule["window_years"] < c["start"] <= newest
 
-    def list_inputs(self, cells: list[Row], parameters: dict[str, list[Row]]) -> dict[tuple[Any, ...], Row]:
+    @cached_property
+    def inputs(self) -> dict[tuple[Any, ...], Row]:
         """Every slice that the rule needs, with what is in force of it and who accepted that nothing is."""
         found: dict[tuple[Any, ...], Row] = {}
         for i in self.indicators:
@@ -160,22 +166,16 @@ class Oracle:
             starts |= {start_of(year) for year in base if year not in (None, "same_year")}
             for start in starts:
                 year = f"{start}-{(start + 1) % 100:02d}"
-                mine = [
-                    c
-                    for c in cells
-                    if (c["school_year"], c["indicator"], c["grade"]) == (year, i["indicator"], i["grade"])
-                    and (c["ownership"], c["sex"]) == ("all", "all")
-                    and c["state"] != "absent"
-                ]
+                mine = self.slices.get((year, i["indicator"], i["grade"]), [])
                 source = max((c["source_sha256"] for c in mine), default=None)
                 files = [
                     f
-                    for f in parameters.get("input_files", ())
+                    for f in self.parameters["input_files"]
                     if (f["dataset"], f["school_year"], f["source_sha256"]) == (i["dataset"], year, source)
                 ]
                 gaps = [
                     g
-                    for g in parameters.get("accepted_gaps", ())
+                    for g in self.parameters["accepted_gaps"]
                     if (g["round"], g["dataset"], g["school_year"]) == (self.rule["round"], i["dataset"], year)
                     and (g["indicator"], g["grade"]) == (i["indicator"], i["grade"])
                 ]

@@ -78,8 +78,10 @@ def closed_school(home: Settings) -> str:
     return min((seen[BASE_YEAR] - seen[YEARS[-1]]) & set(register["school_code"].to_pylist()))
 
 
-def limits(settings: Settings) -> tuple[dbt_step.DbtOutcome, list[Row]]:
-    outcome = dbt_step.build(settings, files_below(settings))
+def limits(settings: Settings, *, alone: bool = False) -> tuple[dbt_step.DbtOutcome, list[Row]]:
+    """The limits, after a whole build with its tests, or one of what they rest on alone."""
+    select = ("+limits",) if alone else ()
+    outcome = dbt_step.build(settings, files_below(settings), select=select, tests=not alone)
     assert outcome.success, [f.as_text() for f in outcome.findings]
     return outcome, read(settings.marts / "limits.parquet")
 
@@ -88,7 +90,7 @@ def test_a_closed_school_that_left_the_register_still_shapes_the_limit_frozen_in
     """The extract keeps a school's last record. Without that the limit of the base year would move: the control."""
     register = pq.read_table(register_path(home))
     gone = closed_school(home)
-    _, before = limits(home)
+    _, before = limits(home, alone=True)
     assert all(r["absolute_schools"] for r in before)
     shorter = register.filter(pa.compute.not_equal(register["school_code"], gone))
     assert shorter.num_rows == register.num_rows - 1
@@ -96,7 +98,7 @@ def test_a_closed_school_that_left_the_register_still_shapes_the_limit_frozen_in
     outcome, after = limits(home)
     assert after == before and not outcome.findings
     pq.write_table(shorter, register_path(home))
-    _, moved = limits(home)
+    _, moved = limits(home, alone=True)
     assert sum(r["absolute_schools"] for r in moved) < sum(r["absolute_schools"] for r in before)
 
 
