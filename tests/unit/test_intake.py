@@ -460,7 +460,7 @@ def test_a_file_that_is_never_read_to_its_end_is_given_up(
         with Reader(settings, seconds=0.5) as reader:
             start = time.monotonic()
             stopped = reader.read(sha256, "endless.csv")
-            assert time.monotonic() - start < 5
+            assert time.monotonic() - start < 30
     assert (stopped.failed, stopped.tables, [f.code for f in stopped.findings]) == (
         "readable", (), ["reading-took-too-long"],
     )  # fmt: skip
@@ -529,12 +529,26 @@ def in_inbox(settings: Settings, name: str, content: bytes, *, long_ago: bool = 
 
 
 @pytest.fixture
+def leases(tmp_path: Path) -> None:
+    """Skips where the file system cannot tell who writes to a file. The program is not asked: it may be wrong."""
+    path = tmp_path / "asked"
+    with path.open("wb"), path.open("rb") as handle:
+        try:
+            fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        except BlockingIOError:
+            return
+        except (OSError, AttributeError):
+            pass
+    pytest.skip("this file system knows no leases")
+
+
+@pytest.fixture
 def content(tmp_path: Path) -> bytes:
     return samples.national_tests(tmp_path / "content").read_bytes()
 
 
 def test_a_file_that_another_process_has_open_for_writing_is_left_alone_until_it_is_whole(
-    settings: Settings, content: bytes
+    settings: Settings, content: bytes, leases: None
 ) -> None:
     half = len(content) // 4 * 2
     path = in_inbox(settings, "a.csv", content[:half])
@@ -544,9 +558,6 @@ def test_a_file_that_another_process_has_open_for_writing_is_left_alone_until_it
         [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert writer.stdout is not None and writer.stdout.readline() == "open\n"
-    if not inbox.is_being_written(path):
-        writer.kill()
-        pytest.skip("this file system knows no leases")
     assert [(r.file, r.status) for r in flow.take_in_inbox(settings, now=NOW)] == [("a.csv", "moving")]
     assert path.read_bytes() == content[:half] and not settings.ledger.exists()
     assert inbox.claimed(settings.inbox) == []
@@ -601,12 +612,12 @@ def test_a_file_that_moves_again_while_it_is_taken_is_put_back(
     assert partition(settings).num_rows == 6
 
 
-def test_a_file_that_is_still_written_and_was_named_by_hand_is_not_taken(settings: Settings, tmp_path: Path) -> None:
+def test_a_file_that_is_still_written_and_was_named_by_hand_is_not_taken(
+    settings: Settings, tmp_path: Path, leases: None
+) -> None:
     path = samples.national_tests(tmp_path / "a.csv")
     os.utime(path, (0, 0))
     with path.open("ab"):
-        if not inbox.is_being_written(path):
-            pytest.skip("this file system knows no leases")
         results = flow.take_in_all([path, tmp_path / "gone.csv"], settings, now=NOW)
     assert sorted((r.file, r.status) for r in results) == [("a.csv", "moving"), ("gone.csv", "moving")]
     assert not settings.ledger.exists() and path.exists()
