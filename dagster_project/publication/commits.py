@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ MANIFEST = "manifest.json"
 POINTER = "current.json"
 MOVED = "round_state"
 BUILDING = ".building-"
+LOCK = ".write-lock"
+"""The file whose lock a writer of the home holds (see ``guard``)."""
 Event = Mapping[str, Any]
 
 
@@ -118,10 +121,27 @@ def wrong_pointers(settings: Settings) -> list[str]:
     return found
 
 
+def uncommitted(settings: Settings) -> list[Path]:
+    """Folders of revisions that were being built and that no commit names."""
+    events = Archive(settings).events()
+    return [
+        folder
+        for name in subjects(settings)
+        for folder in sorted((settings.published / name).glob(f"{BUILDING}*"))
+        if folder.name.removeprefix(BUILDING) not in {c["revision"] for c in commits_of(events, name)}
+    ]
+
+
 def finish(settings: Settings) -> None:
-    """Finish what a killed run had committed: name the folders, and write every pointer that is not as it should be."""
+    """Finish what a killed run had committed, and sweep away what it had not.
+
+    Folders get their names, and every pointer that is not as it should be is written. The caller holds the write lock
+    and builds nothing.
+    """
     for name, revision in unfinished(settings):
         building_folder(settings, name, revision).rename(settings.published / name / revision)
+    for folder in uncommitted(settings):
+        shutil.rmtree(folder)
     for name in wrong_pointers(settings):
         write_pointer(settings, name)
 
@@ -137,7 +157,7 @@ def lost_lines(settings: Settings) -> list[Finding]:
     """Whether the ledger lacks what it once held: it was deleted, shortened, or replaced by another or an older one.
 
     Asked of everything that names a place in the ledger or follows from a line of it: published revisions and their
-    manifests, the marts, the snapshots of runs, and the archived files.
+    manifests, the marts, the snapshots of runs, the last writer, and the archived files.
     """
     archive = Archive(settings)
     events = archive.events()
@@ -156,8 +176,9 @@ def lost_lines(settings: Settings) -> list[Finding]:
                 break
     places = list(settings.published.glob(f"*/r[0-9]*/{MANIFEST}"))
     places += [settings.marts / "_made_from.json", *sorted((settings.home / "snapshots").glob("*.json"))]
+    places.append(settings.home / LOCK)
     for path in places:
-        head = _head_in(path)
+        head = head_in(path)
         if head is not None and not archive.holds(head):
             named = path.relative_to(settings.home).as_posix()
             findings.append(lost_line(head.lines, head.sha256, found=f"{len(events)} lines; {named} knows more"))
@@ -174,8 +195,8 @@ def lost_lines(settings: Settings) -> list[Finding]:
     return findings
 
 
-def _head_in(path: Path) -> Head | None:
-    """The place in the ledger that a manifest, a build or a pinned snapshot names; None when it names none."""
+def head_in(path: Path) -> Head | None:
+    """The place in the ledger that a manifest, a build, a snapshot or the lock names; None when it names none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         raw = content.get("ledger") or content.get("head") or content["snapshot"]["head"]

@@ -1,4 +1,8 @@
-"""Writing to a home: one at a time, on a ledger that has lost nothing, after what a killed run left is finished."""
+"""Writing to a home: one at a time, on a ledger that has lost nothing, after what a killed run left is finished.
+
+The file of the lock says who holds it, and where the ledger ended when somebody last let go of it. So an older copy of
+the ledger is known even when nothing but the ledger tells what it lacks, such as that a file was withdrawn.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,8 @@ from typing import Any
 from dagster_project.archive import Archive
 from dagster_project.diagnostics import IntegrityProblem
 from dagster_project.publication import commits
+from dagster_project.publication.commits import LOCK
 from dagster_project.settings import Settings
-
-LOCK = ".write-lock"
 
 
 def holder(settings: Settings) -> str:
@@ -43,17 +46,24 @@ def writing(settings: Settings, what: str, waiting: Callable[[str], None] = lamb
         except BlockingIOError:
             waiting(holder(settings))
             fcntl.flock(handle, fcntl.LOCK_EX)
-        handle.truncate(0)
-        now = dt.datetime.now(dt.UTC).isoformat()
-        handle.write(json.dumps({"what": what, "pid": os.getpid(), "since": now}))
-        handle.flush()
+        head = commits.head_in(settings.home / LOCK)
+
+        def say(**said: Any) -> None:
+            handle.truncate(0)
+            handle.write(json.dumps({**said, **({"head": head.as_dict()} if head else {})}))
+            handle.flush()
+
+        say(what=what, pid=os.getpid(), since=dt.datetime.now(dt.UTC).isoformat())
         try:
             refuse_lost_ledger(settings)
-            Archive(settings).finish()
-            commits.finish(settings)
-            yield
+            try:
+                Archive(settings).finish()
+                commits.finish(settings)
+                yield
+            finally:
+                head = Archive(settings).head()
         finally:
-            handle.truncate(0)
+            say()
 
 
 def refuse_lost_ledger(settings: Settings) -> None:

@@ -174,7 +174,8 @@ def publish_round(
 ) -> Revision | None:
     """Publish what the marts hold of a round. Returns None when they hold nothing of it, or it is still a draft.
 
-    A final round is not published anew: the answer names the cells in which its release would change.
+    A final round is not published anew: the answer names the cells in which its release would change, all of them when
+    none of its figures is in force any more.
 
     Raises:
         RuleProblem: no such round.
@@ -183,12 +184,12 @@ def publish_round(
     rulebook = load_rules(settings)
     subject = round_subject(rulebook, round_id)
     tables = dict(edition.subject_tables(settings, subject))
-    if subject.decisive not in tables or tables[subject.decisive].num_rows == 0:
-        return None
     events = states.round_events(settings, round_id)
     lock = states.lock_of(events)
     if lock is not None:
         return _watch(settings, subject, lock, events, tables, now=now, by=by)
+    if subject.decisive not in tables or tables[subject.decisive].num_rows == 0:
+        return None
     state = state_of_tables(tables)
     if state is State.DRAFT:
         states.record_move(settings, round_id, state, now=now, by=by, revision="", origin=subject.round.origin)
