@@ -76,13 +76,16 @@ def print_result(settings: Settings, out: Console) -> None:
     """The result of everything published so far."""
     missing = open_rounds(settings)
     for round_ in load_rules(settings).rounds:
+        waiting = missing.get(round_.id, [])
         if current_revision(settings, round_.id) is not None:
             print_round(out, settings, round_.id)
+            if waiting:
+                out.print("  this revision stays in force; the next one waits")
         else:
             out.print(f"\n[bold]{escape(round_.title)}[/bold]  ({round_.id}): waits")
-            waiting = missing.get(round_.id) or [f"all its figures, {round_.origin}, up to {round_.last_school_year}"]
-            for line in waiting[:SHOWN]:
-                out.print(f"  lacks {escape(line)}")
-            if len(waiting) > SHOWN:
-                out.print(f"  and {len(waiting) - SHOWN} more")
+            waiting = waiting or [f"all its figures, {round_.origin}, up to {round_.last_school_year}"]
+        for line in waiting[:SHOWN]:
+            out.print(f"  lacks {escape(line)}")
+        if len(waiting) > SHOWN:
+            out.print(f"  and {len(waiting) - SHOWN} more")
     print_quality(out, settings)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Cause = Literal["data", "rule", "decision", "code"]
 Row = Mapping[str, Any]
-PLACES = ("source_sha256", "source_row", "source_column")
+PLACES = ("source_sha256", "source_row", "source_column", "file")
 DECISIONS = set(FORM_DATASETS)
 """What people entered, as against figures."""
 

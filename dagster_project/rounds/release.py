@@ -315,10 +315,12 @@ def keep(settings: Settings, round_id: str, *, by: str, reason: str, now: dt.dat
     """Let a release stand although exactly what is computed now differs from it.
 
     Raises:
-        RoundProblem: not final, or nothing differs.
+        RoundProblem: not final, not all that is in force was computed, or nothing differs.
     """
     stand = _taken_up(settings, round_id, "keep", by, reason)
     assert stand.lock is not None, "only rounds with a lock may be kept"
+    if found := behind(settings, stand.snapshot):
+        raise RoundProblem(f"{BEHIND} Nothing was kept.", found)
     marts = dict(edition.subject_tables(settings, stand.subject))
     released = dict(edition.released_tables(settings.published / round_id / stand.lock.revision))
     if not changes.all_changes(settings, released, marts):
