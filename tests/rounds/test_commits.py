@@ -1,0 +1,474 @@
+"""What is in force follows from the ledger: kills, lost ledgers, and figures that were not computed from what stands."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from dagster import AssetCheckEvaluation
+
+from dagster_project.archive import Archive
+from dagster_project.archive.files import Key
+from dagster_project.assets.published import FOLLOWS, published_round
+from dagster_project.demo import people
+from dagster_project.diagnostics import IntegrityProblem, PipelineProblem, RoundProblem
+from dagster_project.intake import flow
+from dagster_project.intake.partitions import Extracts
+from dagster_project.orchestration.resources import Home
+from dagster_project.publication import current_revision, verify_revision
+from dagster_project.publication.commits import commits_of, lost_lines, pointer_of, read_manifest
+from dagster_project.publication.edition import Revision
+from dagster_project.publication.guard import writing
+from dagster_project.rounds import inputs, release, state
+from dagster_project.rounds.monitoring import current_effects
+from dagster_project.rounds.publishing import (
+    behind,
+    computed_rounds,
+    missing_inputs_of,
+    publish_round,
+    refuse_behind,
+)
+from dagster_project.rounds.state import State
+from dagster_project.rounds.uncertainty import current_uncertainty
+from dagster_project.rules import load_rules
+from dagster_project.settings import REPOSITORY, Settings
+from dagster_project.transform import built
+from dagster_project.transform.parameters import compile_snapshot
+from dagster_project.transform.snapshot import Snapshot, pin, take
+from tests.conftest import NOW, oppfolging, part_of, tree_hash
+
+pytestmark = pytest.mark.pipeline
+FINAL, OPEN = "fictional-2024", "fictional-2026"
+RUN = "a-run"
+NAMED = ("--by", "Prøve Person", "--reason", "because a test asks")
+SIGNED = {"by": "Prøve Person", "reason": "because a test asks", "now": NOW}
+TESTS = "fabelland_2023-24_Nasjonale_proever_5._trinn.csv"
+SURVEY = "fabelland_2024-25_Elevundersoekelsen_148.json"
+CORRECTED = {"unit_level": "municipality", "unit_code": "6107"}
+# what a kill leaves undone, and the call that it hits, as `oppfolging` makes it
+UNDONE = {
+    "the folder has no name": "from dagster_project.publication import edition as m; m.finish = ",
+    "no pointer names it": "from dagster_project.publication import commits as m; m.write_pointer = ",
+}
+
+
+def compute(settings: Settings, run: str = RUN) -> Snapshot:
+    """Make all that follows from what is in force, as a run does before it publishes; what the run pinned."""
+    with writing(settings, run):
+        snapshot = pin(settings, run)
+        assert built.build_models(settings, snapshot, run).success
+        rulebook = load_rules(settings)
+        current_effects(settings, rulebook)
+        current_uncertainty(settings, rulebook, computed_rounds(settings, rulebook))
+        refuse_behind(settings, snapshot)
+    return snapshot
+
+
+def publish(settings: Settings, snapshot: Snapshot, round_id: str) -> Revision:
+    """Publish a round, as a run does."""
+    with writing(settings, RUN):
+        made = publish_round(settings, snapshot, round_id, now=NOW)
+    assert made is not None
+    return made
+
+
+def another(settings: Settings, target: Path) -> Settings:
+    """A copy of such a home. Published and archived files are never changed in place, so both homes share them."""
+    for name in ("published", "archive", "read", "extracts"):
+        shutil.copytree(settings.home / name, target / name, copy_function=os.link)
+    (target / "archive" / "ledger.jsonl").unlink()
+    shutil.copyfile(settings.ledger, target / "archive" / "ledger.jsonl")
+    for name in ("marts", "parameters", "snapshots"):
+        if (settings.home / name).exists():
+            shutil.copytree(settings.home / name, target / name)
+    return Settings(home=target)
+
+
+@pytest.fixture(scope="module")
+def country(country_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The country, without what is no part of it: runs, logs, the warehouse."""
+    home = tmp_path_factory.mktemp("country") / "home"
+    return part_of(country_home, home, "published", "archive", "read", "extracts", "marts", "parameters")
+
+
+@pytest.fixture
+def copy(country: Settings, tmp_path: Path) -> Settings:
+    return another(country, tmp_path / "home")
+
+
+@pytest.fixture(scope="module")
+def answered(country: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The last county governor and Udir have answered for the open round: it is computed, and not published."""
+    settings = another(country, tmp_path_factory.mktemp("answered") / "home")
+    given = people.reply(settings, OPEN, dt.date(2026, 3, 20))
+    people.decide(settings, OPEN, given, dt.date(2026, 4, 12))
+    taken = {r.file: r.status for r in flow.take_in_inbox(settings)}
+    assert "accepted" in taken.values() and set(taken.values()) <= {"accepted", "duplicate"}, taken
+    compute(settings)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def prioritised(answered: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The open round is published with what they answered, and may be released."""
+    settings = another(answered, tmp_path_factory.mktemp("prioritised") / "home")
+    publish(settings, pin(settings, RUN), OPEN)
+    assert release.standing(settings, OPEN).state is State.PRIORITISED
+    return settings
+
+
+def corrected(settings: Settings, folder: Path) -> Path:
+    """A later export of the tests of 2023-24: one municipality has a tenth fewer at the lowest level in reading."""
+    archive = Archive(settings)
+    text = archive.path(flow.find_file(settings, TESTS, "accepted").sha256).read_bytes().decode("utf-16-le")
+    lines = text.splitlines(keepends=True)
+    at = next(
+        i for i, name in enumerate(lines[1].rstrip("\n").split("\t"))
+        if re.search(r"Lesing.*Offentlig skole.*Andel mestringsnivå 1$", name)
+    )  # fmt: skip
+    row = next(i for i, line in enumerate(lines) if line.split("\t")[3:5] == ["6107", "6107"])
+    cells = lines[row].rstrip("\n").split("\t")
+    cells[at] = f"{float(cells[at].replace(',', '.')) - 0.1:.1f}".replace(".", ",")
+    lines[row] = "\t".join(cells) + "\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "fabelland_2023-24_rettet.csv"
+    path.write_bytes("".join(lines).encode("utf-16-le"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def amendable(country: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A corrected export came for a final round, and all was computed from it."""
+    settings = another(country, tmp_path_factory.mktemp("amendable") / "home")
+    (result,) = flow.take_in_all([corrected(settings, settings.home / "sent")], settings)
+    assert result.status == "accepted" and [c.changed for c in result.changes] == [1]
+    compute(settings)
+    return settings
+
+
+def ingested(settings: Settings) -> None:
+    """Bring a corrected export into force with the command that does only that."""
+    done = oppfolging(settings.home, "ingest", str(corrected(settings, settings.home / "sent")))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def killed_in(settings: Settings, undone: str, *arguments: str) -> None:
+    """Run a command in a process that dies in the middle, as by a signal: nothing of it gets to tidy up."""
+    script = (
+        f"import os, sys; sys.argv = ['oppfolging', *sys.argv[1:]]; {UNDONE[undone]}lambda *_: os._exit(137)\n"
+        "from dagster_project.cli import main\nmain()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "--home", str(settings.home), *arguments],
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 137, done.stdout + done.stderr
+
+
+def in_force(settings: Settings, round_id: str) -> dict[str, str]:
+    """What ``current.json`` says."""
+    content: dict[str, str] = json.loads((settings.published / round_id / "current.json").read_text(encoding="utf-8"))
+    return content
+
+
+def check_finished(settings: Settings, round_id: str, release_number: str, revision: str) -> str:
+    """The committed revision is in force, whole, and the last one; return the hash of its folder."""
+    folder = settings.published / round_id / revision
+    named = {"round": round_id, "revision": revision, "status": "final", "release": release_number}
+    assert in_force(settings, round_id) == pointer_of(settings, round_id) == named
+    assert current_revision(settings, round_id) == folder and verify_revision(folder) == []
+    assert read_manifest(folder)["release"] == release_number
+    names = sorted(p.name for p in folder.parent.iterdir() if p.is_dir())
+    assert names[-1] == revision and not [n for n in names if n.startswith(".")]
+    return tree_hash(folder)
+
+
+def check_killed(settings: Settings, round_id: str, command: str, undone: str, release_number: str) -> None:
+    """Kill a release after its commit: the next writer finishes it, and the run after that leaves it alone."""
+    before = in_force(settings, round_id)
+    committed = len(commits_of(Archive(settings).events(), round_id))
+    override = ("--override-placeholders", "made up") if command == "finalise" else ()
+    killed_in(settings, undone, "round", command, round_id, *NAMED, *override)
+    assert in_force(settings, round_id) == before
+    commits = commits_of(Archive(settings).events(), round_id)
+    revision = str(commits[-1]["revision"])
+    assert len(commits) == committed + 1 and commits[-1]["release"] == release_number
+    assert revision == f"r{int(before['revision'][1:]) + 1:04d}"
+    if undone == "the folder has no name":
+        done = oppfolging(settings.home, "run")
+        assert done.returncode == 0, done.stdout + done.stderr
+        check_finished(settings, round_id, release_number, revision)
+        assert [e["to"] for e in state.round_events(settings, round_id) if e["event"] == state.MOVED][-1] == "final"
+    else:
+        with writing(settings, "the next writer"):
+            made = check_finished(settings, round_id, release_number, revision)
+        again = publish(settings, take(settings), round_id)
+        assert not again.is_new and again.revision == revision and again.differences == ()
+        assert check_finished(settings, round_id, release_number, revision) == made
+
+
+@pytest.mark.parametrize("undone", UNDONE)
+def test_a_release_that_was_killed_after_its_commit_is_finished_by_the_next_writer(
+    prioritised: Settings, tmp_path: Path, undone: str
+) -> None:
+    settings = another(prioritised, tmp_path / "home")
+    check_killed(settings, OPEN, "finalise", undone, "1.0")
+
+
+@pytest.mark.parametrize("undone", UNDONE)
+def test_an_amendment_that_was_killed_after_its_commit_is_finished_by_the_next_writer(
+    amendable: Settings, tmp_path: Path, undone: str
+) -> None:
+    settings = another(amendable, tmp_path / "home")
+    check_killed(settings, FINAL, "amend", undone, "1.1")
+
+
+def test_a_corrected_export_is_released_as_the_next_number_with_the_one_figure_it_moves(
+    amendable: Settings, tmp_path: Path
+) -> None:
+    settings = another(amendable, tmp_path / "home")
+    seen = publish_round(settings, take(settings), FINAL, now=NOW)
+    assert seen is not None and not seen.is_new and seen.differences[0].count == 7
+    done = release.amend(settings, FINAL, **SIGNED)  # type: ignore[arg-type]
+    manifest = read_manifest(done.path)
+    changes = manifest["changes"]
+    # inside and for everybody the figure, the cell it comes from and that cell as it was; and what to expect of it.
+    # that the file has another name is no change
+    assert changes["cells"] == 7 and changes["points_changed"] == [CORRECTED]
+    assert (changes["in"], changes["out"], changes["moved"]) == ([], [], [])
+    # decisions of the round after came since; rules did not change
+    assert {"data", "decision"} <= set(changes["causes"]) and "rule" not in changes["causes"]
+    assert "fabelland_2023-24_rettet.csv" in {i["file"] for i in manifest["inputs"]}
+
+
+def test_a_file_that_comes_between_the_models_and_the_publication_is_no_input_of_it(
+    answered: Settings, tmp_path: Path
+) -> None:
+    settings = another(answered, tmp_path / "home")
+    pinned = pin(settings, RUN)
+    ingested(settings)
+    assert Archive(settings).head() != pinned.head
+    assert pin(settings, RUN) == pinned and behind(settings, pinned) == []
+    manifest = read_manifest(publish(settings, pinned, OPEN).path)
+    assert manifest["status"] == "prioritised" and manifest["ledger"] == pinned.head.as_dict()
+    assert manifest["snapshot"] == pinned.identity and manifest["extracts"] == pinned.extracts
+    files = {i["file"] for i in manifest["inputs"]}
+    assert TESTS in files and "fabelland_2023-24_rettet.csv" not in files
+    (after,) = {f.found for f in behind(settings, take(settings))}
+    assert after == "national_tests 2023-24 is made from other files"
+
+
+@pytest.mark.parametrize("command", ["finalise", "amend"])
+def test_what_came_into_force_without_a_run_is_not_released(
+    country: Settings, prioritised: Settings, tmp_path: Path, command: str
+) -> None:
+    start, round_id = (prioritised, OPEN) if command == "finalise" else (country, FINAL)
+    settings = another(start, tmp_path / "home")
+    ingested(settings)
+    before = tree_hash(settings.home)
+    override = ("--override-placeholders", "made up") if command == "finalise" else ()
+    done = oppfolging(settings.home, "round", command, round_id, *NAMED, *override)
+    assert done.returncode == RoundProblem.exit_code and tree_hash(settings.home) == before
+    told = " ".join(done.stderr.split())
+    assert "national_tests 2023-24 is made from other files" in told and "oppfolging run" in told
+    assert "Traceback" not in told
+
+
+def old_copy(settings: Settings) -> set[str]:
+    """Put back the ledger as it was before a file came."""
+    before = settings.ledger.read_bytes()
+    flow.take_in_all([corrected(settings, settings.home / "sent")], settings)
+    settings.ledger.write_bytes(before)
+    return {"archived-file-unexpected"}
+
+
+def deleted(settings: Settings) -> set[str]:
+    settings.ledger.unlink()
+    return {"revision-not-in-ledger", "ledger-line-lost", "archived-file-unexpected"}
+
+
+def shortened(settings: Settings) -> set[str]:
+    lines = settings.ledger.read_bytes().splitlines(keepends=True)
+    settings.ledger.write_bytes(b"".join(lines[: len(lines) // 2]))
+    return {"revision-not-in-ledger", "ledger-line-lost", "archived-file-unexpected"}
+
+
+def without_its_last_commit(settings: Settings) -> set[str]:
+    lines = settings.ledger.read_bytes().splitlines(keepends=True)
+    last = max(i for i, line in enumerate(lines) if json.loads(line)["event"] == "published")
+    settings.ledger.write_bytes(b"".join(lines[:last]))
+    return {"revision-not-in-ledger"}
+
+
+def of_another_home(settings: Settings) -> set[str]:
+    """As many lines, each of them whole and linked, and none of them of this home."""
+    events = Archive(settings).events()
+    settings.ledger.unlink()
+    for event in events:
+        Archive(settings).append({"event": "file_dismissed", "file": str(event["line"])})
+    return {"revision-not-in-ledger", "ledger-line-lost", "archived-file-unexpected"}
+
+
+@pytest.mark.parametrize("lose", [deleted, shortened, without_its_last_commit, old_copy, of_another_home])
+def test_nothing_is_written_on_a_ledger_that_has_lost_lines(
+    copy: Settings, lose: Callable[[Settings], set[str]]
+) -> None:
+    shows = lose(copy)
+    codes = {f.code for f in lost_lines(copy)}
+    assert shows <= codes
+    before = tree_hash(copy.home)
+    with pytest.raises(IntegrityProblem, match="Nothing was changed") as refused, writing(copy, "a test"):
+        raise AssertionError("nobody may write here")
+    assert {f.code for f in refused.value.findings} == codes
+    assert all(f.fix == "Put back the newest copy of the ledger." for f in refused.value.findings)
+    done = oppfolging(copy.home, "round", "withdraw", FINAL, *NAMED)
+    assert done.returncode == IntegrityProblem.exit_code and "Put back the newest copy of the ledger" in done.stderr
+    assert "Traceback" not in done.stderr and tree_hash(copy.home) == before
+
+
+def test_the_pointer_follows_from_the_ledger_and_is_written_again(copy: Settings) -> None:
+    path = copy.published / FINAL / "current.json"
+    whole, folder = path.read_bytes(), current_revision(copy, FINAL)
+    assert folder is not None and folder.name == "r0003"
+    path.unlink()
+    assert current_revision(copy, FINAL) == folder
+    with writing(copy, "a test"):
+        assert path.read_bytes() == whole
+    for other in (whole.replace(b"r0003", b"r0001"), whole.replace(b"final", b"closed"), b"", b"\xff{"):
+        path.write_bytes(other)
+        assert current_revision(copy, FINAL) == folder
+        with writing(copy, "a test"):
+            assert path.read_bytes() == whole
+    # a folder that nobody committed is not in force, and a pointer cannot make it so
+    assert not (copy.published / FINAL / "r0004").exists()
+
+
+def published_alone(settings: Settings, round_id: str) -> AssetCheckEvaluation:
+    """Materialise nothing but the published round, as from the web UI; what the first check says."""
+    result = dg.materialize(
+        [published_round], partition_key=round_id, resources={"home": Home(path=str(settings.home))},
+        raise_on_error=False, instance=dg.DagsterInstance.ephemeral(),
+    )  # fmt: skip
+    (check,) = [e for e in result.get_asset_check_evaluations() if e.check_name == FOLLOWS]
+    assert result.success == check.passed
+    return check
+
+
+def test_marts_that_were_changed_by_hand_are_not_published(copy: Settings) -> None:
+    assert behind(copy, take(copy)) == [] and published_alone(copy, OPEN).passed
+    path = copy.marts / "selection.parquet"
+    table = pq.read_table(path)
+    reserve = pc.equal(table["status"], "reserve")
+    status = pc.if_else(reserve, pa.scalar("selected"), table["status"])
+    pq.write_table(table.set_column(table.column_names.index("status"), "status", status), path)
+    before = tree_hash(copy.published), copy.ledger.read_bytes()
+    (finding,) = behind(copy, take(copy))
+    assert finding.code == "marts-not-of-the-snapshot" and "changed by hand" in str(finding.found)
+    check = published_alone(copy, OPEN)
+    assert not check.passed and check.blocking and "changed by hand" in str(check.description)
+    for act in (release.amend, release.keep):
+        with pytest.raises(RoundProblem, match="changed by hand"):
+            act(copy, FINAL, **SIGNED)  # type: ignore[operator]
+    assert (tree_hash(copy.published), copy.ledger.read_bytes()) == before
+
+
+def test_estimates_that_were_changed_by_hand_are_not_published(copy: Settings) -> None:
+    path = copy.marts / "selection_uncertainty.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.slice(0, table.num_rows - 1), path)
+    before = tree_hash(copy.published), copy.ledger.read_bytes()
+    (finding,) = behind(copy, take(copy))
+    assert (finding.code, finding.file) == ("estimates-not-of-the-marts", "marts/selection_uncertainty.parquet")
+    with pytest.raises(PipelineProblem, match="selection_uncertainty"):
+        refuse_behind(copy, take(copy))
+    assert not published_alone(copy, OPEN).passed
+    assert (tree_hash(copy.published), copy.ledger.read_bytes()) == before
+
+
+def test_rules_that_were_compiled_and_not_computed_are_not_published(copy: Settings) -> None:
+    shutil.copytree(REPOSITORY / "data" / "rules", copy.home / "rules")
+    assert behind(copy, take(copy)) == []
+    rule = copy.home / "rules" / "udir-2020.yaml"
+    text = rule.read_text(encoding="utf-8")
+    quota = re.compile(r"(average:\s+quota: \{value: )30\b")
+    assert len(quota.findall(text)) == 1
+    rule.write_text(quota.sub(r"\g<1>25", text), encoding="utf-8")
+    with writing(copy, "a test"):
+        compile_snapshot(copy, take(copy))
+    before = tree_hash(copy.published), copy.ledger.read_bytes()
+    (finding,) = behind(copy, take(copy))
+    assert (finding.code, finding.found) == ("marts-not-of-the-snapshot", "rules/udir-2020.yaml was changed")
+    check = published_alone(copy, OPEN)
+    assert not check.passed and "rules/udir-2020.yaml was changed" in str(check.description)
+    assert (tree_hash(copy.published), copy.ledger.read_bytes()) == before
+
+
+def test_a_round_without_one_of_its_inputs_waits_until_somebody_accepts_that(copy: Settings) -> None:
+    """Losing a file stops the round: what was published stays as it was, and nothing is computed around the gap."""
+    key: Key = ("pupil_survey", "2024-25")
+    before, standing = tree_hash(copy.published), current_revision(copy, OPEN)
+    flow.withdraw(copy, SURVEY, by="Prøve Person", reason="a test asks", now=NOW)
+    lost = {(i["indicator"], i["grade"]) for i in slices(copy, key, OPEN)}
+    snapshot = compute(copy, "without the file")
+    waits = missing_inputs_of(copy, OPEN)
+    assert len(waits) == len(lost) > 1
+    for indicator, grade in lost:
+        assert any(w.startswith(f"{indicator}, grade {grade}, 2024-25 (pupil_survey)") for w in waits), waits
+    assert publish_round(copy, snapshot, OPEN, now=NOW) is None
+    assert current_revision(copy, OPEN) == standing and tree_hash(copy.published) == before
+    moves = [e for e in state.round_events(copy, OPEN) if e["event"] == state.MOVED]
+    assert (moves[-1]["from"], moves[-1]["to"]) == ("candidates", "draft")
+    first = min(lost)
+    told = " ".join(oppfolging(copy.home, "status").stdout.split())
+    assert "this revision stays in force; the next one waits lacks" in told
+    assert f"lacks {first[0]}, grade {first[1]}, 2024-25 (pupil_survey)" in told
+
+    for indicator, grade in sorted(lost):
+        wanted = (*key, indicator, grade)
+        assert publish_round(copy, snapshot, OPEN, now=NOW) is None
+        inputs.accept_missing(copy, OPEN, wanted, by="Prøve Person", reason=f"no {indicator}", now=NOW)  # type: ignore[arg-type]
+    assert {f.found for f in behind(copy, take(copy))} == {"a missing input was accepted"}
+    snapshot = compute(copy, "with the acceptances")
+    made = publish_round(copy, snapshot, OPEN, now=NOW)
+    assert made is not None and made.is_new and missing_inputs_of(copy, OPEN) == []
+    manifest = read_manifest(made.path)
+    assert len(manifest["accepted_gaps"]) == len(lost)
+    gap = f"{first[0]}, trinn/grade {first[1]}, 2024-25: no {first[0]}"
+    assert gap in manifest["accepted_gaps"]
+    for edition in ("internal", "public"):
+        tables = sorted((made.path / edition).glob("*.parquet"))
+        assert len(tables) > 5
+        for path in tables:
+            assert all(gap in cell for cell in pq.read_table(path)["missing_inputs"].to_pylist()), path
+    rows = pq.read_table(made.path / "internal" / "round_inputs.parquet").to_pylist()
+    accepted = {(r["indicator"], r["grade"]): r["accepted_by"] for r in rows if not r["in_force"]}
+    assert accepted == dict.fromkeys(lost, "Prøve Person")
+    assert gap in (made.path / "report" / "index.html").read_text(encoding="utf-8")
+
+
+def slices(settings: Settings, key: Key, round_id: str) -> list[dict[str, object]]:
+    """The inputs of a round that no file in force gives in a partition any more, by the last published list of them."""
+    folder = current_revision(settings, round_id)
+    assert folder is not None
+    needed = pq.read_table(folder / "internal" / "round_inputs.parquet").to_pylist()
+    with Extracts(settings) as extracts:
+        table = extracts.table(key)
+    there = (
+        set() if table is None else set(zip(table["indicator"].to_pylist(), table["grade"].to_pylist(), strict=True))
+    )
+    return [
+        r for r in needed
+        if (r["dataset"], r["school_year"]) == key and (r["indicator"], r["grade"]) not in there
+    ]  # fmt: skip
