@@ -29,7 +29,7 @@ from tests.faults.test_states import Plain, tables_of
 from tests.faults.tiny import Server, Specimens
 
 ARRIVING = ("reading25", "numeracy25", "older25", "bad25", "junk", "decided24")
-ARCHIVE, SETTLE, PUBLISH = "take in", "settle", "publish"
+ARCHIVE, SETTLE, PUBLISH, BY_DBT = "take in", "settle", "publish", "build models with dbt"
 MANY = 30
 
 
@@ -124,7 +124,7 @@ class Kills:
             Act("withdraw a release", final.home, "withdraw_release", final_round, of_people=True),
             Act("reopen", final.home, "reopen", final_round, of_people=True),
             Act("doctor", damaged.home, "fix"),
-            Act("build models with dbt", due.home, "models", quick=False),
+            Act(BY_DBT, due.home, "models", quick=False),
         ]  # fmt: skip
         return {act.name: act for act in acts}
 

@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,7 +79,7 @@ class World:
 
     def values(self, round_id: str) -> dict[tuple[str, str], int]:
         """The value of every municipality and school that a round counts, by indicator."""
-        found = {}
+        found: dict[tuple[str, str], int] = {}
         for indicator in BOTH:
             if owner := self.owner((ROUNDS[round_id], indicator)):
                 file = FILES[owner]
@@ -196,9 +196,8 @@ class Plain:
         elif kind in ("accepted", "held", "rejected"):
             assert arrival is not None
             assert arrival.status in ("pending", "rejected", "held"), f"{arrival} was decided on once more"
-            verdict = self.verdict(event["arrival"])
-            told = (kind, set(event.get("codes", ())) if kind == "held" else set())
-            assert told == verdict, f"{arrival} is {kind}, should be {verdict}"
+            said, verdict = (kind, set(event["codes"] if kind == "held" else ())), self.verdict(event["arrival"])
+            assert said == verdict, f"{arrival} is {said}, should be {verdict}"
             arrival.status, arrival.codes = verdict
         elif kind == "warning_accepted":
             assert arrival is not None and arrival.status == "held" and event["code"] in arrival.codes
@@ -311,9 +310,21 @@ def state_of(folder: Path) -> str:
 # ---- damage: what may happen to everything that is derived -----------------------------------------------------------
 
 
-def _chosen(found: Iterator[Path], which: int) -> Path | None:
-    paths = sorted(found)
-    return paths[which % len(paths)] if paths else None
+@dataclass(frozen=True)
+class Damage:
+    """Something that happens to one of the files that ``where`` finds. The doctor then says one of ``codes``, if any."""
+
+    name: str
+    codes: tuple[str, ...]
+    where: Callable[[Settings], Iterable[Path]]
+    do: Callable[[Path], object]
+
+    def happens(self, home: Settings, which: int) -> bool:
+        """Let it happen; False when there is nothing it could happen to."""
+        paths = sorted(self.where(home))
+        if paths:
+            self.do(paths[which % len(paths)])
+        return bool(paths)
 
 
 def _halve(path: Path) -> None:
@@ -321,111 +332,55 @@ def _halve(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
 
-def _overwrite(path: Path, other: Path) -> None:
-    path.write_bytes(other.read_bytes())
-
-
-def _partition_gone(home: Settings, which: int) -> str | None:
-    if path := _chosen(home.extracts.rglob(PART), which):
-        path.unlink()
-    return path and "partitions-not-of-the-archive"
-
-
-def _partition_cut(home: Settings, which: int) -> str | None:
-    if path := _chosen(home.extracts.rglob(PART), which):
-        _halve(path)
-    return path and "partitions-not-of-the-archive"
-
-
-def _record_gone(home: Settings, which: int) -> str | None:
-    if path := _chosen(home.extracts.rglob(RECORD), which):
-        path.unlink()
-    return path and "partitions-not-of-the-archive"
-
-
-def _partition_of_another_year(home: Settings, which: int) -> str | None:
+def _take_the_place_of_another_year(record: Path) -> None:
     """A whole partition with its record, where another belongs: as it was made, and of other files."""
-    years = sorted(p.parent for p in (home.extracts / schema.NATIONAL_TESTS).rglob(RECORD))
-    if len(years) < 2:
-        return None
-    for name in (PART, RECORD):
-        if (years[which % 2] / name).exists():
-            _overwrite(years[1 - which % 2] / name, years[which % 2] / name)
-    return "partitions-not-of-the-archive"
+    folder = record.parent
+    for other in folder.parent.iterdir():
+        if other != folder and (folder / PART).exists():
+            for name in (PART, RECORD):
+                shutil.copyfile(folder / name, other / name)
 
 
-def _partition_too_many(home: Settings, which: int) -> str | None:
-    if path := _chosen(home.extracts.rglob(PART), which):
-        folder = home.extracts / schema.NATIONAL_TESTS / "school_year=2019-20"
-        folder.mkdir(parents=True, exist_ok=True)
-        _overwrite(folder / PART, path)
-    return path and "partitions-not-of-the-archive"
+def _make_a_year_of_it(part: Path) -> None:
+    folder = part.parents[1] / "school_year=2019-20"
+    folder.mkdir(exist_ok=True)
+    shutil.copyfile(part, folder / PART)
 
 
-def _read_cut(home: Settings, which: int) -> str | None:
-    if path := _chosen(home.read.rglob("*.parquet"), which):
-        _halve(path)
-    return None
+def _name_another_revision(pointer: Path) -> None:
+    said = json.loads(pointer.read_text(encoding="utf-8"))
+    pointer.write_text(json.dumps({**said, "revision": "r0000"}, indent=2) + "\n", encoding="utf-8")
 
 
-def _parameter_gone(home: Settings, which: int) -> str | None:
-    if path := _chosen(home.parameters.glob("*"), which):
-        path.unlink()
-    return path and "parameters-not-current"
+def _leave_it_building(revision: Path) -> None:
+    shutil.copytree(revision, revision.with_name(f"{BUILDING}r9999"), dirs_exist_ok=True)
 
 
-def _mart_cut(home: Settings, which: int) -> str | None:
-    if path := _chosen(home.marts.glob("*.parquet"), which):
-        _halve(path)
-    return path and "marts-not-of-the-snapshot|estimates-not-of-the-marts"
+def _years(home: Settings) -> list[Path]:
+    """Records of the national tests, when there are partitions of two years."""
+    found = [*(home.extracts / schema.NATIONAL_TESTS).glob(f"*/{RECORD}")]
+    return found if len(found) > 1 else []
 
 
-def _mart_gone(home: Settings, which: int) -> str | None:
-    if path := _chosen(home.marts.glob("*.parquet"), which):
-        path.unlink()
-    return path and "marts-not-of-the-snapshot|estimates-not-of-the-marts"
-
-
-def _warehouse_cut(home: Settings, _: int) -> str | None:
-    if home.warehouse.exists():
-        home.warehouse.write_bytes(b"no database" * 100)
-        return "warehouse-damaged"
-    return None
-
-
-def _pointer_gone(home: Settings, which: int) -> str | None:
-    if path := _chosen(home.published.glob(f"*/{POINTER}"), which):
-        path.unlink()
-    return path and "pointer-not-derived"
-
-
-def _pointer_to_an_older_revision(home: Settings, which: int) -> str | None:
-    if path := _chosen(home.published.glob(f"*/{POINTER}"), which):
-        said = json.loads(path.read_text(encoding="utf-8"))
-        path.write_text(json.dumps({**said, "revision": "r0000"}, indent=2) + "\n", encoding="utf-8")
-    return path and "pointer-not-derived"
-
-
-def _building_left(home: Settings, which: int) -> str | None:
-    if path := _chosen(home.published.glob("*/r[0-9]*"), which):
-        shutil.copytree(path, path.with_name(f"{BUILDING}r9999"), dirs_exist_ok=True)
-    return path and "revision-not-committed"
-
-
-def _derived_gone(home: Settings, which: int) -> str | None:
-    """A whole folder of what is derived, as somebody does who wants room."""
-    folder = (home.extracts, home.read, home.warehouse.parent, home.home / "snapshots", home.home / "empty")[which % 5]
-    if folder.exists():
-        shutil.rmtree(folder)
-        if folder == home.extracts and files_of(Archive(home).events()):
-            return "partitions-not-of-the-archive|"
-    return None
-
-
-DAMAGES: tuple[Callable[[Settings, int], str | None], ...] = (
-    _partition_gone, _partition_cut, _record_gone, _partition_of_another_year, _partition_too_many, _read_cut,
-    _parameter_gone, _mart_cut, _mart_gone, _warehouse_cut, _pointer_gone, _pointer_to_an_older_revision,
-    _building_left, _derived_gone,
+STALE, PARAMETERS = ("partitions-not-of-the-archive",), ("parameters-not-current",)
+MARTS = ("marts-not-of-the-snapshot", "estimates-not-of-the-marts")
+DAMAGES = (
+    Damage("partition gone", STALE, lambda home: home.extracts.rglob(PART), Path.unlink),
+    Damage("partition cut", STALE, lambda home: home.extracts.rglob(PART), _halve),
+    Damage("record of a partition gone", STALE, lambda home: home.extracts.rglob(RECORD), Path.unlink),
+    Damage("partition of another year", STALE, _years, _take_the_place_of_another_year),
+    Damage("partition too many", STALE, lambda home: home.extracts.glob(f"*/*/{PART}"), _make_a_year_of_it),
+    Damage("what was read cut", (), lambda home: home.read.rglob("*.parquet"), _halve),
+    Damage("parameters gone", PARAMETERS, lambda home: home.parameters.glob("*"), Path.unlink),
+    Damage("mart cut", MARTS, lambda home: home.marts.glob("*.parquet"), _halve),
+    Damage("mart gone", MARTS, lambda home: home.marts.glob("*.parquet"), Path.unlink),
+    Damage("warehouse cut", ("warehouse-damaged",), lambda home: home.warehouse.parent.glob("*.duckdb"), _halve),
+    Damage("pointer gone", ("pointer-not-derived",), lambda home: home.published.glob(f"*/{POINTER}"), Path.unlink),
+    Damage("pointer wrong", ("pointer-not-derived",), lambda home: home.published.glob(f"*/{POINTER}"),
+           _name_another_revision),
+    Damage("building left", ("revision-not-committed",), lambda home: home.published.glob("*/r[0-9]*"), _leave_it_building),
+    Damage("folder gone", (), lambda home: [p for p in (home.extracts, home.read, home.warehouse.parent, home.marts,
+           home.parameters, home.home / "snapshots", home.home / "empty") if p.exists()], shutil.rmtree),
 )  # fmt: skip
 
 
@@ -580,8 +535,8 @@ class Homes(RuleBasedStateMachine):
     @precondition(lambda self: self._standing("held"))
     @rule(which=NUMBER)
     def accepted(self, which: int) -> None:
-        held = self._standing("held")
-        _, arrival = held[which % len(held)]
+        held = [arrival for _, arrival in self._standing("held")]
+        arrival = held[which % len(held)]
         tiny.accept(self.home, self.specimens.shas[arrival.short], code=min(arrival.codes))
         self._did("accepted")
 
@@ -770,15 +725,14 @@ class Homes(RuleBasedStateMachine):
     # -- mishaps
 
     @rule(damage=st.sampled_from(DAMAGES), which=NUMBER)
-    def damaged(self, damage: Callable[[Settings, int], str | None], which: int) -> None:
-        code = damage(self.home, which)
-        if code is None:
+    def damaged(self, damage: Damage, which: int) -> None:
+        if not damage.happens(self.home, which):
             return
         self.clean = False
-        self.pointers_wrong |= code == "pointer-not-derived"
-        self._counted(damage.__name__.strip("_").replace("_", " "))
-        if not self.torn:
-            assert {*code.split("|")} & {"", *self._codes()}, f"the doctor does not name {code}"
+        self.pointers_wrong |= "pointer-not-derived" in damage.codes
+        self._counted(damage.name)
+        if damage.codes and not self.torn:
+            assert {*damage.codes} & {*self._codes()}, f"the doctor does not name {damage.name}"
         with Extracts(self.home) as extracts:
             expected = from_nothing(self.specimens, self.world) / "extracts"
             for key in extracts.in_force:

@@ -13,7 +13,6 @@ import builtins
 import csv
 import datetime as dt
 import hashlib
-import importlib.metadata
 import io
 import json
 import os
@@ -41,7 +40,7 @@ from dagster_project.forms.write import write_form
 from dagster_project.intake import flow, reader
 from dagster_project.intake.checks import check_partition
 from dagster_project.intake.partitions import Extracts
-from dagster_project.publication import edition, run_report
+from dagster_project.publication import edition, manifest, run_report
 from dagster_project.publication.edition import Revision
 from dagster_project.publication.guard import writing
 from dagster_project.rounds import inputs, monitoring, publishing, release, uncertainty
@@ -325,7 +324,7 @@ KEPT: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
     (loader, "read_yaml", lambda path, name: (path.read_bytes(), name)),
     (monitoring, "cohort_effect", lambda settings, _: monitoring.effects_basis(settings)["cohort_effect"]),
     (uncertainty, "round_uncertainty", lambda settings, book, r: uncertainty.uncertainty_bases(settings, book, [r])[r]),
-    (importlib.metadata, "distribution", lambda name: name),
+    *((room, "version", lambda package: package) for room in (snapshot, manifest, monitoring, uncertainty)),
 )
 """What takes most of the time of a run of a tiny home, each with all that its result follows from."""
 _kept = {(room, name): _once(getattr(room, name), key) for room, name, key in KEPT}
@@ -498,6 +497,10 @@ class _Writes:
             files = [p for p in Path(arguments[0]).rglob("*") if p.is_file()]
             self.before(event, arguments[0], files[0].unlink if files else None)
 
+    def node(self, mart: Path) -> None:
+        """A model was built; DuckDB writes marts by itself, so one may be cut now."""
+        self.before("node", mart, (lambda: os.truncate(mart, mart.stat().st_size // 2)) if mart.exists() else None)
+
     def install(self) -> None:
         """Count from now on, until the process ends."""
         import pyarrow.parquet as pq
@@ -514,19 +517,24 @@ class _Writes:
             self.before("fsync", Path(f"/proc/self/fd/{number}").readlink())
             synced(number)
 
-        def half_of(path: Any) -> None:
-            os.truncate(path, Path(path).stat().st_size // 2)
+        def by_halves(real: Callable[..., Any], what: str) -> Callable[..., Any]:
+            """A function that writes a whole file, which its second argument names."""
 
-        def writing_table(table: Any, path: Any, **named: Any) -> None:
-            self.before("write", path, lambda: (written(table, path, **named), half_of(path)))
-            written(table, path, **named)
+            def done(source: Any, path: Any, **named: Any) -> Any:
+                def half() -> None:
+                    real(source, path, **named)
+                    os.truncate(path, Path(path).stat().st_size // 2)
 
-        def copying(source: Any, target: Any, **named: Any) -> Any:
-            self.before("copy", target, lambda: (copied(source, target, **named), half_of(target)))
-            return copied(source, target, **named)
+                self.before(what, path, half)
+                return real(source, path, **named)
 
-        io.open = builtins.open = opening
-        os.fsync, pq.write_table, shutil.copyfile = syncing, writing_table, copying
+            return done
+
+        for room, name, new in (
+            (io, "open", opening), (builtins, "open", opening), (os, "fsync", syncing),
+            (pq, "write_table", by_halves(written, "write")), (shutil, "copyfile", by_halves(copied, "copy")),
+        ):  # fmt: skip
+            setattr(room, name, new)
         sys.addaudithook(self.audited)
 
 
@@ -539,8 +547,12 @@ class _Handle:
     def write(self, data: Any) -> Any:
         if self._first:
             self._first = False
-            self._writes.before("write", self._path, lambda: (self._handle.write(data[: len(data) // 2]), self.flush()))
+            self._writes.before("write", self._path, lambda: self._write_and_flush(data[: len(data) // 2]))
         return self._handle.write(data)
+
+    def _write_and_flush(self, data: Any) -> None:
+        self._handle.write(data)
+        self._handle.flush()
 
     def __enter__(self) -> _Handle:
         return self
@@ -607,7 +619,7 @@ def _child(request: dict[str, Any], answer: int) -> None:
             writes.install()
             named = {"code": request["arguments"][1]} if request["act"] == "accept" else {}
             arguments = request["arguments"][:1] if named else request["arguments"]
-            globals()["_on_node"] = lambda name, status: writes.before("node", settings.marts / name)
+            globals()["_on_node"] = lambda name, status: writes.node(settings.marts / f"{name}.parquet")
             ACTS[request["act"]](settings, *arguments, **named)
     except Exception:
         error = traceback.format_exc()
