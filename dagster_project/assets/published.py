@@ -17,7 +17,13 @@ from dagster_project.orchestration.resources import Home
 from dagster_project.publication import Revision, verify_revision
 from dagster_project.publication.commits import pointer_of
 from dagster_project.rounds.candidates import published_rows, unanswered
-from dagster_project.rounds.publishing import behind, missing_inputs_of, publish_cohort, publish_round
+from dagster_project.rounds.publishing import (
+    behind,
+    missing_inputs_of,
+    publish_cohort,
+    publish_round,
+    refuse_behind,
+)
 from dagster_project.settings import Settings
 from dagster_project.transform.snapshot import pin
 
@@ -184,6 +190,7 @@ def published_cohort(context: dg.AssetExecutionContext, home: Home) -> dg.Materi
     settings = home.settings()
     with progress.stage("publication"), writing(context, settings):
         snapshot = pin(settings, context.run.run_id)
+        refuse_behind(settings, snapshot)
         found = [publish_cohort(settings, snapshot, r, now=now()) for r in round_ids(settings)]
     lines = ["| cohort | revision | new |", "|---|---|---|"]
     lines += [f"| {r.round} | {r.revision} | {r.is_new} |" for r in found if r is not None]
