@@ -243,14 +243,19 @@ def report_rows(settings: Settings, cohort: str) -> list[dict[str, Any]]:
 
 
 def publish_cohort(settings: Settings, snapshot: Snapshot, round_id: str, *, now: dt.datetime) -> Revision | None:
-    """Publish the follow-up of a round's cohort. Returns None when nobody takes part.
+    """Publish the follow-up of a round's cohort. Returns None when nobody takes part, or ever did.
+
+    A cohort that was published and that nobody belongs to any more is published without rows: the list is not left
+    standing.
 
     The manifest says on which day (``as_of``) reports were judged late: without it nobody could build the tables again.
     """
     rulebook = load_rules(settings)
     subject = cohort_subject(rulebook, round_id)
     tables = dict(edition.subject_tables(settings, subject))
-    if subject.decisive not in tables or tables[subject.decisive].num_rows == 0:
+    if subject.decisive not in tables:
+        return None
+    if tables[subject.decisive].num_rows == 0 and current_revision(settings, subject.name) is None:
         return None
     state = states.of_release(tables["followup_report_status"].to_pylist())
     status = "closed" if state is State.CLOSED else "followed"
