@@ -251,7 +251,8 @@ def amend(
     ``by`` requests it, ``reason`` is public, ``note`` internal. ``query`` names the accepted query it answers.
 
     Raises:
-        RoundProblem: not final, nothing differs, or the query is not accepted, or came too late.
+        RoundProblem: not final, an input is missing that nobody accepted as missing, nothing differs, or the query is
+            not accepted, or came too late.
     """
     stand = _taken_up(settings, round_id, "amend", by, reason)
     assert stand.lock is not None, "only rounds with a lock may be amended"
@@ -263,6 +264,12 @@ def amend(
     marts = dict(edition.subject_tables(settings, stand.subject))
     if found := behind(settings, stand.snapshot):
         raise RoundProblem(f"{BEHIND} Nothing was released.", found)
+    if missing := states.missing_inputs(marts["round_inputs"].to_pylist()):
+        listing = "; ".join(f"{r['indicator']}, grade {r['grade']}, {r['school_year']}" for r in missing)
+        raise RoundProblem(
+            f"{round_id} lacks inputs, so nothing was released: {listing}. Ingest them, or let the round do without: "
+            "oppfolging round accept-missing"
+        )
     probe = edition.manifest_of(settings, stand.snapshot, stand.rulebook, stand.subject, now)
     causes = [*changes.causes(read_manifest(released), probe), *([f"query {query}"] if query else [])]
     listed = change_list(settings, dict(edition.released_tables(released)), marts, causes)
