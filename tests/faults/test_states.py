@@ -270,7 +270,7 @@ def from_nothing(specimens: Specimens, world: World) -> Path:
         assert missing == sorted(world.missing(round_id)), "the models miss what plain Python misses"
         for subject in (round_subject(rulebook, round_id), cohort_subject(rulebook, round_id)):
             tables = dict(subject_tables(fresh, subject))
-            if tables[subject.decisive].num_rows and (subject.is_cohort or not missing):
+            if subject.is_cohort or (tables[subject.decisive].num_rows and not missing):
                 fill_data(iter(tables.items()), making / subject.name)
         if (making / round_id).exists():
             _hold_to_files(specimens, world, round_id, making / round_id)
@@ -299,6 +299,10 @@ def tables_of(folder: Path) -> dict[str, bytes]:
     """The published Parquet and CSV below a folder."""
     found = [p for edition in ("internal", "public") for p in (folder / edition).glob("*.*")]
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in found if p.suffix in (".parquet", ".csv")}
+
+
+def _has_members(cohort: Path) -> bool:
+    return bool(pq.read_table(cohort / "internal" / "followup_report_status.parquet").num_rows)
 
 
 def state_of(folder: Path) -> str:
@@ -586,7 +590,13 @@ class Homes(RuleBasedStateMachine):
                 made, expected = found[name], tables_of(nothing / name)
                 locked = self.plain.locks.get(name)
                 if locked is None:
-                    assert (made is not None) == bool(expected), f"{name}: {made}"
+                    # a cohort is published from when somebody belongs to it; when nobody does any more, without rows
+                    due = (
+                        bool(expected)
+                        if name == round_id
+                        else name in self.plain.commits or _has_members(nothing / name)
+                    )
+                    assert (made is not None) == due, f"{name}: {made}"
                     assert made is None or tables_of(made.path) == expected
                     continue
                 assert not made.is_new

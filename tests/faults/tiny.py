@@ -590,7 +590,7 @@ class Server:
     def __enter__(self) -> Server:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.tiny"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=REPOSITORY,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"},
         )  # fmt: skip
         return self
 
