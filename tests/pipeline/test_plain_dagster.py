@@ -460,7 +460,7 @@ def test_a_schedule_tells_a_mistake_in_the_rules_in_our_words(defs: dg.Definitio
 
 def test_a_sensor_tells_a_mistake_in_the_rules_in_our_words(broken_rounds: Settings) -> None:
     @dg.sensor(job=works)
-    @in_own_words("Then launch the job one_round.")
+    @in_own_words("Then launch the job everything.")
     def sense(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         return dg.SkipReason(f"{len(load_rules(broken_rounds).rounds)} rounds")
 
@@ -505,7 +505,7 @@ def test_every_sensor_tells_the_projects_own_errors(
 def _is_in_our_words(said: str | None) -> None:
     assert said is not None and "Traceback" not in said and 'File "' not in said
     assert "unknown-key" in said and "at: rounds.yaml, line" in said and "fix: Did you mean last_school_year?" in said
-    assert "Then launch the job one_round" in said
+    assert "Then launch the job everything" in said
 
 
 # ---- 7. school years and rounds --------------------------------------------------------------------------------------
