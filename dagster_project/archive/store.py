@@ -3,7 +3,7 @@
 Each line of the ledger is one JSON object with ``line_sha256``, the SHA-256 of the line without it, and ``previous``,
 that of the line before. So a line that was changed shows by itself, the last one too, and one that was removed, added
 or moved shows by its neighbours. A run that is killed while it writes leaves a torn last line: the next writer
-moves it aside (``ledger.torn``) before it goes on. Verification never repairs anything.
+moves it aside (``ledger.torn``) before it begins. Verification never repairs anything.
 
 Whoever rewrites the whole ledger can make new digests; only a seal with a key from outside (``audit/seals.py``) shows
 that.
@@ -17,7 +17,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ COMMITS = ("published", "round_released", "round_withdrawn")
 """Events that put a revision in force. Each names its subject (``round``), ``revision`` and ``manifest_sha256``."""
 CHUNK = 1 << 20
 ARRIVING = ".arriving-"
+TORN = "If a run was killed just now, the next run sets this line aside, and so does `oppfolging doctor --fix`."
 
 
 @dataclass(frozen=True)
@@ -128,10 +129,11 @@ class Archive:
         return target
 
     def finish(self) -> None:
-        """Finish what a killed call left: files whose arrival is in the ledger get their name, others are gone.
-
-        Of those nothing is lost: who sent them has them, or they lie claimed.
+        """Finish what a killed call left: a torn line is set aside, and files whose arrival is in the ledger get their
+        name. Others are gone; nothing of them is lost: who sent them has them, or they lie claimed.
         """
+        with self._locked():
+            self._set_torn_aside()
         named = {e["sha256"] for e in self.events() if "sha256" in e}
         for hidden in (self.root / "objects").glob(f"{ARRIVING}*"):
             sha256 = hidden.name.removeprefix(ARRIVING)
@@ -147,10 +149,9 @@ class Archive:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
-    def _last_hash(self) -> str:
-        if not self.ledger.exists():
-            return FIRST
-        content = self.ledger.read_bytes()
+    def _set_torn_aside(self) -> None:
+        """Move what a killed writer left of a line from the end of the ledger into ``ledger.torn``. Under the lock."""
+        content = self.ledger.read_bytes() if self.ledger.exists() else b""
         if content and not content.endswith(b"\n"):
             whole, torn = content[: content.rfind(b"\n") + 1], content[content.rfind(b"\n") + 1 :]
             with (self.root / "ledger.torn").open("ab") as aside:
@@ -158,9 +159,6 @@ class Archive:
             temporary = self.ledger.with_name(f".ledger.{os.getpid()}.tmp")
             temporary.write_bytes(whole)
             temporary.replace(self.ledger)
-            content = whole
-        lines = content.splitlines()
-        return hashlib.sha256(lines[-1]).hexdigest() if lines else FIRST
 
     def append(self, event: dict[str, Any]) -> Head:
         """Add one event, of plain JSON values, to the ledger; ``previous`` and ``line_sha256`` are set here.
@@ -169,7 +167,8 @@ class Archive:
             OSError: the disk is full or cannot be written; the event did not happen, and the ledger is as it was.
         """
         with self._locked():
-            linked = {**event, "previous": self._last_hash()}
+            self._set_torn_aside()
+            linked = {**event, "previous": self.head().sha256}
             line = memoryview(_encoded({**linked, DIGEST: _digest(linked)}) + b"\n")
             with self.ledger.open("ab", buffering=0) as handle:
                 before = handle.tell()
@@ -237,9 +236,12 @@ class Archive:
         Codes: ``ledger-line-changed``, ``-missing``, ``-unexpected`` and ``-reordered``; ``archived-file-changed``,
         ``-missing`` and ``-unexpected``.
         """
-        lines = self.ledger.read_bytes().splitlines() if self.ledger.exists() else []
+        content = self.ledger.read_bytes() if self.ledger.exists() else b""
+        lines = content.splitlines()
         events = [whole_line(line) for line in lines]
         findings = list(_chain_findings(lines, events))
+        if findings and findings[-1].row == len(lines) and not content.endswith(b"\n"):
+            findings[-1] = replace(findings[-1], fix=f"{TORN} Otherwise: {findings[-1].fix}")
         ledger_is_whole = not findings
 
         def add(code: str, message: str, sha256: str, **more: Any) -> None:
