@@ -31,7 +31,7 @@ def main() -> None:
             try:
                 kills.kill(act, at)
             except AssertionError as error:
-                wrong.append(str(error).strip().splitlines()[0])
+                wrong.append(str(error).strip().splitlines()[0][:300])
             done[act.name] += 1
         print(f"{'act':28}{'writes':>8}{'kills':>8}")
         for name, times in done.items():

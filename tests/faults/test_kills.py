@@ -20,6 +20,7 @@ import pytest
 
 from dagster_project.archive import Archive
 from dagster_project.audit import doctor
+from dagster_project.diagnostics import Severity
 from dagster_project.intake.partitions import PART
 from dagster_project.publication.commits import POINTER, pointer_of
 from dagster_project.publication.manifest import verify_revision
@@ -47,14 +48,13 @@ class Act:
 
 @dataclass(frozen=True)
 class Result:
-    """What a home holds in the end: what is published, what the ledger decided, the partitions, and what waits."""
+    """What a home holds in the end: what is published and stands, the partitions, what waits, and the ledger's lines."""
 
-    published: dict[str, tuple[Any, dict[str, bytes]]]
-    releases: dict[str, list[tuple[str, str]]]
-    decisions: Counter[str]
+    published: dict[str, tuple[str, str | None, dict[str, bytes]]]
     stand: list[tuple[str, str, tuple[str, ...]]]
     partitions: dict[str, bytes]
     waiting: Counter[str]
+    lines: Counter[str]
 
 
 def events_of(home: Settings) -> list[dict[str, Any]]:
@@ -130,29 +130,23 @@ class Kills:
 
     def result(self, home: Settings) -> Result:
         """What a home holds after everything was done."""
-        plain = Plain(self.specimens.shorts)
-        told = events_of(home)
+        plain, told = Plain(self.specimens.shorts), events_of(home)
         for event in told:
             plain.tell(event)
-        decisions = Counter(
-            " ".join(
-                str(event.get(n)) for n in ("event", "file", "round", "revision", "release", "to", "code", "codes")
-            )
-            for event in told
-        )
+        named = ("event", "file", "round", "revision", "release", "to", "code", "codes")
         published = {}
         for name in plain.commits:
             pointer = pointer_of(home, name)
             assert pointer is not None
-            published[name] = (pointer, tables_of(home.published / name / pointer["revision"]))
+            tables = tables_of(home.published / name / pointer["revision"])
+            published[name] = (pointer["status"], pointer["release"], tables)
         return Result(
             published,
-            {name: [(r, (home.published / name / r / "manifest.json").name) for r in c] for name, c in plain.commits.items()},
-            decisions,
             [(a.short, a.status, tuple(sorted(a.codes))) for a in plain.arrivals.values()],
             {p.relative_to(home.home).as_posix(): p.read_bytes() for p in home.extracts.rglob(PART)},
             Counter(state.finding.code for state in doctor.examine(home)),
-        )  # fmt: skip
+            Counter(" ".join(str(event.get(name)) for name in named) for event in told),
+        )
 
     def undisturbed(self, act: Act) -> tuple[tuple[str, ...], Result]:
         """The writes of an act, and what it and a run after it lead to."""
@@ -172,7 +166,8 @@ class Kills:
         before = events_of(home)
         sent = {hashlib.sha256(p.read_bytes()).hexdigest() for p in home.inbox.rglob("*") if p.is_file()}
         died = self.server.put_through(home, act.act, *act.arguments, at=at, quick=act.quick)
-        assert died.was_killed, f"{where}: {died}"
+        # dbt writes from several threads, a little more or less each time
+        assert died.was_killed or (died.status == 0 and not act.quick), f"{where}: {died.error}"
         told = events_of(home)
         assert told[: len(before)] == before, f"{where}: the ledger lost a line"
         self._published_is_whole(home, where)
@@ -185,17 +180,18 @@ class Kills:
         else:
             mended = self.server.put_through(home, "run", quick=False)
             assert mended.status == 0, f"{where}: {mended.error}"
-        if act.of_people and self.result(home) != expected:
-            self._again(act, home, where)
-        found = self.result(home)
-        for name in Result.__dataclass_fields__:
+        grave = [s.finding.code for s in doctor.examine(home) if s.finding.severity is Severity.FAIL]
+        assert not grave, f"{where}: after the next run the doctor still names {grave}"
+        found, compared = self.result(home), list(Result.__dataclass_fields__)
+        if act.of_people and found != expected:
+            # it was not done, or not all of it: whoever was interrupted does it again, after a run that published more
+            again = self.server.put_through(home, act.act, *act.arguments)
+            assert again.status == 0, f"{where}: done by halves\n{again.error}"
+            tiny.run(home)
+            found = self.result(home)
+            compared.remove("lines")
+        for name in compared:
             assert getattr(found, name) == getattr(expected, name), f"{where}: another {name}"
-
-    def _again(self, act: Act, home: Settings, where: str) -> None:
-        """Nothing of it was done: whoever was interrupted does it again, and a run follows."""
-        again = self.server.put_through(home, act.act, *act.arguments)
-        assert again.status == 0, f"{where}: done by halves\n{again.error}"
-        tiny.run(home)
 
     def _published_is_whole(self, home: Settings, where: str) -> None:
         """Whoever reads now finds, under every pointer, a revision that is whole and that the ledger knows."""
