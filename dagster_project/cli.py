@@ -19,7 +19,7 @@ Exit codes:
   4  a rule set, a round or a register is wrong
   5  there is no such round, municipality or file
   6  stored bytes differ from what was recorded
-  7  the run stopped
+  7  the run stopped for a reason not listed here
   8  a round may not be put through that, as it stands
 """
 

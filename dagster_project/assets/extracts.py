@@ -9,6 +9,7 @@ import dagster as dg
 from dagster_project import progress, schema
 from dagster_project.archive.files import Key
 from dagster_project.assets.acting import now, writing
+from dagster_project.assets.by_partition import tell_checked, tell_made
 from dagster_project.assets.inbox import OWNER
 from dagster_project.diagnostics import PipelineProblem, Severity
 from dagster_project.intake import flow
@@ -110,24 +111,6 @@ def _results(dataset: str, results: list[Checked]) -> Iterator[dg.AssetCheckResu
         )
 
 
-def _tell_of_year(
-    context: dg.AssetExecutionContext, dataset: str, year: str, made: dict[str, Any], results: list[Checked]
-) -> None:
-    """In a run without partitions: tell Dagster of one year all the same, so that it shows as made and checked."""
-    context.log_event(
-        dg.AssetMaterialization(
-            dataset, partition=year, metadata=made, tags={"dagster/data_version": made["made_from"]}
-        )
-    )
-    for r in results:
-        context.log_event(
-            dg.AssetCheckEvaluation(
-                dg.AssetKey(dataset), check_name(r.code), r.passed, _metadata([r]), severity=_severity([r]),
-                partition=year,
-            )
-        )  # fmt: skip
-
-
 def _settled(context: dg.AssetExecutionContext, settings: Settings, dataset: str) -> Extracts:
     """Screen what is pending for a dataset, pin what the run answers for, and open its extracts."""
     for result in flow.settle(
@@ -156,34 +139,37 @@ def _yearly(dataset: str) -> dg.AssetsDefinition:
     def extract(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         settings, named = home.settings(), names_partitions(context)
         run_id = context.run.run_id
-        results: list[Checked] = []
+        results: dict[str, list[Checked]] = {}
+        made: dict[str, dict[str, Any]] = {}
         with progress.stage("extracts"), writing(context, settings), _settled(context, settings, dataset) as extracts:
             years = list(context.partition_keys) if named else [y for d, y in extracts.in_force if d == dataset and y]
-            tables = {}
             for year in years:
                 key = (dataset, year)
                 if key not in extracts.in_force:
                     raise PipelineProblem(f"No file in force holds {name_of(key)}. Put its export into the inbox.")
-                tables[year] = _made(extracts, key, anew=named)
-                found = check_partition(extracts, key, run_id=run_id, now=now(), anew=named)
-                results += found
-                if not named:
-                    _tell_of_year(context, dataset, year, tables[year], found)
-                elif len(years) > 1:
-                    context.add_asset_metadata(tables[year], asset_key=dataset, partition_key=year)
+                made[year] = _made(extracts, key, anew=named)
+                results[year] = check_partition(extracts, key, run_id=run_id, now=now(), anew=named)
+                if named and len(years) > 1:
+                    context.add_asset_metadata(made[year], asset_key=dataset, partition_key=year)
         by_year = "\n".join(
-            f"| {y} | {t['dagster/row_count']} | {t.get('cells_suppressed', 0)} |" for y, t in tables.items()
+            f"| {y} | {m['dagster/row_count']} | {m.get('cells_suppressed', 0)} |" for y, m in made.items()
         )
-        one = len(years) == 1
+        one = made[years[0]] if len(years) == 1 else {}
         yield dg.MaterializeResult(
             asset_key=dataset,
             metadata={
-                **(tables[years[0]] if one else {}),
+                **one,
                 "by_year": dg.MetadataValue.md("| year | cells | suppressed |\n|---|---|---|\n" + by_year),
             },
-            data_version=dg.DataVersion(tables[years[0]]["made_from"]) if one else None,
+            data_version=dg.DataVersion(one["made_from"]) if one else None,
         )
-        yield from _results(dataset, results or list(without_rows(settings, dataset, run_id)))
+        if not named or len(years) > 1:
+            for year in years:
+                if not named:
+                    tell_made(context, dataset, year, made[year], made[year]["made_from"])
+                tell_checked(context, dataset, year, _results(dataset, results[year]))
+        found = [r for of_year in results.values() for r in of_year]
+        yield from _results(dataset, found or list(without_rows(settings, dataset, run_id)))
 
     return extract
 

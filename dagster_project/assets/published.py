@@ -1,6 +1,6 @@
 """The published tables of rounds and cohorts: one immutable revision after another."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ import dagster as dg
 from dagster_project import progress
 from dagster_project.assets import STATISTICS
 from dagster_project.assets.acting import by_run, findings_table, now, writing
+from dagster_project.assets.by_partition import newest, tell_checked, tell_made
 from dagster_project.assets.marts import exposed
 from dagster_project.assets.versions import code_of
 from dagster_project.diagnostics import Finding
@@ -137,34 +138,28 @@ def published_round(
             raise dg.Failure(f"Nothing was published.\n{reason}", allow_retries=False)
         for round_id in processed_keys(context, round_ids(settings)):
             progress.report("publication", round_id)
-            made = _publish(settings, snapshot, round_id, run_id)
-            rounds.append(made)
-            told = _told(settings, made) if made.revision else None
-            if told is None:
-                context.log.info(f"{round_id} waits: {'; '.join(made.found['inputs_are_in_force']) or 'no figures'}")
-            if names_partitions(context):
-                continue
-            if told is not None:
-                context.log_event(dg.AssetMaterialization("published_round", partition=round_id, metadata=told))
-            for name, (severity, _) in CHECKS.items():
-                context.log_event(
-                    dg.AssetCheckEvaluation(
-                        dg.AssetKey("published_round"), name, not made.found.get(name), _metadata(name, [made]),
-                        severity=severity, blocking=name in BLOCKING, partition=round_id,
-                    )
-                )  # fmt: skip
-    published = [r for r in rounds if r.revision is not None]
-    if published or not names_partitions(context):
+            rounds.append(_publish(settings, snapshot, round_id, run_id))
+    published = {r.round_id: _told(settings, r) for r in rounds if r.revision is not None}
+    for r in rounds:
+        if r.revision is None:
+            context.log.info(f"{r.round_id} waits: {'; '.join(r.found['inputs_are_in_force']) or 'no figures'}")
+    named = names_partitions(context)
+    if published or not named:
         lines = ["| round | state | release | revision | new |", "|---|---|---|---|---|"]
         lines += [
-            f"| {r.round_id} | {t['state']} | {t['release']} | {t['revision']} | {t['is_new']} |"
-            for r in published
-            if (t := _told(settings, r))
+            f"| {r} | {t['state']} | {t['release']} | {t['revision']} | {t['is_new']} |" for r, t in published.items()
         ]
-        one = _told(settings, published[0]) if len(published) == 1 else {}
+        one = next(iter(published.values())) if len(published) == 1 else {}
         yield dg.MaterializeResult(
             metadata={**one, "snapshot": snapshot.identity, "revisions": dg.MetadataValue.md("\n".join(lines))}
         )
+    if not named:
+        _tell_of_each(context, rounds, published)
+    yield from _results(rounds)
+
+
+def _results(rounds: Sequence[Published]) -> Iterator[dg.AssetCheckResult]:
+    """One result per check, over the rounds that this step looked at."""
     for name, (severity, _) in CHECKS.items():
         yield dg.AssetCheckResult(
             check_name=name,
@@ -172,6 +167,19 @@ def published_round(
             severity=severity,
             metadata=_metadata(name, rounds),
         )
+
+
+def _tell_of_each(
+    context: dg.AssetExecutionContext, rounds: Sequence[Published], published: Mapping[str, dict[str, Any]]
+) -> None:
+    """In a run that names no partition: tell of every round that is one. One that waits was not made, but checked."""
+    as_a_whole, known = newest(context, "published_round", None), ROUNDS.get_partition_keys()
+    for r in rounds:
+        if r.round_id in published:
+            tell_made(context, "published_round", r.round_id, published[r.round_id])
+        if r.round_id in known:
+            target = None if r.round_id in published else as_a_whole
+            tell_checked(context, "published_round", r.round_id, _results([r]), target)
 
 
 @dg.asset(

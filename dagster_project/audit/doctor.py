@@ -42,7 +42,8 @@ def _state(code: str, message: str, fix: str, repair: Repair | None = None, **mo
 
 def examine(settings: Settings) -> Iterator[State]:
     """Everything in the home that is not as it should be, the gravest first."""
-    lost = [*Archive(settings).verify(), *commits.lost_lines(settings)]
+    lost = commits.lost_lines(settings)
+    lost = [*lost, *Archive(settings).verify(shortened=bool(lost))]
     seen = set()
     for finding in lost:
         if (key := (finding.code, finding.file, finding.row)) not in seen:

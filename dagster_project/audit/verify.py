@@ -36,6 +36,7 @@ from dagster_project.publication.commits import (
     MOVED,
     POINTER,
     commits_of,
+    lost_lines,
     manifest_hash,
     pointer_text,
     read_manifest,
@@ -159,7 +160,8 @@ def verify(
 def _check_archive(settings: Settings, result: Verification, key: Path | None) -> list[dict[str, Any]]:
     """Archive, ledger and seals. Returns the events of the lines that are whole."""
     archive = Archive(settings)
-    result.findings += archive.verify()
+    lost = lost_lines(settings)
+    result.findings += [*lost, *archive.verify(shortened=bool(lost))]
     if key is not None:
         findings, vouched = seals.check(settings, key)
         result.findings += findings

@@ -32,7 +32,8 @@ def run(settings: Settings, timings: bool) -> None:
     for warning in outcome.warnings:
         console.print(warning.as_text(), markup=False)
     if not outcome.success:
-        raise pipeline.PipelineProblem(f"The run stopped; nothing new is published.\n{outcome.message}")
+        click.echo(f"The run stopped; nothing new is published.\n{outcome.message}", err=True)
+        sys.exit(outcome.exit_code)
     from dagster_project.report import print_result
 
     print_result(settings, console)

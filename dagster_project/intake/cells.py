@@ -99,7 +99,7 @@ def require_columns(table: TextTable, wanted: Iterable[str]) -> None:
                 table.name,
                 row=table.header_row,
                 column=name,
-                found=near[0] if near else None,
+                found=f"{near[0]}, the nearest name" if near else f"columns {', '.join(table.header[:8])}",
                 expected=name,
                 fix="The column may have been renamed. Send the original download, or report the new format.",
             )

@@ -78,7 +78,10 @@ def open_zip(path: Path, name: str) -> Iterator[zipfile.ZipFile]:
     Raises:
         UnreadableFile: ``damaged-zip`` or ``zip-bomb``.
     """
-    with damaged("damaged-zip", "the zip cannot be opened", name, expected="a whole zip", fix="Pack it again."):
+    with damaged(
+        "damaged-zip", "the zip or workbook cannot be opened", name, expected="a whole .zip or .xlsx file",
+        fix="It may have been cut off on its way. Download or save it again, and send the new file.",
+    ):  # fmt: skip
         package = zipfile.ZipFile(path)
     with package:
         parts = package.infolist()

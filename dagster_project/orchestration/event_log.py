@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -40,13 +41,13 @@ class OpenEventLog(SqliteEventLogStorage):
 
     @classmethod
     def config_type(cls) -> Any:
-        return {"base_dir": dg.Field(str, description="The folder history/runs of the instance.")}
+        return {"dagster_home": dg.Field(dg.StringSource, description="The folder of the instance.")}
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> OpenEventLog:
-        return cls(config_value["base_dir"], inst_data)
+        return cls(str(Path(config_value["dagster_home"]) / "history" / "runs"), inst_data)
 
     def _engine(self, shard: str) -> Engine:
         if shard not in self._engines:

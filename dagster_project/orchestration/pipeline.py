@@ -7,7 +7,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,20 +40,21 @@ class RunOutcome:
     timings: dict[str, float]
     message: str = ""
     warnings: tuple[Finding, ...] = ()
+    exit_code: int = 0
 
 
 def dagster_home(settings: Settings) -> Path:
     """The folder of Dagster's own history, made ready: the repository's ``dagster.yaml`` and our event log.
 
     The event log is named here and not in that file, which Dagster also reads when somebody starts it in the
-    repository: it has to work there with nothing of ours.
+    repository: it has to work there with nothing of ours. The file names no folder, so a home can be copied or moved.
     """
     folder = settings.home / DAGSTER_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     event_log = {
         "module": "dagster_project.orchestration.event_log",
         "class": "OpenEventLog",
-        "config": {"base_dir": str(folder / "history" / "runs")},
+        "config": {"dagster_home": {"env": "DAGSTER_HOME"}},
     }
     plain = (REPOSITORY / "dagster.yaml").read_text(encoding="utf-8")
     with replacing(folder / "dagster.yaml") as file:
@@ -122,8 +123,8 @@ def run_everything(settings: Settings) -> RunOutcome:
             )
         except dg.DagsterError as error:
             raise PipelineProblem(f"Dagster could not start the run: {error}") from error
-        messages = [
-            _in_own_words(failure.error)
+        errors = [
+            failure.error
             for event in result.all_events
             if event.event_type_value == "STEP_FAILURE"
             and (failure := event.step_failure_data)
@@ -138,16 +139,30 @@ def run_everything(settings: Settings) -> RunOutcome:
     warned = _warned(result.get_asset_check_evaluations(), defs)
     timings = progress.timings()
     timings["total"] = time.perf_counter() - start
-    return RunOutcome(result.run_id, result.success, timings, "\n".join(messages), (*killed, *warned, *warnings))
+    return RunOutcome(
+        result.run_id, result.success, timings, "\n".join(_in_own_words(e) for e in errors),
+        (*killed, *warned, *warnings), _exit_code(errors, result.success),
+    )  # fmt: skip
+
+
+def _own_kind(error: Any) -> type[diagnostics.OppfolgingError] | None:
+    """Which of the project's own errors stopped a step; None when it was none of them."""
+    kind = getattr(diagnostics, error.cause.cls_name or "", None) if error.cause is not None else None
+    return kind if isinstance(kind, type) and issubclass(kind, diagnostics.OppfolgingError) else None
 
 
 def _in_own_words(error: Any) -> str:
     """What stopped a step: the message of the project's own error, else the one that Dagster gives."""
-    kind = getattr(diagnostics, error.cause.cls_name or "", None) if error.cause is not None else None
-    if isinstance(kind, type) and issubclass(kind, diagnostics.OppfolgingError):
-        # Dagster writes the class in front of the message
-        return str(error.cause.message).partition(": ")[2].strip()
-    return str(error.message).strip()
+    if _own_kind(error) is None:
+        return str(error.message).strip()
+    # Dagster writes the class in front of the message
+    return str(error.cause.message).partition(": ")[2].strip()
+
+
+def _exit_code(errors: Sequence[Any], success: bool) -> int:
+    """What the command line returns: the code of the project's own error, so that ``run`` and the others agree."""
+    kinds = [kind for e in errors if (kind := _own_kind(e)) is not None]
+    return 0 if success else kinds[0].exit_code if kinds else PipelineProblem.exit_code
 
 
 def _warned(evaluations: Iterable[dg.AssetCheckEvaluation], defs: dg.Definitions) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import json
@@ -11,76 +12,73 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from dagster_project.intake.inbox import is_being_written, waiting
 from dagster_project.orchestration.schedules import TIME_ZONE
 from dagster_project.orchestration.ticks import in_own_words
 from dagster_project.settings import load_settings
 
 INBOX_SECONDS = 30
+INBOX_SENSOR = "inbox_sensor"
 INBOX_TAG = "oppfolging/inbox"
 FIRST_WAIT = dt.timedelta(minutes=10)
 MOST_RETRIES = 5
 
 
-def inbox_files(inbox: Path) -> list[Path]:
-    """Files that wait in the inbox. Hidden files and half-written downloads do not count."""
-    if not inbox.is_dir():
-        return []
-    return sorted(
-        path
-        for path in inbox.iterdir()
-        if path.is_file() and not path.name.startswith(".") and path.suffix not in {".tmp", ".part", ".crdownload"}
-    )
+def look(inbox: Path) -> dict[str, list[int]]:
+    """``name -> [size, changed, put there, inode]`` of the files that may be taken in; times in nanoseconds.
 
-
-def content_hashes(files: list[Path], known: dict[str, list[object]]) -> dict[str, list[object]]:
-    """``name -> [size, mtime_ns, sha256]``; a file whose size and time did not change is not read again."""
-    found: dict[str, list[object]] = {}
-    for path in files:
-        state = path.stat()
-        before = known.get(path.name)
-        if before is not None and before[:2] == [state.st_size, state.st_mtime_ns]:
-            found[path.name] = before
-        else:
-            with path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            found[path.name] = [state.st_size, state.st_mtime_ns, digest]
+    A file that is put there anew differs from the one before it, also when its bytes and its own time are the same.
+    """
+    found: dict[str, list[int]] = {}
+    for path in waiting(inbox):
+        with contextlib.suppress(FileNotFoundError):
+            stat = path.stat()
+            found[path.name] = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
     return found
 
 
-def run_key(hashes: list[str]) -> str:
-    """One key for one set of contents, whatever the files are called and in whatever order they came."""
-    return "inbox-" + hashlib.sha256("\n".join(sorted(set(hashes))).encode()).hexdigest()[:32]
+def delivery_of(files: dict[str, list[int]]) -> str:
+    """The name of one delivery: these files, as they were put there."""
+    return "inbox-" + hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def next_key(key: str, runs: Sequence[dg.RunRecord], now: dt.datetime) -> tuple[str | None, str]:
-    """The run key to ask with for content whose runs so far are ``runs``, newest first; None means: do not ask.
+def next_key(delivery: str, runs: Sequence[dg.RunRecord], now: dt.datetime) -> tuple[str | None, str]:
+    """The run key to ask with for a delivery whose runs so far are ``runs``, newest first; None means: do not ask.
 
-    Beside it stands why. A run that failed is asked for again after ten minutes, then after twenty, and so on, five
-    times at most: a full disk or a locked file passes, a mistake in a file does not.
+    Beside it stands why. A run that failed, or ended and left files behind, is asked for again after ten minutes, then
+    after twenty, and so on, five times at most: a full disk or a locked file passes, a mistake in a file does not.
     """
     if not runs:
-        return key, ""
+        return delivery, ""
     last = runs[0].dagster_run
     status = dg.DagsterRunStatus
-    if last.status is status.SUCCESS:
-        return None, f"run {last.run_id} took in this content; the same content never starts a second run"
     if last.status is status.CANCELED:
-        return None, f"run {last.run_id} for this content was cancelled; launch the job everything to take it in"
-    if last.status is not status.FAILURE:
-        return None, f"run {last.run_id} for this content is {last.status.value.lower()}"
+        return None, f"run {last.run_id} for these files was cancelled; launch the job everything to take them in"
+    if last.status not in (status.FAILURE, status.SUCCESS):
+        return None, f"run {last.run_id} for these files is {last.status.value.lower()}"
+    ended = "failed" if last.status is status.FAILURE else "left them in the inbox"
     if len(runs) > MOST_RETRIES:
         return None, (
-            f"{len(runs)} runs for this content failed, the last is {last.run_id}; it is not asked for again. "
-            "Correct what that run names, then launch the job everything"
+            f"{len(runs)} runs for these files did not take them all the way; run {last.run_id} {ended}. It is not "
+            "asked for again. Correct what that run names, then launch the job everything"
         )
-    failed_at = dt.datetime.fromtimestamp(runs[0].end_time or runs[0].update_timestamp.timestamp(), dt.UTC)
-    due = failed_at + FIRST_WAIT * 2 ** (len(runs) - 1)
+    ended_at = dt.datetime.fromtimestamp(runs[0].end_time or runs[0].update_timestamp.timestamp(), dt.UTC)
+    due = ended_at + FIRST_WAIT * 2 ** (len(runs) - 1)
     if now < due:
         return None, (
-            f"run {last.run_id} for this content failed (attempt {len(runs)} of {MOST_RETRIES + 1}); "
+            f"run {last.run_id} for these files {ended} (attempt {len(runs)} of {MOST_RETRIES + 1}); "
             f"asks again at {due.astimezone(ZoneInfo(TIME_ZONE)):%Y-%m-%d %H:%M}"
         )
-    return f"{key}-{len(runs)}", ""
+    return f"{delivery}-{len(runs)}", ""
+
+
+def unfinished(instance: dg.DagsterInstance, job: str) -> str | None:
+    """The delivery whose last run failed after it had emptied the inbox, when no whole run succeeded since."""
+    last = instance.get_run_records(dg.RunsFilter(tags={"dagster/sensor_name": INBOX_SENSOR}), limit=1)
+    if not last or last[0].dagster_run.status is not dg.DagsterRunStatus.FAILURE:
+        return None
+    done = dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS], created_after=last[0].create_timestamp)
+    return None if instance.get_run_records(done, limit=1) else last[0].dagster_run.tags[INBOX_TAG]
 
 
 def _now() -> dt.datetime:
@@ -88,36 +86,37 @@ def _now() -> dt.datetime:
 
 
 def inbox_sensor(job: dg.JobDefinition) -> dg.SensorDefinition:
-    """The sensor that runs ``job`` when the inbox holds content not seen before, or whose last run failed."""
+    """The sensor that runs ``job`` when files were put into the inbox, and again when such a run failed."""
 
     @dg.sensor(
-        name="inbox_sensor",
+        name=INBOX_SENSOR,
         job=job,
         minimum_interval_seconds=INBOX_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Runs everything when the inbox holds new content. The same content starts a second run only when the "
-            "first one failed: after ten minutes, then with doubled waits, five times at most."
+            "Runs everything when files were put into the inbox. A run that failed or left files there is asked for "
+            "again: after ten minutes, then with doubled waits, five times at most."
         ),
     )
     @in_own_words()
     def sense(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        settings = load_settings()
-        files = inbox_files(settings.inbox)
-        if not files:
-            return dg.SkipReason("the inbox is empty")
-        known = json.loads(context.cursor) if context.cursor else {}
-        states = content_hashes(files, known)
-        cursor = json.dumps(states, sort_keys=True)
-        if states != known:
-            # A file that is still being copied changes between two looks, so new content waits for the second look.
+        inbox = load_settings().inbox
+        files = look(inbox)
+        cursor = json.dumps(files, sort_keys=True)
+        if files and cursor != context.cursor:
+            # A file that is still being copied changes between two looks, so new files wait for the second look.
             return dg.SensorResult(skip_reason="new files; waiting until they stop changing", cursor=cursor)
-        content = run_key([str(state[2]) for state in states.values()])
-        runs = context.instance.get_run_records(dg.RunsFilter(tags={INBOX_TAG: content}), limit=MOST_RETRIES + 1)
-        key, reason = next_key(content, runs, _now())
+        if open_files := [name for name in files if is_being_written(inbox / name)]:
+            reason = f"some program still has a file open for writing: {', '.join(open_files)}"
+            return dg.SensorResult(skip_reason=reason, cursor=cursor)
+        delivery = delivery_of(files) if files else unfinished(context.instance, job.name)
+        if delivery is None:
+            return dg.SensorResult(skip_reason="the inbox is empty", cursor=cursor)
+        runs = context.instance.get_run_records(dg.RunsFilter(tags={INBOX_TAG: delivery}), limit=MOST_RETRIES + 1)
+        key, reason = next_key(delivery, runs, _now())
         if key is None:
             return dg.SensorResult(skip_reason=reason, cursor=cursor)
-        tags = {INBOX_TAG: content, "oppfolging/files": str(len(files))}
+        tags = {INBOX_TAG: delivery, "oppfolging/files": str(len(files))}
         return dg.SensorResult(run_requests=[dg.RunRequest(run_key=key, tags=tags)], cursor=cursor)
 
     return sense

@@ -78,13 +78,29 @@ def row_changes(table: str, old: pa.Table, new: pa.Table, key: tuple[str, ...]) 
     """Rows that differ, in order of their keys. Places, and columns that only one of the two has, are left out."""
     old, new = figures(old), figures(new)
     shared = [c for c in old.column_names if c in new.column_names]
-    if old.select(shared).equals(new.select(shared)):
+    # by column: two tables are unequal to Arrow when one says of a column that it has no nulls
+    if all(old[c].equals(new[c]) for c in shared):
         return
     by_key = key or tuple(shared)
-    before, after = ({tuple(r[k] for k in by_key): r for r in t.select(shared).to_pylist()} for t in (old, new))
-    differing = [place for place in before.keys() | after.keys() if before.get(place) != after.get(place)]
-    for place in sorted(differing, key=lambda place: [str(part) for part in place]):
+    before, after = (
+        {tuple(r[k] for k in by_key): r for r in rows.to_pylist()}
+        for rows in (
+            _rows_only_in(old.select(shared), new.select(shared)),
+            _rows_only_in(new.select(shared), old.select(shared)),
+        )
+    )
+    for place in sorted(before.keys() | after.keys(), key=lambda place: [str(part) for part in place]):
         yield RowChange(table, dict(zip(by_key, place, strict=True)), before.get(place), after.get(place))
+
+
+def _rows_only_in(these: pa.Table, others: pa.Table) -> pa.Table:
+    """The rows of one table that the other does not have. Two nulls are the same value."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.register("these", these)
+        connection.register("others", others)
+        return connection.sql("from these except from others").to_arrow_table()
 
 
 def all_changes(settings: Settings, old: Mapping[str, pa.Table], new: Mapping[str, pa.Table]) -> list[RowChange]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
 from dagster_project.orchestration import pipeline
-from dagster_project.orchestration.sensors import content_hashes, run_key
 from dagster_project.settings import REPOSITORY
 
 
@@ -124,11 +122,3 @@ def test_the_round_of_the_year_is_run_in_february(defs: dg.Definitions) -> None:
     (request,) = schedule.evaluate_tick(context).run_requests or ()
     assert (request.partition_key, request.tags["oppfolging/rounds"]) == (None, "fictional-2026")
     assert schedule.job_name == "everything"
-
-
-def test_the_inbox_sensor_knows_files_by_content(tmp_path: Path) -> None:
-    for name, content in (("a", b"1"), ("b", b"2"), ("copy", b"1")):
-        (tmp_path / name).write_bytes(content)
-    hashes = {n: s[2] for n, s in content_hashes(sorted(tmp_path.iterdir()), {}).items()}
-    assert hashes["a"] == hashes["copy"] != hashes["b"]
-    assert run_key([str(hashes["a"]), str(hashes["b"])]) == run_key([str(hashes["b"]), str(hashes["copy"])])
