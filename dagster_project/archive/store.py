@@ -27,6 +27,7 @@ from dagster_project.settings import Settings
 FIRST = "0" * 64
 DIGEST = "line_sha256"
 COMMITS = ("published", "round_released", "round_withdrawn")
+LINE_LOST = "ledger-line-lost"
 """Events that put a revision in force. Each names its subject (``round``), ``revision`` and ``manifest_sha256``."""
 CHUNK = 1 << 20
 ARRIVING = ".arriving-"
@@ -268,7 +269,7 @@ class Archive:
 def lost_line(line: int, sha256: str | None = None, **more: Any) -> Finding:
     """The finding that the ledger lacks a line it had: it was shortened, replaced, or an old copy was put back."""
     return Finding(
-        "ledger-line-lost", Severity.FAIL, "the ledger no longer has a line that it had", stage="archive",
+        LINE_LOST, Severity.FAIL, "the ledger no longer has a line that it had", stage="archive",
         file="ledger.jsonl", row=line, expected=sha256, fix="Put back the newest copy of the ledger.", **more,
     )  # fmt: skip
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.archive import Archive, Head, seals
-from dagster_project.archive.store import lost_line, sha256_of, whole_line
+from dagster_project.archive.store import LINE_LOST, lost_line, sha256_of, whole_line
 from dagster_project.audit import rebuild
 from dagster_project.diagnostics import Finding, NotFound, OppfolgingError, Severity
 from dagster_project.intake.partitions import Extracts
@@ -133,6 +133,8 @@ def verify(
     on_stage("archive")
     events = _check_archive(settings, result, key)
     ledger_is_whole = result.ok
+    if ledger_is_whole:  # else it has said itself where its lines do not fit together
+        result.findings += [f for f in lost_lines(settings) if f.code == LINE_LOST]
     recorded = commits_of(events, round_id)
     in_force = _check_pointer(folder, revisions, recorded if ledger_is_whole else [], events, result)
     result.revision = revision or in_force
@@ -160,8 +162,8 @@ def verify(
 def _check_archive(settings: Settings, result: Verification, key: Path | None) -> list[dict[str, Any]]:
     """Archive, ledger and seals. Returns the events of the lines that are whole."""
     archive = Archive(settings)
-    lost = lost_lines(settings)
-    result.findings += [*lost, *archive.verify(shortened=bool(lost))]
+    lost = [f for f in lost_lines(settings) if f.code == LINE_LOST]
+    result.findings += archive.verify(shortened=bool(lost))
     if key is not None:
         findings, vouched = seals.check(settings, key)
         result.findings += findings
@@ -250,7 +252,8 @@ def _check_inputs(
     settings: Settings, manifest: dict[str, Any], events: list[dict[str, Any]], result: Verification
 ) -> None:
     accepted = {e["sha256"] for e in events if e["event"] == "accepted"}
-    if "ledger" in manifest and not Archive(settings).holds(Head(**manifest["ledger"])):
+    told = LINE_LOST in {f.code for f in result.findings}
+    if not told and "ledger" in manifest and not Archive(settings).holds(Head(**manifest["ledger"])):
         result.findings.append(lost_line(manifest["ledger"]["lines"], manifest["ledger"]["sha256"]))
     for entry in manifest["inputs"]:
         if entry["sha256"] not in accepted:

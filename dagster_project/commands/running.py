@@ -72,7 +72,10 @@ def doctor(settings: Settings, fix: bool) -> None:
     found = [state.finding for state in doctors.examine(settings)]
     for finding in found:
         click.echo(finding.as_text())
-    click.echo(f"{len(found)} things to look at" if found else "Everything is as it should be.")
+    if not found and not settings.ledger.exists():
+        click.echo(f"No file ever came in at {settings.home}. `oppfolging demo` fills it with fictional data.")
+    else:
+        click.echo(f"{len(found)} things to look at" if found else "Everything is as it should be.")
     sys.exit(6 if any(f.severity.value == "FAIL" for f in found) else 1 if found else 0)
 
 

@@ -14,6 +14,7 @@ import zipfile
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -23,9 +24,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from dagster_project.audit import explain, trace
-from dagster_project.audit.counterfactual import judge_of_revision, what_would_differ
+from dagster_project.audit.counterfactual import Difference, judge_of_revision, what_would_differ
 from dagster_project.audit.diff import compare
 from dagster_project.audit.evidence import write_pack
+from dagster_project.audit.explain import Explanation
 from dagster_project.audit.revisions import Published, open_folder, open_revision
 from dagster_project.publication import current_revision
 from dagster_project.settings import Settings, load_settings
@@ -45,6 +47,12 @@ def home(country_home: Path) -> Settings:
 @pytest.fixture(scope="module")
 def published(home: Settings) -> Published:
     return open_revision(home, ROUND)
+
+
+@cache
+def explained(home: Settings, round_id: str, code: str, level: str = "municipality") -> Explanation:
+    """An explanation, looked up once for all tests and languages."""
+    return explain(home, round_id, code, level=level)
 
 
 def some(published: Published, count: int, seed: int = SEED) -> list[str]:
@@ -91,7 +99,7 @@ def test_the_arithmetic_on_the_page_adds_up(home: Settings, published: Published
         return Fraction(text.replace(",", ".") or 0)
 
     for code in some(published, 6):
-        e = explain(home, ROUND, code)
+        e = explained(home, ROUND, code)
         text = e.as_html(lang)
         page = Page(text)
         _, *rows, total = page.tables["points"]
@@ -108,7 +116,7 @@ def test_the_arithmetic_on_the_page_adds_up(home: Settings, published: Published
 
 
 def test_the_pdf_carries_its_own_letters_and_is_the_same_twice(home: Settings) -> None:
-    e = explain(home, ROUND, "6101")
+    e = explained(home, ROUND, "6101")
     named = replace(e, unit={**e.unit, "municipality_name": "Áltá Čáhcesuolu, Ŋ đ ŧ ž æøå"})
     first = named.as_pdf("no")
     assert first == named.as_pdf("no") and first.startswith(b"%PDF-")
@@ -123,7 +131,7 @@ def test_the_outcome_is_told_in_words_of_the_language(home: Settings, lang: str)
              for r in decided.rows("selection")}  # fmt: skip
     assert len(kinds) >= 6
     for row in kinds.values():
-        document = explain(home, "fictional-2024", row["municipality_code"]).document(lang)
+        document = explained(home, "fictional-2024", row["municipality_code"]).document(lang)
         text = "\n".join(document.sections[0].paragraphs)
         codes = {value for name, value in row.items() if name.endswith("status") or name == "decision"} - {
             "reserve",
@@ -141,7 +149,7 @@ def test_the_outcome_is_told_in_words_of_the_language(home: Settings, lang: str)
 
 def test_how_sure_the_rank_is_stands_beside_it(home: Settings, published: Published) -> None:
     (code,) = some(published, 1)
-    e = explain(home, ROUND, code)
+    e = explained(home, ROUND, code)
     (row,) = published.rows("selection_uncertainty", unit_level="municipality", unit_code=code)
     page = Page(e.as_html("en"))
     assert json.loads(e.as_json())["uncertainty"]["rank_low"] == row["rank_low"]
@@ -153,39 +161,53 @@ def test_how_sure_the_rank_is_stands_beside_it(home: Settings, published: Publis
 
 def test_a_school_is_explained_and_a_hidden_cell_stays_hidden(home: Settings, published: Published) -> None:
     school = next(s for s in published.rows("school_ranking") if s["rated"] and s["coverage"] < 1)
-    e = explain(home, ROUND, school["school_code"], level="school")
+    e = explained(home, ROUND, school["school_code"], "school")
     assert json.loads(e.as_json())["school"]["school_code"] == school["school_code"]
     hidden = [c for c in e.cells if c["state"] == "suppressed"]
     assert hidden and all(c["value"] is None and c["points"] is None for c in hidden)
     assert str(school["municipality_code"]) in e.as_text("no")
 
 
-def test_the_smallest_change_turns_the_outcome_and_one_step_less_does_not(home: Settings, published: Published) -> None:
-    """Through the whole of dbt, for both groups and for schools, on both sides of the cut, and with decisions made."""
-    decided = open_revision(home, "fictional-2024")
+Change = tuple[Published, str, Difference]
+
+
+def changes_named(home: Settings) -> dict[str, list[Change]]:
+    """The smallest changes that explanations name, by what they turn: both groups, schools, both sides of the cut."""
+    published, decided = open_revision(home, ROUND), open_revision(home, "fictional-2024")
     called_up = next(r for r in decided.rows("selection") if r["status"] == "selected" and not r["within_quota"])
     edge = [r["municipality_code"] for r in published.rows("selection", selection_group="spread") if r["rank_in_group"]]
     worst = max((s for s in published.rows("school_ranking") if s["worst_quartile"]), key=lambda s: s["rank"])
-    chosen = random.Random(SEED)
+    code, school = called_up["municipality_code"], worst["school_code"]
     with judge_of_revision(home, published) as judge:
         assert judge is not None
         by_schools = [
             (published, code, d) for code in edge for d in what_would_differ(judge, published, "municipality", code)
             if d.unit_level == "school"
         ]  # fmt: skip
-    assert {d.after for _, _, d in by_schools} == {True, False}
-    code = called_up["municipality_code"]
-    called = explain(home, decided.round, code).differences or ()
-    school = explain(home, ROUND, worst["school_code"], level="school").differences or ()
-    sample = [
-        (decided, code, chosen.choice([d for d in called if d.outcome == "average"])),
-        (published, worst["school_code"], chosen.choice(school)),
-        *(chosen.choice([s for s in by_schools if s[2].after == after]) for after in (True, False)),
-    ]
-    for revision, unit, d in sample:
-        assert outcome_with(home, revision, unit, d, d.needed) == d.after, d
-        one_step = (d.needed - d.published) / d.steps
-        assert outcome_with(home, revision, unit, d, d.needed - one_step) != d.after, d
+    called = explained(home, decided.round, code).differences or ()
+    quarter = explained(home, ROUND, school, "school").differences or ()
+    return {
+        "the average group": [(decided, code, d) for d in called if d.outcome == "average"],
+        "a school leaves the worst quarter": [(published, school, d) for d in quarter],
+        "the spread group takes by a school": [c for c in by_schools if c[2].after],
+        "the spread group drops by a school": [c for c in by_schools if not c[2].after],
+    }
+
+
+def hold_to(home: Settings, change: Change) -> None:
+    """Through the whole of dbt: the change turns the outcome, and one step less does not."""
+    revision, unit, d = change
+    assert outcome_with(home, revision, unit, d, d.needed) == d.after, d
+    one_step = (d.needed - d.published) / d.steps
+    assert outcome_with(home, revision, unit, d, d.needed - one_step) != d.after, d
+
+
+def test_the_smallest_change_turns_the_outcome_and_one_step_less_does_not(home: Settings) -> None:
+    """One change of two kinds; `benchmarks/thorough.py changes` holds all kinds."""
+    named = changes_named(home)
+    assert all(named.values()), {kind: len(found) for kind, found in named.items()}
+    for kind in ("the average group", "the spread group takes by a school"):
+        hold_to(home, random.Random(SEED).choice(named[kind]))
 
 
 def test_what_is_not_named_turns_nothing(home: Settings, published: Published) -> None:
@@ -246,7 +268,7 @@ def test_a_cell_is_traced_down_and_its_file_up_again(home: Settings, published: 
     sha256, _ = trace.find_file(home, "fabelland_klass131_endringer.json")
     assert in_force(trace.up(home, sha256)).register == "municipality_changes"
     all_cells = trace.down(home, ROUND, "municipality_ranking:6101")
-    assert sum(c["weighted_points"] or 0 for c in all_cells) == explain(home, ROUND, "6101").unit["points"]
+    assert sum(c["weighted_points"] or 0 for c in all_cells) == explained(home, ROUND, "6101").unit["points"]
     refused = oppfolging(home.home, "trace", "--file", "fabelland_klass131_endringar.json")
     assert refused.returncode == 5 and "Did you mean fabelland_klass131_endringer.json" in refused.stderr
 

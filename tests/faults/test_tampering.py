@@ -499,6 +499,17 @@ def test_verify_names_the_lost_line_that_a_revision_rests_on(home: Path) -> None
     assert found == {"ledger-line-lost"}
 
 
+def test_verify_names_lines_that_were_lost_after_the_revision_too(home: Path) -> None:
+    """An old backup of the ledger: it still holds the revision asked about, and not what another round rests on."""
+    lines = ledger_lines(home)
+    Archive(Settings(home=home)).append({"event": "file_dismissed", "file": "1"})
+    with writing(load_settings(home), "somebody who knew the whole ledger"):
+        pass
+    write_ledger(home, lines)
+    result = verify(load_settings(home), ROUND, quick=True)
+    assert [f.code for f in result.findings] == ["ledger-line-lost"] and not result.ok
+
+
 # --- marts and estimates ---
 
 

@@ -16,7 +16,8 @@ from tests.oracle.nation import write_home
 from tests.oracle.oracle import Oracle
 
 ROUNDS_PER_NATION = 30
-SEEDS = (0, 1393, 7150, 486521)
+SEEDS = (1393, 486521)
+"""`benchmarks/thorough.py nations` holds as many as one likes."""
 
 
 def pinned_down(home: Path) -> dict[str, dict[str, list[str]]]:
@@ -43,16 +44,21 @@ def pinned_down(home: Path) -> dict[str, dict[str, list[str]]]:
 def test_dbt_and_the_oracle_agree_on_random_nations_and_nobody_pins_a_small_figure_down(
     seed: int, tmp_path: Path
 ) -> None:
-    write_home(tmp_path, Random(seed), ROUNDS_PER_NATION)
-    settings = load_settings(tmp_path)
+    hold_nation(seed, tmp_path)
+
+
+def hold_nation(seed: int, home: Path) -> None:
+    """Draw a nation into an empty home, and hold dbt to the oracle and the public tables to the attacker."""
+    write_home(home, Random(seed), ROUNDS_PER_NATION)
+    settings = load_settings(home)
     outcome = dbt_step.build(settings, files_below(settings))
     assert outcome.success, [f.as_text() for f in outcome.findings]
-    results = compare_home(tmp_path)
+    results = compare_home(home)
     assert len(results) == ROUNDS_PER_NATION
     differences = [f"{name}: {d}" for name, c in results.items() for d in c.differences]
     assert not differences, "\n".join(differences[:40])
     assert sum(c.units for c in results.values()) > 500
-    assert pinned_down(tmp_path) == {}
+    assert pinned_down(home) == {}
 
 
 def test_the_nations_hold_what_decisions_on_two_lists_can_go_wrong_on(tmp_path: Path) -> None:

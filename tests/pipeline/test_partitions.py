@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from dagster_project.intake.partitions import Extracts
 from dagster_project.orchestration.pipeline import dagster_home
 from dagster_project.settings import REPOSITORY, load_settings
 
@@ -79,8 +80,7 @@ def test_after_a_whole_run_every_year_and_every_round_shows_its_checks(home: Pat
 
 
 def test_a_range_of_years_has_a_result_per_year_and_keeps_those_of_the_others(home: Path) -> None:
-    before = asked(home)["national_tests"]
-    years = before["partitions"]
+    years = sorted(y for name, y in Extracts(load_settings(home)).in_force if name == "national_tests" and y)
     done = subprocess.run(
         [BIN / "dagster", "asset", "materialize", "-m", "dagster_project.definitions", "--select", "national_tests",
          "--partition-range", f"{years[1]}...{years[2]}"],

@@ -219,7 +219,7 @@ def check_killed(settings: Settings, round_id: str, command: str, undone: str, r
         assert check_finished(settings, round_id, release_number, revision) == made
 
 
-@pytest.mark.parametrize("undone", UNDONE)
+@pytest.mark.parametrize("undone", ["no pointer names it"])
 def test_a_release_that_was_killed_after_its_commit_is_finished_by_the_next_writer(
     prioritised: Settings, tmp_path: Path, undone: str
 ) -> None:
