@@ -113,6 +113,8 @@ def test_dagster_dev_serves_a_fresh_clone_on_loopback_and_leaves_nothing(clone: 
         process = subprocess.Popen(
             [str(BIN / "dagster"), "dev", "-w", "workspace.yaml", "-p", str(port)],
             cwd=clone, env=environment(clone, tmp_path), stdout=output, stderr=output, start_new_session=True,
+            # in a job of the background a shell lets Ctrl-C be ignored, and children inherit that
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
     try:
         asked = json.dumps(
@@ -133,7 +135,7 @@ def test_dagster_dev_serves_a_fresh_clone_on_loopback_and_leaves_nothing(clone: 
             {"name": MODULE, "locationOrLoadError": {"__typename": "RepositoryLocation"}}
         ]
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
     finally:
         # the group of processes that was started above; `dagster dev` leaves its code server to end by itself
         with contextlib.suppress(ProcessLookupError):

@@ -64,11 +64,13 @@ UNDONE = {
 }
 
 
-def compute(settings: Settings, run: str = RUN) -> Snapshot:
+def compute(settings: Settings, run: str = RUN, *, estimates: bool = True) -> Snapshot:
     """Make all that follows from what is in force, as a run does before it publishes; what the run pinned."""
     with writing(settings, run):
         snapshot = pin(settings, run)
         assert built.build_models(settings, snapshot, run).success
+        if not estimates:
+            return snapshot
         rulebook = load_rules(settings)
         current_effects(settings, rulebook)
         current_uncertainty(settings, rulebook, computed_rounds(settings, rulebook))
@@ -206,17 +208,12 @@ def check_killed(settings: Settings, round_id: str, command: str, undone: str, r
     revision = str(commits[-1]["revision"])
     assert len(commits) == committed + 1 and commits[-1]["release"] == release_number
     assert revision == f"r{int(before['revision'][1:]) + 1:04d}"
-    if undone == "the folder has no name":
-        done = oppfolging(settings.home, "run")
-        assert done.returncode == 0, done.stdout + done.stderr
-        check_finished(settings, round_id, release_number, revision)
-        assert [e["to"] for e in state.round_events(settings, round_id) if e["event"] == state.MOVED][-1] == "final"
-    else:
-        with writing(settings, "the next writer"):
-            made = check_finished(settings, round_id, release_number, revision)
-        again = publish(settings, take(settings), round_id)
-        assert not again.is_new and again.revision == revision and again.differences == ()
-        assert check_finished(settings, round_id, release_number, revision) == made
+    with writing(settings, "the next writer"):
+        made = check_finished(settings, round_id, release_number, revision)
+    again = publish(settings, take(settings), round_id)
+    assert not again.is_new and again.revision == revision and again.differences == ()
+    assert check_finished(settings, round_id, release_number, revision) == made
+    assert [e["to"] for e in state.round_events(settings, round_id) if e["event"] == state.MOVED][-1] == "final"
 
 
 @pytest.mark.parametrize("undone", ["no pointer names it"])
@@ -421,7 +418,7 @@ def test_a_round_without_one_of_its_inputs_waits_until_somebody_accepts_that(cop
     before, standing = tree_hash(copy.published), current_revision(copy, OPEN)
     flow.withdraw(copy, SURVEY, by="Prøve Person", reason="a test asks", now=NOW)
     lost = {(i["indicator"], i["grade"]) for i in slices(copy, key, OPEN)}
-    snapshot = compute(copy, "without the file")
+    snapshot = compute(copy, "without the file", estimates=False)
     waits = missing_inputs_of(copy, OPEN)
     assert len(waits) == len(lost) > 1
     for indicator, grade in lost:
@@ -439,8 +436,9 @@ def test_a_round_without_one_of_its_inputs_waits_until_somebody_accepts_that(cop
         wanted = (*key, indicator, grade)
         assert publish_round(copy, snapshot, OPEN, now=NOW) is None
         inputs.accept_missing(copy, OPEN, wanted, by="Prøve Person", reason=f"no {indicator}", now=NOW)  # type: ignore[arg-type]
-    assert {f.found for f in behind(copy, take(copy))} == {"a missing input was accepted"}
-    snapshot = compute(copy, "with the acceptances")
+    of_marts = {f.found for f in behind(copy, take(copy)) if f.code == "marts-not-of-the-snapshot"}
+    assert of_marts == {"a missing input was accepted"}
+    snapshot = compute(copy, "with the acceptances", estimates=False)
     made = publish_round(copy, snapshot, OPEN, now=NOW)
     assert made is not None and made.is_new and missing_inputs_of(copy, OPEN) == []
     manifest = read_manifest(made.path)
