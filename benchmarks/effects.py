@@ -56,7 +56,7 @@ def several(nations: int, seed: int) -> dict[str, Score]:
     found: list[Found] = []
     for _ in range(nations):
         panels = staggered(nation(rng, years=13), (5, 7, 9))
-        difference, study = did(panels, 3, 2), event_study(panels, -3, 3, 2, "all")
+        difference, study = did(panels, 3, 2), event_study(panels, -3, 3, 2)
         matched = matched_did(panels[-1], 3, 5)
         assert difference and study and matched
         row = {f"last: {k}": v for k, v in library(panels[-1]).items() if "event" not in k} | {

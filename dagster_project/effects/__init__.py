@@ -6,13 +6,12 @@ assumes and what it does not show.
 
 from dagster_project.effects.estimate import estimate_effects
 from dagster_project.effects.parameters import EffectParameters, load_effect_parameters
-from dagster_project.effects.results import CohortEffects, EffectEstimate, PreTrendTest
+from dagster_project.effects.results import CohortEffects, EffectEstimate
 
 __all__ = [
     "CohortEffects",
     "EffectEstimate",
     "EffectParameters",
-    "PreTrendTest",
     "estimate_effects",
     "load_effect_parameters",
 ]

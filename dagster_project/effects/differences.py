@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from dagster_project.effects.panel import CohortPanel
 from dagster_project.effects.regression import Estimate, Fit, Floats, Ints, fit, independent_columns, without_unit_means
-from dagster_project.effects.results import PreTrendTest
 
 Years = NDArray[np.bool_]
 
@@ -30,12 +29,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class EventStudy:
-    """``coefficients`` by event time, without the reference 0, and the joint test of those before it (or None)."""
+    """``coefficients`` by event time, without the reference 0."""
 
     coefficients: dict[int, Estimate]
     n_treated: int
     n_comparison: int
-    pre_trend: PreTrendTest | None
 
 
 @dataclass(frozen=True)
@@ -153,9 +151,7 @@ def _difference(
     return Difference(effect, stack.clusters(True), stack.clusters(False))
 
 
-def event_study(
-    panels: Sequence[CohortPanel], first: int, last: int, min_treated: int, cohort: str
-) -> EventStudy | None:
+def event_study(panels: Sequence[CohortPanel], first: int, last: int, min_treated: int) -> EventStudy | None:
     """Followed less comparison in every year, against the last year of the window, given baseline share and size.
 
     Notes:
@@ -182,19 +178,4 @@ def event_study(
         return None
     picks = np.eye(len(result.coefficients))
     coefficients = {e: result.pick(picks[i]) for i, e in enumerate(times)}
-    before = [i for i, e in enumerate(times) if e < 0]
-    test = _joint(result, before, cohort) if before else None
-    return EventStudy(coefficients, stack.clusters(True), stack.clusters(False), test)
-
-
-def _joint(result: Fit, which: list[int], cohort: str) -> PreTrendTest | None:
-    """Whether the coefficients ``which`` are all nothing: Hotelling's F, which allows for few clusters."""
-    from scipy.special import fdtrc
-
-    q, df = len(which), result.df
-    if df < q:
-        return None
-    own = result.coefficients[which]
-    distance = float(own @ np.linalg.pinv(result.covariance[np.ix_(which, which)], hermitian=True) @ own)
-    statistic = distance / q * (df - q + 1) / df
-    return PreTrendTest(cohort, statistic, q, df - q + 1, float(fdtrc(q, df - q + 1, statistic)))
+    return EventStudy(coefficients, stack.clusters(True), stack.clusters(False))

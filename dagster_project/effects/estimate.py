@@ -13,7 +13,7 @@ from dagster_project.effects.matched import matched_did
 from dagster_project.effects.panel import CohortPanel, panels
 from dagster_project.effects.parameters import EffectParameters
 from dagster_project.effects.regression import Estimate
-from dagster_project.effects.results import NOTHING, CohortEffects, EffectEstimate, PreTrendTest, Words
+from dagster_project.effects.results import NOTHING, CohortEffects, EffectEstimate, Words
 
 OUTCOME = "risk_share"
 
@@ -56,9 +56,9 @@ AGAINST_BEFORE = Words(
 )
 NO_YEARS = Words("Too few figures by year: no estimate.", "For få tall per år: ikke noe anslag.")
 REFERENCE = Words("The reference: last year of the window.", "Referansen: siste år i vinduet.")
-PRE_TREND = Words(
-    "Joint test of the years before: F({q}, {df}) = {statistic:.2f}, p = {p_value:.3f}.",
-    "Samlet test av årene før: F({q}, {df}) = {statistic:.2f}, p = {p_value:.3f}.",
+WITHOUT_INTERVAL = Words(
+    "Without an interval: through points and limits this method's intervals missed the truth too often.",
+    "Uten intervall: gjennom poeng og grenser bommet metodens intervaller for ofte.",
 )
 
 
@@ -73,7 +73,6 @@ def estimate_effects(table: Any, parameters: EffectParameters, window_years: int
     breaks its contract.
     """
     rows: list[EffectEstimate] = []
-    tests: list[PreTrendTest] = []
     cohorts = panels(table, window_years)
     groups: list[tuple[str, tuple[CohortPanel, ...]]] = [(p.cohort, (p,)) for p in cohorts]
     if len(cohorts) > 1:
@@ -83,10 +82,8 @@ def estimate_effects(table: Any, parameters: EffectParameters, window_years: int
         if len(members) == 1:
             rows.extend(_single(members[0], parameters, write))
         rows.extend(_differences(members, parameters, write))
-        study_rows, test = _study(cohort, members, parameters, write)
-        rows.extend(study_rows)
-        tests.extend(t for t in (test,) if t is not None)
-    return CohortEffects(tuple(rows), tuple(tests))
+        rows.extend(_study(members, parameters, write))
+    return CohortEffects(tuple(rows))
 
 
 class _Writer:
@@ -105,14 +102,17 @@ class _Writer:
             low, high = estimate.interval(confidence)
             value, error = estimate.value, estimate.std_error
             value, error, low, high = (round(v, names.DECIMALS) + 0.0 for v in (value, error, low, high))
+        if method not in names.WITH_INTERVAL:
+            error = low = high = None
+            words = words if value is None or method == names.BEFORE_AFTER else words + WITHOUT_INTERVAL
         return EffectEstimate(
             self.cohort, OUTCOME, method, event_time, value, error, low, high, confidence, n_treated, n_comparison,
             words.english, words.norsk, self.parameters.method_version,
         )  # fmt: skip
 
-    def detectable(self, estimate: Estimate | None) -> Words:
-        """What size of effect would be found."""
-        if estimate is None:
+    def detectable(self, method: str, estimate: Estimate | None) -> Words:
+        """What size of effect would be found, by a method whose intervals hold."""
+        if estimate is None or method not in names.WITH_INTERVAL:
             return NOTHING
         return _fill(PRECISION, detectable=estimate.detectable(self.parameters.confidence.value))
 
@@ -169,7 +169,7 @@ def _single(panel: CohortPanel, parameters: EffectParameters, write: _Writer) ->
             r=result.correlation,
         )
         yield write(names.EXPECTED_REGRESSION, result.expected, treated, others, EXPECTED + correlation)
-        yield write(names.BEFORE_AFTER_NET, result.net, treated, others, NET + write.detectable(result.net))
+        yield write(names.BEFORE_AFTER_NET, result.net, treated, others, NET)
 
     neighbours = parameters.matching.neighbours.value
     matched = matched_did(panel, years, neighbours)
@@ -177,9 +177,7 @@ def _single(panel: CohortPanel, parameters: EffectParameters, write: _Writer) ->
         f"{neighbours} nearest neighbours on baseline share and size, corrected for what still tells them apart.",
         f"{neighbours} nærmeste naboer på andel og størrelse, korrigert for det som fortsatt skiller dem.",
     )
-    yield write(
-        names.MATCHED, matched, treated, others, FEW_OTHERS if matched is None else how + write.detectable(matched)
-    )
+    yield write(names.MATCHED, matched, treated, others, FEW_OTHERS if matched is None else how)
 
     bandwidth = parameters.discontinuity.bandwidth_ranks.value
     # a line needs two points, and its spread one more
@@ -191,7 +189,7 @@ def _single(panel: CohortPanel, parameters: EffectParameters, write: _Writer) ->
         f"Holds at the cut; {bandwidth} ranks on either side, {cut.wrong_side} on the wrong side left out.",
         f"Gjelder ved grensen; {bandwidth} plasser på hver side, {cut.wrong_side} på feil side er holdt utenfor.",
     )
-    yield write(names.DISCONTINUITY, cut.jump, cut.inside, cut.outside, how + write.detectable(cut.jump))
+    yield write(names.DISCONTINUITY, cut.jump, cut.inside, cut.outside, how)
 
 
 def _differences(
@@ -201,36 +199,27 @@ def _differences(
 
     def row(method: str, result: Difference | None, words: Words, otherwise: Words) -> EffectEstimate:
         if result is not None:
-            found = words + write.detectable(result.effect)
+            found = words + write.detectable(method, result.effect)
             return write(method, result.effect, result.n_treated, result.n_comparison, found)
         treated, others = _sizes(members)
         return write(method, None, treated, others, write.few_treated() if treated < minimum else otherwise)
 
-    yield row(names.DID, did(members, years, minimum), GIVEN, FEW_OTHERS)
+    yield row(names.LAGGED, did(members, years, minimum), GIVEN, FEW_OTHERS)
     if len(members) == 1:
         yield row(names.MIRRORED, mirrored_did(members[0], years, minimum), AGAINST_BEFORE, NOT_BEFORE)
 
 
-def _study(
-    cohort: str, members: Sequence[CohortPanel], parameters: EffectParameters, write: _Writer
-) -> tuple[list[EffectEstimate], PreTrendTest | None]:
-    chosen = parameters.event_study
-    minimum = parameters.min_treated.value
-    study: EventStudy | None = event_study(members, chosen.first.value, chosen.last.value, minimum, cohort)
+def _study(members: Sequence[CohortPanel], parameters: EffectParameters, write: _Writer) -> Iterator[EffectEstimate]:
+    chosen, minimum = parameters.event_study, parameters.min_treated.value
+    study: EventStudy | None = event_study(members, chosen.first.value, chosen.last.value, minimum)
     if study is None:
         treated, others = _sizes(members)
-        words = write.few_treated() if treated < minimum else NO_YEARS
-        return [write(names.EVENT_STUDY, None, treated, others, words)], None
-    test = study.pre_trend
-    reference = REFERENCE
-    if test is not None:
-        reference = reference + _fill(PRE_TREND, q=test.q, df=test.df, statistic=test.statistic, p_value=test.p_value)
-    sizes = (study.n_treated, study.n_comparison)
-    zero = Estimate(0.0, 0.0, study.n_treated)
-    every = {**study.coefficients, 0: zero}
-    return [
-        write(names.EVENT_STUDY, every[e], *sizes, GIVEN if e else reference, event_time=e) for e in sorted(every)
-    ], test
+        yield write(names.EVENT_STUDY, None, treated, others, write.few_treated() if treated < minimum else NO_YEARS)
+        return
+    every = {**study.coefficients, 0: Estimate(0.0, 0.0, study.n_treated)}
+    for e in sorted(every):
+        words = GIVEN if e else REFERENCE
+        yield write(names.EVENT_STUDY, every[e], study.n_treated, study.n_comparison, words, event_time=e)
 
 
 def _sizes(members: Sequence[CohortPanel]) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What the estimation returns: frozen rows of the mart ``cohort_effect``, and the tests of the years before."""
+"""What the estimation returns: frozen rows of the mart ``cohort_effect``."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ EXPECTED_REGRESSION = "expected_regression_to_the_mean"
 BEFORE_AFTER_NET = "before_after_net"
 MATCHED = "matched_did"
 DISCONTINUITY = "rank_discontinuity"
-DID = "did"
+LAGGED = "lagged_outcome_regression"
 MIRRORED = "did_mirrored"
 EVENT_STUDY = "event_study"
 POOLED = "all"
+WITH_INTERVAL = frozenset({MIRRORED})
+"""Methods whose 95 % interval holds the truth within two points of nominal in nations that pass through points and
+limits (docs/effects.md). The others are published without an interval."""
 # a figure is published to a millionth, so that the last bits of another machine's arithmetic do not show
 DECIMALS = 6
 
@@ -40,7 +43,8 @@ class EffectEstimate:
     """One row of ``cohort_effect``.
 
     ``estimate``, ``std_error`` and the interval are in share points (0.01 is one hundredth of the possible points);
-    negative is an improvement. An ``estimate`` that could not be made is None, and ``note`` says why.
+    negative is an improvement. An ``estimate`` that could not be made is None, and ``note`` says why. Only a method of
+    ``WITH_INTERVAL`` has a standard error and an interval.
     """
 
     cohort: str
@@ -60,25 +64,10 @@ class EffectEstimate:
 
 
 @dataclass(frozen=True)
-class PreTrendTest:
-    """Joint test that the followed did not differ from their comparison in the years before, given baseline and size.
-
-    ``statistic`` is F with ``q`` and ``df`` degrees of freedom; small ``p_value``: the comparison is in doubt.
-    """
-
-    cohort: str
-    statistic: float
-    q: int
-    df: int
-    p_value: float
-
-
-@dataclass(frozen=True)
 class CohortEffects:
-    """All rows, ordered by cohort, method and event time, and the tests of the years before."""
+    """All rows, ordered by cohort, method and event time."""
 
     rows: tuple[EffectEstimate, ...]
-    pre_trends: tuple[PreTrendTest, ...]
 
     def to_table(self) -> pa.Table:
         """The rows under the published names and types, also when there are none."""

@@ -29,8 +29,8 @@ def library(panel: CohortPanel) -> Found:
     """Every regression through the product."""
     difference, mirror = did([panel], YEARS, MIN_TREATED), mirrored_did(panel, YEARS, MIN_TREATED)
     cut = rank_discontinuity(panel, YEARS, BANDWIDTH, 3)
-    study = event_study([panel], -3, 3, MIN_TREATED, panel.cohort)
-    assert difference and cut and study and study.pre_trend
+    study = event_study([panel], -3, 3, MIN_TREATED)
+    assert difference and cut and study
     found = {"did": difference.effect, "rank_discontinuity": cut.jump}
     if mirror is not None:
         found["did_mirrored"] = mirror.effect
