@@ -122,7 +122,7 @@ def _print_what_if(answer: object) -> None:
 @click.option("--round", "round_id", required=True, help="Id of the round, as `status` shows it.")
 @click.pass_obj
 def variants(settings: Settings, round_id: str) -> None:
-    """How much hangs on each open choice (A1 to A15)? Every ready-made reading, computed in one build."""
+    """How much hangs on each open choice (A1 to A16)? Every ready-made reading, computed in one build."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -201,11 +201,11 @@ def _print_uncertainty(every: list[dict[str, Any]]) -> None:
     out.print(table)
     if not rows:
         return
-    level, worst = rows[0]["level"], rows[0]["worst_count"]
+    level = rows[0]["level"]
     sure = sum(r["probability_selected"] >= level for r in rows)
-    reach = sum(r["could_be_worst_30"] for r in municipalities)
+    reach = sum(r["could_be_selected"] for r in municipalities)
     out.print(f"{sure} municipalities are taken in at least {100 * level:.0f} % of the {rows[0]['draws']} draws (seed "
-              f"{rows[0]['seed']}) and {len(rows)} in any; {reach} could be among the worst {worst}.")  # fmt: skip
+              f"{rows[0]['seed']}) and {len(rows)} in any; {reach} in at least one of forty.")  # fmt: skip
 
 
 def _number(value: float | None) -> str:

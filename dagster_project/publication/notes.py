@@ -9,7 +9,7 @@ from typing import Any
 from dagster_project.settings import Settings
 
 FRACTIONS = {
-    "risk_share", "coverage", "share_if_hidden_best", "share_if_hidden_worst", "absolute_hit_share", "expected_share",
+    "risk_share", "coverage", "share_if_hidden_best", "share_if_hidden_worst", "absolute_hit_share", "mean_of_draws",
     "share_low", "share_high", "probability_selected", "probability_average", "probability_spread",
     "probability_worst_quartile",
 }  # fmt: skip
