@@ -19,7 +19,7 @@ run: manifest ## the whole pipeline once; a first time the fictional country's f
 	@$(RUN) run --timings
 
 test: manifest ## every test
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 ui: manifest ## the Dagster web UI and its daemon on 127.0.0.1:3000
 	@$(RUN) ui

@@ -22,11 +22,23 @@ from dagster_project.transform.warehouse import record_path
 NOW = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
 
 
+LONGEST = ("test_commits", "test_audit", "test_life", "test_country", "test_verify", "test_lineage", "test_tampering")
+"""Files that take longest, so that no worker is left with one of them at the end."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One file that needs the country first, then those that do not: while its story is told, others have work."""
     needing = {i.path for i in items if "country_home" in getattr(i, "fixturenames", ())}
-    first = next((i.path for i in items if i.path in needing), None)
-    items.sort(key=lambda i: (i.path != first, i.path in needing))
+
+    def place(item: pytest.Item) -> tuple[bool, bool, int]:
+        name = item.path.stem
+        return (
+            name != LONGEST[0],
+            item.path in needing,
+            LONGEST.index(name) if name in LONGEST else len(LONGEST),
+        )
+
+    items.sort(key=place)
 
 
 def oppfolging(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
