@@ -49,7 +49,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "low_coverage": ("for mange av tallene er skjult", "too many of its figures are hidden"),
     "too_few_areas": ("for få indikatorområder er synlige", "too few indicator areas are visible"),
     "private": ("privat skole", "a private school"),
-    "closed": ("uten rad i det nyeste året", "no row in the newest year"),
+    "closed": ("nedlagt før uttrekksdatoen", "closed before the selection date"),
     "ownership_unknown": ("ukjent eierform", "its ownership is unknown"),
     "no_municipality": ("ligger ikke i noen kommune", "it lies in no municipality"),
     "special_school": ("spesialskole", "a special school"),

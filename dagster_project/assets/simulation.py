@@ -57,7 +57,7 @@ def selection_uncertainty(context: dg.AssetExecutionContext, home: Home) -> dg.M
     deps=["published_round"],
     partitions_def=ROUNDS,
     description=(
-        "What hangs on each open choice of the rule (valgene A1 til A15): every ready-made reading computed, in how "
+        "What hangs on each open choice of the rule (valgene A1 til A16): every ready-made reading computed, in how "
         "many each municipality is taken, and what each indicator weighs in fact."
     ),
 )

@@ -68,7 +68,7 @@ def candidates(settings: Settings, round_id: str) -> None:
     """The candidates of the spread group by county governor, and where their workbooks lie."""
     from dagster_project.publication.edition import FORMS
     from dagster_project.rounds import release
-    from dagster_project.rounds.candidates import candidate_list
+    from dagster_project.rounds.candidates import answered, candidate_list
 
     stand = release.standing(settings, round_id)
     found = candidate_list(settings, round_id)
@@ -77,14 +77,14 @@ def candidates(settings: Settings, round_id: str) -> None:
     }
     click.echo(f"{round_id}, revision {stand.folder.name}: {len(found.rows)} candidates, list {found.code[:12]}")
     for governor, rows in found.governors.items():
-        replied = all(status[r["municipality_code"]]["governor_priority"] is not None for r in rows)
+        replied = all(answered(status[r["municipality_code"]]) for r in rows)
         click.echo(f"{governor}: {'has replied' if replied else 'WAITS for the reply'}")
         for r in sorted(
             rows, key=lambda r: (status[r["municipality_code"]]["governor_priority"] or 0, r["rank_in_group"])
         ):
-            priority = status[r["municipality_code"]]["governor_priority"] or "-"
-            name = f"{r['municipality_code']} {r['municipality_name']}"
-            click.echo(f"  priority {priority!s:>2}  rank {r['rank_in_group']:>2}  {name}")
+            own = status[r["municipality_code"]]
+            said = "advised against" if own["governor_advice"] else f"priority {own['governor_priority'] or '-'!s:>2}"
+            click.echo(f"  {said:15}  rank {r['rank_in_group']:>2}  {r['municipality_code']} {r['municipality_name']}")
     click.echo(f"workbooks: {stand.folder / FORMS}")
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dagster_project.forms.spec import DECISION_CHOICES, MEASURES, QUERIES, REPORTS, SENDERS
+from dagster_project.forms.spec import ADVICE, DECISION_CHOICES, MEASURES, QUERIES, REPORTS, SENDERS
 from dagster_project.forms.write import FORM_SHEET, write_form
 from dagster_project.publication.commits import current_revision
 from dagster_project.publication.edition import FORMS
@@ -22,6 +22,7 @@ ENVIRONMENTS = ("Høgskolen i Fabelland (oppdiktet)", "Tåkeli kompetansesenter 
                 "Universitetet i Ytterfabel (oppdiktet)")  # fmt: skip
 WORK = ("Veiledning av skoleledere", "Arbeid med begynneropplæring", "Læringsmiljø og mobbing")
 NAME = "Kari Oppdiktet"
+(AGAINST,) = ADVICE
 SAYS = {stored: label for label, stored in DECISION_CHOICES.items()}
 
 
@@ -44,14 +45,25 @@ def reply(settings: Settings, round_id: str, on: dt.date, *, silent: int = 0) ->
         labels = {sheet.cell(r, 1).value: r for r in range(1, header)}
         sheet.cell(labels["Utfylt av"], 2).value = NAME
         sheet.cell(labels["Dato"], 2).value = on
+        at = {cell.value: cell.column for cell in sheet[header]}
         lines = [r for r in range(header + 1, sheet.max_row + 1) if sheet.cell(r, 1).value]
+        average = [r for r in lines if sheet.cell(r, at["Gruppe"]).value == "gjennomsnitt"]
+        spread = [r for r in lines if r not in average]
+        if len(spread) > 5:
+            # one of many gets help already, in the county governor's view
+            sheet.cell(spread[-1], at["Tilrådning"]).value = AGAINST
+            sheet.cell(spread[-1], at["Begrunnelse"]).value = "Er i gang med en egen plan som bør få virke først."
+            sheet.cell(spread[-1], at["Samtale holdt"]).value = on - dt.timedelta(days=8)
+            spread = spread[:-1]
         # the county governor turns the first two around: priorities are not the spread all over again
-        order = [lines[1], lines[0], *lines[2:]] if len(lines) > 1 else lines
+        order = [spread[1], spread[0], *spread[2:]] if len(spread) > 1 else spread
         for priority, line in enumerate(order, start=1):
-            sheet.cell(line, 3).value = priority
-            sheet.cell(line, 4).value = REASONS[(priority - 1) % len(REASONS)]
-            sheet.cell(line, 5).value = on - dt.timedelta(days=7 + priority)
+            sheet.cell(line, at["Prioritet"]).value = priority
+            sheet.cell(line, at["Begrunnelse"]).value = REASONS[(priority - 1) % len(REASONS)]
+            sheet.cell(line, at["Samtale holdt"]).value = on - dt.timedelta(days=7 + priority % 21)
             given[str(sheet.cell(line, 1).value)] = priority
+        for line in average[:1]:
+            sheet.cell(line, at["Begrunnelse"]).value = "Kjent for oss: svake resultater over tid, og lite kapasitet."
         book.save(settings.inbox / f"{round_id}_{path.name}")
     return given
 

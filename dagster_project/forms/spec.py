@@ -16,7 +16,8 @@ class Column:
     """One thing a form asks for.
 
     ``norsk`` is the header people see. ``required`` cells may not be blank. ``locked`` cells are filled in beforehand.
-    ``choices`` maps what people choose to what is stored. ``least`` is the smallest number allowed.
+    ``choices`` maps what people choose to what is stored. ``least`` is the smallest number allowed. A form sent out
+    before a ``later`` column existed is read without it; ``default`` stands for a cell that is blank or not there.
     """
 
     name: str
@@ -26,6 +27,8 @@ class Column:
     locked: bool = False
     choices: Mapping[str, str] = field(default_factory=dict)
     least: int | None = None
+    later: bool = False
+    default: str | None = None
     hint: str = ""
     width: int = 14
 
@@ -59,6 +62,8 @@ DECISION_CHOICES = {
     "trekker seg": "withdrew",
     "kalles opp fra reserve": "called_up",
 }
+GROUPS = {"gjennomsnitt": "average", "spredning": "spread"}
+ADVICE = {"bør ikke tas ut": "do_not_take"}
 SENDERS = {"kommune": "municipality", "veiledere": "guides", "statsforvalter": "county_governor"}
 OUTCOMES = {"ubehandlet": "pending", "tatt til følge": "accepted", "avvist": "rejected"}
 
@@ -75,15 +80,50 @@ PRIORITIES = Form(
     columns=(
         _CODE,
         _NAME,
-        Column("priority", "Prioritet", "whole", least=1, hint="1 er den kommunen som bør velges først", width=10),
-        Column("reason", "Begrunnelse", hint="Hvorfor kommunen er plassert her", width=60),
-        Column("conversation_on", "Samtale holdt", "date", hint="Når dere snakket med kommunen", width=14),
+        Column(
+            "selection_group",
+            "Gruppe",
+            "choice",
+            required=False,
+            locked=True,
+            later=True,
+            choices=GROUPS,
+            default="spread",
+            hint="Spredning: kommunen skal prioriteres. Gjennomsnitt: den vurderes med ord",
+            width=14,
+        ),
+        Column(
+            "priority",
+            "Prioritet",
+            "whole",
+            required=False,
+            least=1,
+            hint="Bare i spredningsgruppen: 1 er den kommunen som bør velges først",
+            width=10,
+        ),
+        Column(
+            "advice",
+            "Tilrådning",
+            "choice",
+            required=False,
+            later=True,
+            choices=ADVICE,
+            hint="Bare i spredningsgruppen: velg «bør ikke tas ut» i stedet for en prioritet",
+            width=18,
+        ),
+        Column("reason", "Begrunnelse", required=False, hint="Hvorfor, eller vurderingen av kommunen", width=60),
+        Column(
+            "conversation_on", "Samtale holdt", "date", required=False, hint="Når dere snakket med kommunen", width=14
+        ),
     ),
-    key=("round", "county_governor", "municipality_code"),
+    key=("round", "county_governor", "municipality_code", "selection_group"),
     replaces=("round", "county_governor"),
     help=(
         "Fyll ut de gule cellene. Resten er låst.",
-        "Gi hver kommune sin egen prioritet, fra 1 og oppover. Skriv en begrunnelse, og når samtalen ble holdt.",
+        "Gi hver kommune i spredningsgruppen sin egen prioritet, fra 1 og oppover. Skriv en begrunnelse, og når "
+        "samtalen ble holdt.",
+        "Mener dere at en kommune ikke bør tas ut, velger dere det under Tilrådning i stedet for en prioritet.",
+        "Kommunene i gjennomsnittsgruppen prioriteres ikke. Skriv gjerne en vurdering av dem under Begrunnelse.",
         "Lagre arbeidsboken og send den tilbake. Ikke flytt eller slett rader.",
     ),
 )

@@ -31,10 +31,16 @@ def outcome_sentences(
             lines.append(
                 f"{'Holdt utenfor etter registeret' if no else 'Kept out by the register'}: {ground['ground']}"
             )
-    if row["governor_priority"] is not None:
-        priority = "Statsforvalterens prioritet" if no else "The county governor's priority"
+    if row["reply_source_sha256"] is not None:
+        if row["governor_advice"] is not None:
+            said = "Statsforvalteren tilrår at kommunen ikke tas ut" if no else "The county governor advises against it"
+        elif row["governor_priority"] is not None:
+            priority = "Statsforvalterens prioritet" if no else "The county governor's priority"
+            said = f"{priority} {row['governor_priority']}"
+        else:
+            said = "Statsforvalterens vurdering" if no else "The county governor's assessment"
         lines.append(_sentence(
-            f"{priority} {row['governor_priority']}", row["governor_reason"],
+            said, row["governor_reason"],
             "Samtale holdt" if no else "Conversation held", row["conversation_on"],
             "Besvart av" if no else "Answered by", row["replied_by"],
         ))  # fmt: skip

@@ -12,14 +12,21 @@ from dagster_project.publication.commits import current_revision
 from dagster_project.publication.edition import INTERNAL
 from dagster_project.settings import Settings
 
+LISTED = ("selected", "reserve")
+
 
 @dataclass(frozen=True)
 class CandidateList:
-    """Candidates of a round, as published: rows of ``selection`` in order of rank. ``code`` names this very list."""
+    """Candidates of a round, as published: rows of ``selection`` in order of rank. ``code`` names this very list.
+
+    ``average`` are the municipalities of the other group that are taken or in reserve. The county governors see these
+    too and may assess them in words; nothing waits for that.
+    """
 
     round: str
     revision: str
     rows: tuple[dict[str, Any], ...]
+    average: tuple[dict[str, Any], ...] = ()
 
     @property
     def code(self) -> str:
@@ -32,6 +39,15 @@ class CandidateList:
         """Candidates by county governor, in order of the governors' names; those without one cannot be asked."""
         names = sorted({r["county_governor"] for r in self.rows if r["county_governor"]})
         return {name: tuple(r for r in self.rows if r["county_governor"] == name) for name in names}
+
+    def seen_by(self, governor: str) -> tuple[dict[str, Any], ...]:
+        """What a governor's workbook lists: its candidates, then its municipalities of the average group."""
+        return tuple(r for r in (*self.rows, *self.average) if r["county_governor"] == governor)
+
+    @property
+    def offices(self) -> list[str]:
+        """Every county governor with a municipality in either group, by name."""
+        return sorted({r["county_governor"] for r in (*self.rows, *self.average) if r["county_governor"]})
 
 
 def published_rows(settings: Settings, round_id: str, table: str) -> list[dict[str, Any]]:
@@ -46,9 +62,14 @@ def published_rows(settings: Settings, round_id: str, table: str) -> list[dict[s
 
 
 def unanswered(selection: Iterable[Mapping[str, Any]]) -> list[str]:
-    """County governors with a candidate whose priority has not come; who has no governor waits for nobody."""
-    waiting = (r for r in selection if r["proposed_status"] == "candidate" and r["governor_priority"] is None)
+    """County governors with a candidate that no reply has come for; who has no governor waits for nobody."""
+    waiting = (r for r in selection if r["proposed_status"] == "candidate" and not answered(r))
     return sorted({r["county_governor"] for r in waiting if r["county_governor"]})
+
+
+def answered(row: Mapping[str, Any]) -> bool:
+    """Whether the county governor has given a candidate a priority, or advised against it."""
+    return row["governor_priority"] is not None or row["governor_advice"] is not None
 
 
 def decided(selection: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -59,7 +80,9 @@ def decided(selection: Iterable[Mapping[str, Any]]) -> set[str]:
 def of_rows(round_id: str, revision: str, selection: list[dict[str, Any]]) -> CandidateList:
     """The candidates among the rows of a ``selection`` table."""
     chosen = [r for r in selection if r["arithmetic_status"] == "candidate"]
-    return CandidateList(round_id, revision, tuple(sorted(chosen, key=lambda r: r["rank_in_group"])))
+    average = [r for r in selection if r["selection_group"] == "average" and r["arithmetic_status"] in LISTED]
+    in_order = (tuple(sorted(rows, key=lambda r: r["rank_in_group"])) for rows in (chosen, average))
+    return CandidateList(round_id, revision, *in_order)
 
 
 def candidate_list(settings: Settings, round_id: str) -> CandidateList:

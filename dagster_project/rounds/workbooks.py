@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.forms import spec
 from dagster_project.forms.spec import DECISIONS, PRIORITIES
 from dagster_project.forms.write import Evidence, write_form
 from dagster_project.rounds.candidates import CandidateList, decided
@@ -23,7 +24,8 @@ AREAS = {
 }
 
 
-GROUPS = {"average": "gjennomsnitt", "spread": "spredning"}
+ADVICE = {stored: norsk for norsk, stored in spec.ADVICE.items()}
+GROUPS = {stored: norsk for norsk, stored in spec.GROUPS.items()}
 PROPOSALS = {"selected": "foreslått", "candidate": "kandidat", "reserve": "reserve"}
 
 
@@ -47,9 +49,9 @@ def evidence_of(candidates: Sequence[Row], tables: Mapping[str, pa.Table]) -> li
     for c in candidates:
         m = ranking[c["municipality_code"]]
         lines.append(
-            (c["rank_in_group"], c["municipality_code"], c["municipality_name"], m["school_spread"], m["rated_schools"],
-             m["schools_in_worst_quartile"], m["risk_share"], m["rank"], m["coverage"], m["share_if_hidden_best"],
-             m["share_if_hidden_worst"])
+            (GROUPS[c["selection_group"]], c["rank_in_group"], c["municipality_code"], c["municipality_name"],
+             m["school_spread"], m["rated_schools"], m["schools_in_worst_quartile"], m["risk_share"],
+             m["rank"], m["coverage"], m["share_if_hidden_best"], m["share_if_hidden_worst"])
         )  # fmt: skip
     areas = [
         (r["municipality_code"], names[r["municipality_code"]], AREAS.get(r["area"], r["area"]),
@@ -64,10 +66,10 @@ def evidence_of(candidates: Sequence[Row], tables: Mapping[str, pa.Table]) -> li
     ]  # fmt: skip
     return [
         Evidence("Kandidater",
-                 ("Plass i gruppen", "Kommunenr", "Kommune", "Spredning mellom skolene", "Vurderte skoler",
+                 ("Gruppe", "Plass i gruppen", "Kommunenr", "Kommune", "Spredning mellom skolene", "Vurderte skoler",
                   "Skoler blant landets svakeste", "Andel risikopoeng", "Plass i landet", "Dekning",
                   "Andel hvis skjulte tall er best", "Andel hvis skjulte tall er dårligst"),
-                 lines, frozenset({3, 6, 8, 9, 10})),
+                 lines, frozenset({4, 7, 9, 10, 11})),
         Evidence("Områder",
                  ("Kommunenr", "Kommune", "Område", "Skoleår", "Risikopoeng", "Mulige poeng", "Andel", "Dekning"),
                  areas, frozenset({6, 7})),
@@ -81,15 +83,17 @@ def evidence_of(candidates: Sequence[Row], tables: Mapping[str, pa.Table]) -> li
 def write_governor_forms(
     folder: Path, candidates: CandidateList, tables: Mapping[str, pa.Table], *, fictional: bool
 ) -> list[Path]:
-    """One workbook per county governor that has candidates."""
+    """One workbook per county governor: its candidates to prioritise, and its municipalities of the average group."""
     return [
         write_form(
             folder / f"prioritering-{file_name(governor)}.xlsx", PRIORITIES, fictional=fictional,
             fields={"round": candidates.round, "county_governor": governor, "candidate_list_hash": candidates.code},
-            rows=[{k: c[k] for k in ("municipality_code", "municipality_name")} for c in own],
+            rows=[{"municipality_code": c["municipality_code"], "municipality_name": c["municipality_name"],
+                   "selection_group": GROUPS[c["selection_group"]]} for c in own],
             evidence=evidence_of(own, tables),
         )
-        for governor, own in candidates.governors.items()
+        for governor in candidates.offices
+        if (own := candidates.seen_by(governor))
     ]  # fmt: skip
 
 
@@ -109,10 +113,11 @@ def write_decision_form(folder: Path, round_id: str, selection: Sequence[Row], *
     ]
     listed = [
         (GROUPS[r["selection_group"]], PROPOSALS[r["proposed_status"]], r["proposed_place"], r["municipality_code"],
-         r["municipality_name"], r["county_governor"], r["governor_priority"], r["governor_reason"])
+         r["municipality_name"], r["county_governor"], r["governor_priority"],
+         ADVICE.get(r["governor_advice"]), r["governor_reason"])
         for r in open_rows
     ]  # fmt: skip
-    listing = Evidence("Liste", ("Gruppe", "Forslag", "Plass", "Kommunenr", "Kommune", "Statsforvalter", "Prioritet",
-                                 "Statsforvalterens begrunnelse"), listed)  # fmt: skip
+    listing = Evidence("Liste", ("Gruppe", "Forslag", "Plass", "Kommunenr", "Kommune", "Statsforvalter",
+                                 "Prioritet", "Tilrådning", "Statsforvalterens begrunnelse"), listed)  # fmt: skip
     return write_form(folder / f"beslutninger-{round_id}.xlsx", DECISIONS, fields={}, rows=rows, fictional=fictional,
                       evidence=[listing], spare=True)  # fmt: skip

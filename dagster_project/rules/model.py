@@ -278,7 +278,7 @@ class Scope(Strict):
     national_ownership: Choice[Literal["public", "all"]]
     school_ownership: Choice[Literal["public", "all"]]
     special_schools: Choice[Literal["include", "exclude"]]
-    require_last_year: Choice[bool]
+    closed_schools: Choice[Literal["leave_out", "keep"]]
     municipality_share_from: Choice[Literal["municipality_values", "school_points"]]
     in_scheme: Choice[Literal["exclude", "mark"]]
 
@@ -306,7 +306,7 @@ class AverageGroup(Strict):
 
 
 class SpreadGroup(Strict):
-    """Spredningsuttrekket (A7, A10, A12, A15)."""
+    """Spredningsuttrekket (A7, A10, A12, A15, A16)."""
 
     quota: Choice[Quota]
     reserve: Choice[Quota]
@@ -315,6 +315,7 @@ class SpreadGroup(Strict):
     min_schools: Choice[Annotated[Whole, Field(ge=2, le=100)]]
     excludes_average: Choice[bool]
     priority: Choice[Literal["required", "advisory"]]
+    candidates: Choice[Literal["all_identified", "quota_and_reserve", "worst_quarter"]]
     order: Choice[Literal["priority_then_spread", "spread"]]
 
 

@@ -23,7 +23,7 @@ from dagster_project.simulation.weights import indicator_weights
 if TYPE_CHECKING:
     import pyarrow as pa
 
-QUESTIONS = tuple(f"A{i}" for i in range(1, 16))
+QUESTIONS = tuple(f"A{i}" for i in range(1, 17))
 WITHOUT = "without "
 Setting = bool | int | float | str | tuple[str, ...] | None
 

@@ -69,28 +69,35 @@ class Known:
 
 
 def _priorities(known: Known, rows: list[Row]) -> list[Row]:
-    times = Counter((r["round"], r["priority"]) for r in rows)
+    times = Counter((r["round"], r["priority"]) for r in rows if r["priority"] is not None)
     wanted = {
         (round_id, c["municipality_code"])
         for round_id, governor in {(r["round"], r["county_governor"]) for r in rows}
         for c in known.candidates(round_id).governors.get(governor, ())
     }
-    given = {(r["round"], r["municipality_code"]) for r in rows}
+    given = {(r["round"], r["municipality_code"]) for r in rows if r["selection_group"] == "spread"}
 
     def judge(row: Row) -> Row:
         round_ = known.rounds().get(row["round"])
         sent = known.candidates(row["round"]) if round_ else None
+        spread = row["selection_group"] == "spread"
         own = sent.governors.get(row["county_governor"], ()) if sent else ()
+        seen = sent.seen_by(row["county_governor"]) if sent else ()
+        places = {(c["municipality_code"], c["selection_group"]) for c in seen}
+        advised, held = row["advice"] is not None, row["conversation_on"]
         due = getattr(round_, "priorities_due", None)
         return {
             "round_known": round_ is not None,
             "list_in_force": sent is not None and row["candidate_list_hash"] == sent.code,
             "municipality_known": sent is None or row["municipality_code"] in known.ranked(row["round"]),
-            "own_candidate": any(c["municipality_code"] == row["municipality_code"] for c in own),
+            "own_candidate": (row["municipality_code"], row["selection_group"]) in places,
             "all_candidates_there": wanted <= given,
-            "priority_once": times[row["round"], row["priority"]] == 1,
-            "priority_in_range": 1 <= row["priority"] <= max(len(own), 1),
-            "dates_possible": row["conversation_on"] <= row["replied_on"] <= known.today,
+            "priority_or_advice": (row["priority"] is not None) != advised if spread else True,
+            "average_not_ordered": spread or (row["priority"] is None and not advised),
+            "assessed": bool(row["reason"]) and (held is not None or not spread),
+            "priority_once": row["priority"] is None or times[row["round"], row["priority"]] == 1,
+            "priority_in_range": row["priority"] is None or 1 <= row["priority"] <= max(len(own), 1),
+            "dates_possible": (held is None or held <= row["replied_on"]) and row["replied_on"] <= known.today,
             "in_time": due is None or row["replied_on"] <= due,
         }
 

@@ -189,7 +189,7 @@ RULES: dict[str, tuple[Mistake, str, str]] = {
     "list_for_a_key": (in_rule("  min_areas:", "  ? §[a, b]\n  :"), "invalid-yaml", "a key"),
     "repeated_key": (in_rule("  years: {value: 3", "  years: {value: 2, basis: stated, source: udir}\n  §years: {value: 3"), "repeated-key", "years"),
     "repeated_key_in_a_row": (in_exceptions("kind: pseudo_unit", "kind: excluded, §kind: pseudo_unit"), "repeated-key", "exceptions.0.kind"),
-    "yes_for_true": (in_rule("require_last_year: {value: true", "require_last_year: {value: §yes"), "ambiguous-value", "true or false"),
+    "yes_for_true": (in_rule("excludes_average: {value: true", "excludes_average: {value: §yes"), "ambiguous-value", "true or false"),
     "no_where_text_is_meant": (in_rule("title: Udirs oppfølgingsordning for kommuner, regelen fra 2020", "title: §no"), "ambiguous-value", "text in quotes"),
     "on_for_a_key": (in_rule("  min_areas:", "  §on:"), "ambiguous-value", "found: on"),
     "code_read_as_octal": (in_exceptions('unit_code: "2100"', "unit_code: §0301"), "ambiguous-value", "the code in quotes"),

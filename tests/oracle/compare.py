@@ -21,7 +21,7 @@ SUMS = ("points", "possible_points", "applicable_points", "risk_share", "coverag
         "share_if_hidden_best", "share_if_hidden_worst", "rated", "rank", "tied", "not_rated_reason")  # fmt: skip
 SCHOOL = (*SUMS, "school_name", "municipality_code", "worst_quartile")
 SELECTION = ("status", "rank_in_group", "arithmetic_status", "proposed_status", "proposed_place", "governor_priority",
-             "decision", "is_override")  # fmt: skip
+             "governor_advice", "governor_reason", "decision", "is_override")  # fmt: skip
 MUNICIPALITY = (*SUMS, "county_code", "county_governor", "rated_schools", "schools_in_worst_quartile", "school_spread",
                 "spread_standard_deviation", "spread_max_minus_rest_mean", "spread_range", "spread_iqr")  # fmt: skip
 

@@ -89,7 +89,8 @@ def nation(rng: Random) -> tuple[list[Row], list[Row], list[Row]]:
     register = [
         {"school_code": s["code"], "school_name": s["code"], "municipality_code": s["new"], "county_code": s["new"][:2],
          "active": True, "is_compulsory": True, "ownership": rng.choice(["public", "public", "public", "private", "unknown"]),
-         "special": rng.random() < 0.1}
+         "special": rng.random() < 0.1,
+         "closed_on": rng.choice([None, None, None, dt.date(2024, 2, 15), dt.date(2024, 8, 1), dt.date(2026, 8, 1)])}
         for s in schools if rng.random() < 0.9
     ]  # fmt: skip
     cells: list[Row] = []
@@ -139,7 +140,7 @@ def random_rules(rng: Random, round_id: str) -> tuple[Row, list[Row], list[Row]]
         "min_coverage": decimal(0, 0.5, 0.8), "min_areas": rng.randint(0, 3),
         "municipality_ownership": pick(["public", "all"]), "national_ownership": pick(["public", "all"]),
         "school_ownership": pick(["public", "all"]), "special_schools": pick(["include", "exclude"]),
-        "require_last_year": pick([True, False]), "municipality_share_from": pick(["municipality_values", "school_points"]),
+        "closed_schools": pick(["leave_out", "keep"]), "municipality_share_from": pick(["municipality_values", "school_points"]),
         "restructured": pick(["recompute_from_schools", "recompute_from_schools", "mark"]),
         "min_observed_school_percent": decimal(0, 50, 100), "worst_schools_percent": decimal(10, 25, 33.3, 60),
         "worst_schools_ties": pick(["strict_order", "include_ties"]),
@@ -150,6 +151,7 @@ def random_rules(rng: Random, round_id: str) -> tuple[Row, list[Row], list[Row]]
         "spread_measure": pick(["standard_deviation", "max_minus_rest_mean", "range", "iqr"]),
         "spread_level": decimal(0, 0, 0.05, 0.2), "spread_min_schools": pick([2, 3]),
         "spread_excludes_average": pick([True, False]), "spread_priority": pick(["required", "advisory"]),
+        "spread_candidates": pick(["all_identified", "quota_and_reserve", "worst_quarter"]),
         "in_scheme": pick(["exclude", "mark"]), "public_min_pupils": 10, "public_min_hidden": 2, "rule_sha256": "0" * 64,
         "spread_order": pick(["priority_then_spread", "spread"]), "purpose": "selection", "cohort": f"cohort-{round_id}",
         "followup_starts_on": dt.date(2024, 8, 1), "followup_ends_on": pick([dt.date(2025, 7, 31), dt.date(2027, 7, 31)]),
@@ -158,7 +160,7 @@ def random_rules(rng: Random, round_id: str) -> tuple[Row, list[Row], list[Row]]
     generous = rng.random() < 0.5
     if generous:
         round_ |= {
-            "min_coverage": Decimal(0), "min_areas": 0, "require_last_year": False, "school_ownership": "all",
+            "min_coverage": Decimal(0), "min_areas": 0, "closed_schools": "keep", "school_ownership": "all",
             "in_scheme": "mark", "worst_schools_percent": Decimal(60), "average_quota": rng.randint(0, 1),
             "average_reserve": rng.randint(4, 6), "spread_quota": rng.randint(0, 1), "spread_reserve": rng.randint(1, 3),
             "spread_level": Decimal(0), "spread_min_schools": 2,
@@ -236,9 +238,18 @@ def answers(
                 replies.append(
                     {"round": round_id, "county_governor": governor, "candidate_list_hash": "", "replied_by": "drawn",
                      "replied_on": dt.date(2026, 3, 1), "municipality_code": m, "municipality_name": m,
-                     "priority": priority, "reason": "drawn", "conversation_on": dt.date(2026, 2, 1),
-                     "source_row": priority, **place}
+                     "selection_group": "spread", "reason": f"drawn {priority}",
+                     "conversation_on": dt.date(2026, 2, 1), "source_row": priority, **place,
+                     **rng.choice([{"priority": priority}] * 3 + [{"priority": None, "advice": "do_not_take"}])}
                 )  # fmt: skip
+            seen = [m for (group, m), r in oracle.listed.items() if group == "average"]
+            for at, m in enumerate(rng.sample(seen, rng.randint(0, min(2, len(seen))))):
+                if oracle.municipalities[m]["county_governor"] == governor:
+                    replies.append(
+                        {"round": round_id, "county_governor": governor, "candidate_list_hash": "", "replied_by": "drawn",
+                         "replied_on": dt.date(2026, 3, 1), "municipality_code": m, "municipality_name": m,
+                         "selection_group": "average", "reason": f"words {at}", "source_row": 100 + at, **place}
+                    )  # fmt: skip
     return {"decisions": list(once.values()), "governor_priorities": replies}
 
 

@@ -459,7 +459,7 @@ class Oracle:
                 "applicable_points": top * weight if applicable else Fraction(0),
                 "area": rule["area"],
                 "judged": judged,
-                "hit": scored == top,
+                "hit": judged and worse(absolute),
             }
         return points
 
@@ -511,6 +511,17 @@ class Oracle:
             rows[code]["tied"] = shares.count(rows[code]["risk_share"]) > 1
         return rated
 
+    def has_closed(self, school: str) -> bool:
+        """By its closing day; else for want of any row in the last year, of indicators that come without delay."""
+        closed_on = self.register.get(school, {}).get("closed_on")
+        if closed_on is not None:
+            return bool(closed_on <= self.rule["selection_date"])
+        least = min(i["lag"] for i in self.indicators)
+        prompt = {key for key, i in self.by_key.items() if i["lag"] == least}
+        return not any(
+            (c["indicator"], c["grade"]) in prompt and c["start"] == self.last - least for c in self.rows_of[school]
+        )
+
     def rate_schools(self) -> dict[str, Row]:
         cells: dict[str, list[Row]] = defaultdict(list)
         for (level, unit, *_), c in self.points.items():
@@ -519,13 +530,10 @@ class Oracle:
         rows = {}
         for school, mine in cells.items():
             s = self.sums(mine)
-            operating = any(
-                c["start"] == self.last - self.by_key[c["indicator"], c["grade"]]["lag"] for c in self.rows_of[school]
-            )
             reason = self.scope(school)
             if reason is None and self.place[school] is None:
                 reason = "no_municipality"
-            if reason is None and self.rule["require_last_year"] and not operating:
+            if reason is None and self.rule["closed_schools"] == "leave_out" and self.has_closed(school):
                 reason = "closed"
             reason = reason or self.too_little(s)
             rows[school] = {
@@ -622,13 +630,15 @@ class Oracle:
             if not (rule["spread_excludes_average"] and m in taken)
             and rows[m]["rated_schools"] >= rule["spread_min_schools"]
             and rows[m]["school_spread"] is not None
-            and rows[m]["school_spread"] > float(rule["spread_level"])
+            and (rule["spread_candidates"] == "worst_quarter" or rows[m]["school_spread"] > float(rule["spread_level"]))
             and rows[m]["schools_in_worst_quartile"] >= 1
         ]
         wide.sort(key=lambda m: (-rows[m]["school_spread"], -rows[m]["risk_share"], m))
         asked = rule["spread_priority"] == "required"
         for position, m in enumerate(wide, start=1):
-            if position <= rule["spread_quota"] + rule["spread_reserve"]:
+            if asked and rule["spread_candidates"] != "quota_and_reserve":
+                result["spread", m] = {"status": "candidate", "rank_in_group": position}
+            elif position <= rule["spread_quota"] + rule["spread_reserve"]:
                 status = "candidate" if asked else "selected" if position <= rule["spread_quota"] else "reserve"
                 result["spread", m] = {"status": status, "rank_in_group": position}
         return result

@@ -37,13 +37,22 @@ def outcomes(
     for m in candidates:
         asked[governor[m]].add(m)
     answered: dict[str, set[str]] = defaultdict(set)
-    priority: dict[str, int] = {}
+    priority: dict[str, int | None] = {}
+    against: set[str] = set()
+    words: dict[tuple[str, str], str] = {}
+    for p in replies:
+        if p["round"] == rule["round"] and p["selection_group"] == "average":
+            words["average", p["municipality_code"]] = p["reason"]
+    replies = [p for p in replies if p["selection_group"] != "average"]
     for p in replies:
         if p["round"] == rule["round"]:
             answered[p["county_governor"]].add(p["municipality_code"])
     for p in replies:
         if p["round"] == rule["round"] and answered[p["county_governor"]] == asked.get(p["county_governor"], set()):
             priority[p["municipality_code"]] = p["priority"]
+            words["spread", p["municipality_code"]] = p["reason"]
+            if p["advice"] == "do_not_take":
+                against.add(p["municipality_code"])
     complete = all(m in priority for m in candidates if governor[m] is not None)
 
     rows: dict[tuple[str, str], Row] = {}
@@ -54,7 +63,14 @@ def outcomes(
             def order(m: str, group: str = group, candidate: bool = candidate) -> tuple[Any, ...]:
                 by_priority = candidate and rule["spread_order"] == "priority_then_spread"
                 rank = listed[group, m]["rank_in_group"]
-                return (priority.get(m, LAST) if by_priority else 0, LAST if rank is None else rank, m)
+                given = priority.get(m)
+                last = by_priority and m in against
+                return (
+                    last,
+                    (LAST if given is None else given) if by_priority else 0,
+                    LAST if rank is None else rank,
+                    m,
+                )
 
             for place, m in enumerate(sorted(here, key=order), start=1):
                 status = listed[group, m]["status"]
@@ -63,7 +79,11 @@ def outcomes(
                 rows[group, m] = {
                     "rank_in_group": listed[group, m]["rank_in_group"], "arithmetic_status": listed[group, m]["status"],
                     "proposed_status": status, "proposed_place": place, "candidate": candidate,
-                    "governor_priority": priority.get(m) if candidate else None, "decision": None, "called": False,
+                    "governor_priority": priority.get(m) if candidate else None,
+                    "governor_advice": "do_not_take" if candidate and m in against else None,
+                    "governor_reason": words.get((group, m)) if candidate or (group == "average" and status != "excluded")
+                    else None,
+                    "decision": None, "called": False,
                 }  # fmt: skip
     decided = last_decisions(decisions, rule["round"])
     for key, row in rows.items():
@@ -76,7 +96,8 @@ def outcomes(
         elif m in municipalities:
             rows["average", m] = {
                 "rank_in_group": None, "arithmetic_status": "not_listed", "proposed_status": "not_listed",
-                "proposed_place": None, "candidate": False, "governor_priority": None, "passed_over": 0, **answer,
+                "proposed_place": None, "candidate": False, "governor_priority": None, "governor_advice": None,
+                "governor_reason": None, "passed_over": 0, **answer,
             }  # fmt: skip
     return {key: row | judged(row, decided.get(key[1])) for key, row in rows.items()}
 

@@ -15,6 +15,7 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from dagster_project.forms.write import FORM_SHEET
+from dagster_project.intake.read import read_file
 from dagster_project.intake.screen import Screening, screen_path
 from dagster_project.publication import current_revision
 from dagster_project.rounds.candidates import candidate_list
@@ -24,6 +25,8 @@ from tests.conftest import NOW
 pytestmark = pytest.mark.pipeline
 ROUND = "fictional-2026"
 DAY = dt.date(2026, 3, 20)
+GROUP, PRIORITY, ADVICE, REASON, HELD = 3, 4, 5, 6, 7
+"""Columns of the table in the form."""
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +36,34 @@ def settings(country_home: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def blank(settings: Settings) -> Path:
-    """The workbook of a county governor with several candidates."""
+    """The workbook of a county governor with several candidates and a municipality of the average group."""
     folder = current_revision(settings, ROUND)
     assert folder is not None
-    forms = sorted((folder / "forms").glob("prioritering-*.xlsx"))
-    return max(forms, key=lambda p: len(lines(load_workbook(p)[FORM_SHEET])))
+    forms = {p: load_workbook(p)[FORM_SHEET] for p in sorted((folder / "forms").glob("prioritering-*.xlsx"))}
+    return max((p for p, sheet in forms.items() if average(sheet)), key=lambda p: len(spread(forms[p])))
 
 
 def lines(sheet: Worksheet) -> list[int]:
     header = next(r[0].row for r in sheet.iter_rows() if r[0].value == "Kommunenr")
     return [r for r in range(header + 1, sheet.max_row + 1) if sheet.cell(r, 1).value]
+
+
+def spread(sheet: Worksheet) -> list[int]:
+    """The lines of the candidates, who are to be prioritised."""
+    return [r for r in lines(sheet) if sheet.cell(r, GROUP).value == "spredning"]
+
+
+def average(sheet: Worksheet) -> list[int]:
+    return [r for r in lines(sheet) if sheet.cell(r, GROUP).value == "gjennomsnitt"]
+
+
+def put(at: Callable[[Worksheet], int], column: int, value: Any) -> Callable[[Worksheet, Workbook], None]:
+    """A change of one cell: the line is looked up in the sheet."""
+    return lambda sheet, book: setattr(sheet.cell(at(sheet), column), "value", value)
+
+
+def first(sheet: Worksheet) -> int:
+    return spread(sheet)[0]
 
 
 def filled(blank: Path, target: Path, change: Callable[[Worksheet, Workbook], Any] | None = None) -> Path:
@@ -52,10 +73,12 @@ def filled(blank: Path, target: Path, change: Callable[[Worksheet, Workbook], An
     labels = {sheet.cell(r, 1).value: r for r in range(1, lines(sheet)[0])}
     sheet.cell(labels["Utfylt av"], 2).value = "Kari Oppdiktet"
     sheet.cell(labels["Dato"], 2).value = DAY
-    for priority, row in enumerate(lines(sheet), start=1):
-        sheet.cell(row, 3).value = priority
-        sheet.cell(row, 4).value = "Svake resultater over tid"
-        sheet.cell(row, 5).value = DAY - dt.timedelta(days=9)
+    for priority, row in enumerate(spread(sheet), start=1):
+        sheet.cell(row, PRIORITY).value = priority
+        sheet.cell(row, REASON).value = "Svake resultater over tid"
+        sheet.cell(row, HELD).value = DAY - dt.timedelta(days=9)
+    for row in average(sheet)[:1]:
+        sheet.cell(row, REASON).value = "Lite kapasitet i kommunen"
     if change is not None:
         change(sheet, book)
     book.save(target)
@@ -76,9 +99,10 @@ def test_the_form_is_locked_validated_and_carries_its_list_and_the_evidence(blan
     book = load_workbook(blank)
     sheet = book[FORM_SHEET]
     row = lines(sheet)[0]
-    assert sheet.protection.sheet and sheet.cell(row, 1).protection.locked and not sheet.cell(row, 3).protection.locked
+    assert sheet.protection.sheet and sheet.cell(row, GROUP).protection.locked
+    assert not sheet.cell(row, PRIORITY).protection.locked
     kinds = {str(v.type) for v in sheet.data_validations.dataValidation}
-    assert {"whole", "date"} <= kinds
+    assert {"whole", "date", "list"} <= kinds
     text = [str(c.value) for r in sheet.iter_rows() for c in r if c.value]
     assert candidate_list(settings, ROUND).code in text and any("FICTIONAL" in t for t in text)
     assert {"Kandidater", "Områder", "Skoler", "Veiledning"} <= set(book.sheetnames)
@@ -87,17 +111,17 @@ def test_the_form_is_locked_validated_and_carries_its_list_and_the_evidence(blan
 
 def swap_columns(sheet: Worksheet, book: Workbook) -> None:
     for r in [lines(sheet)[0] - 1, *lines(sheet)]:
-        a, b = sheet.cell(r, 3).value, sheet.cell(r, 4).value
-        sheet.cell(r, 3).value, sheet.cell(r, 4).value = b, a
+        a, b = sheet.cell(r, PRIORITY).value, sheet.cell(r, REASON).value
+        sheet.cell(r, PRIORITY).value, sheet.cell(r, REASON).value = b, a
 
 
 @pytest.mark.parametrize(
     "change",
     [
         swap_columns,
-        lambda s, b: setattr(s.cell(lines(s)[0], 5), "value", "11. mars 2026"),
-        lambda s, b: setattr(s.cell(lines(s)[0], 5), "value", "11.3.2026"),
-        lambda s, b: setattr(s.cell(lines(s)[0], 3), "value", "1"),
+        put(first, HELD, "11. mars 2026"),
+        put(first, HELD, "11.3.2026"),
+        put(first, PRIORITY, "1"),
     ],
     ids=["moved columns", "a date in words", "a date with dots", "a number as text"],
 )
@@ -122,30 +146,65 @@ def other_governors(settings: Settings, sheet: Worksheet) -> str:
 
 
 BROKEN: dict[str, tuple[Callable[..., Any], str, str]] = {
-    "deleted row": (lambda s, b: s.delete_rows(lines(s)[-1]), "candidates-missing", "kandidater må være med"),
-    "cleared row": (lambda s, b: [setattr(s.cell(lines(s)[-1], c), "value", None) for c in (3, 4, 5)],
+    "deleted row": (lambda s, b: s.delete_rows(spread(s)[-1]), "candidates-missing", "kandidater må være med"),
+    "cleared row": (lambda s, b: [setattr(s.cell(spread(s)[-1], c), "value", None) for c in (PRIORITY, REASON, HELD)],
                     "candidates-missing", "kandidater må være med"),
-    "text for a number": (lambda s, b: setattr(s.cell(lines(s)[0], 3), "value", "høy"), "not-a-whole-number", "Prioritet"),
-    "half a priority": (lambda s, b: setattr(s.cell(lines(s)[0], 3), "value", 1.5), "not-a-whole-number", "Prioritet"),
-    "priority twice": (lambda s, b: setattr(s.cell(lines(s)[1], 3), "value", 1), "priority-repeated", "samme prioritet"),
-    "priority too high": (lambda s, b: setattr(s.cell(lines(s)[0], 3), "value", 99), "priority-out-of-range", "større enn"),
-    "no reason": (lambda s, b: setattr(s.cell(lines(s)[0], 4), "value", "  "), "blank-cell", "Begrunnelse er ikke fylt ut"),
-    "a date that is none": (lambda s, b: setattr(s.cell(lines(s)[0], 5), "value", "31.02.2026"), "not-a-date", "Samtale"),
-    "conversation after the reply": (lambda s, b: setattr(s.cell(lines(s)[0], 5), "value", dt.date(2026, 4, 1)),
-                                     "impossible-date", "Samtalen må være holdt"),
-    "formula": (lambda s, b: setattr(s.cell(lines(s)[0], 3), "value", "=1+0"), "formula-in-cell", "Prioritet"),
-    "unknown code": (lambda s, b: setattr(s.cell(lines(s)[0], 1), "value", "6999"), "municipality-not-in-round", "finnes ikke"),
-    "a letter in the code": (lambda s, b: setattr(s.cell(lines(s)[0], 1), "value", "61O1"), "not-a-municipality-number", "Kommunenr"),
+    "text for a number": (put(first, PRIORITY, "høy"), "not-a-whole-number", "Prioritet"),
+    "half a priority": (put(first, PRIORITY, 1.5), "not-a-whole-number", "Prioritet"),
+    "priority twice": (put(lambda s: spread(s)[1], PRIORITY, 1), "priority-repeated", "samme prioritet"),
+    "priority too high": (put(first, PRIORITY, 99), "priority-out-of-range", "større enn"),
+    "neither priority nor advice": (put(first, PRIORITY, None), "priority-or-advice", "enten en prioritet eller"),
+    "priority and advice": (put(first, ADVICE, "bør ikke tas ut"), "priority-or-advice", "enten en prioritet eller"),
+    "other advice": (put(first, ADVICE, "kanskje"), "unknown-choice", "bør ikke tas ut"),
+    "priority in the average group": (put(lambda s: average(s)[0], PRIORITY, 1), "average-group-not-prioritised", "med ord"),
+    "no reason": (put(first, REASON, "  "), "assessment-missing", "Begrunnelsen mangler"),
+    "no conversation": (put(first, HELD, None), "assessment-missing", "datoen for samtalen"),
+    "a date that is none": (put(first, HELD, "31.02.2026"), "not-a-date", "Samtale"),
+    "conversation after the reply": (put(first, HELD, dt.date(2026, 4, 1)), "impossible-date", "Samtalen må være holdt"),
+    "formula": (put(first, PRIORITY, "=1+0"), "formula-in-cell", "Prioritet"),
+    "unknown code": (put(first, 1, "6999"), "municipality-not-in-round", "finnes ikke"),
+    "a letter in the code": (put(first, 1, "61O1"), "not-a-municipality-number", "Kommunenr"),
     "another list": (lambda s, b: [setattr(c, "value", "0" * 64) for r in s.iter_rows() for c in r if len(str(c.value)) == 64],
                      "candidate-list-not-in-force", "annen kandidatliste"),
     "another round": (lambda s, b: [setattr(c, "value", "fictional-1999") for r in s.iter_rows() for c in r if c.value == ROUND],
                       "unknown-round", "finnes ikke"),
-    "a renamed column": (lambda s, b: setattr(s.cell(lines(s)[0] - 1, 3), "value", "Rekkefølge"), "form-column-missing", "Prioritet"),
-    "the same municipality twice": (lambda s, b: setattr(s.cell(lines(s)[1], 1), "value", s.cell(lines(s)[0], 1).value),
+    "a renamed column": (put(lambda s: lines(s)[0] - 1, PRIORITY, "Rekkefølge"), "form-column-missing", "Prioritet"),
+    "the same municipality twice": (lambda s, b: setattr(s.cell(spread(s)[1], 1), "value", s.cell(first(s), 1).value),
                                     "line-repeated", "to ganger"),
     "nobody's name": (lambda s, b: [setattr(s.cell(r, 2), "value", None) for r in range(1, 9) if s.cell(r, 1).value == "Utfylt av"],
                       "blank-cell", "Utfylt av er ikke fylt ut"),
 }  # fmt: skip
+
+
+def test_advice_against_a_candidate_and_words_on_the_average_group_are_read(
+    blank: Path, settings: Settings, tmp_path: Path
+) -> None:
+    def change(sheet: Worksheet, book: Workbook) -> None:
+        last = spread(sheet)[-1]
+        sheet.cell(last, PRIORITY).value, sheet.cell(last, ADVICE).value = None, "bør ikke tas ut"
+
+    path = filled(blank, tmp_path / "svar.xlsx", change)
+    assert looked_at(path, settings).verdict.value == "PASS"
+    (table,) = read_file(path, "a" * 64)
+    rows = table.table.to_pylist()
+    assert [r["advice"] for r in rows if r["selection_group"] == "spread"][-1] == "do_not_take"
+    assert [r["reason"] for r in rows if r["selection_group"] == "average"] == ["Lite kapasitet i kommunen"]
+
+
+def test_a_form_of_before_the_average_group_stood_in_it_is_read_as_one_of_candidates(
+    blank: Path, settings: Settings, tmp_path: Path
+) -> None:
+    def change(sheet: Worksheet, book: Workbook) -> None:
+        for row in reversed(average(sheet)):
+            sheet.delete_rows(row)
+        sheet.delete_cols(ADVICE)
+        sheet.delete_cols(GROUP)
+
+    path = filled(blank, tmp_path / "svar.xlsx", change)
+    result = looked_at(path, settings)
+    assert result.verdict.value == "PASS", [f.as_text() for f in result.findings]
+    (table,) = read_file(path, "a" * 64)
+    assert set(table.table["selection_group"].to_pylist()) == {"spread"}
 
 
 @pytest.mark.parametrize("name", sorted(BROKEN))
@@ -162,7 +221,7 @@ def test_a_broken_reply_is_refused_whole_with_words_a_case_officer_understands(
 
 def test_another_governors_municipality_is_refused(blank: Path, settings: Settings, tmp_path: Path) -> None:
     def change(sheet: Worksheet, book: Workbook) -> None:
-        sheet.cell(lines(sheet)[0], 1).value = other_governors(settings, sheet)
+        sheet.cell(first(sheet), 1).value = other_governors(settings, sheet)
 
     result = looked_at(filled(blank, tmp_path / "svar.xlsx", change), settings)
     assert {"not-the-governors-candidate", "candidates-missing"} <= {f.code for f in result.findings}

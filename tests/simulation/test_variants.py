@@ -35,7 +35,7 @@ def test_every_open_choice_has_a_reading_that_changes_the_rule(rules: RuleSet) -
     [
         ("{window.aggregation: window_mean}", "{window.agregation: window_mean}", "unknown-path"),
         ("{groups.spread.min_schools: 3}", "{groups.spread.min_schools: 1}", "invalid-setting"),
-        ("question: A15", "question: A16", "invalid-value"),
+        ("question: A15", "question: A17", "invalid-value"),
         ("question: A6,", "queston: A6,", "unknown-key"),
     ],
 )

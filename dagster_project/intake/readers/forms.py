@@ -66,7 +66,7 @@ def looks_like(header: Sequence[str]) -> Form | None:
 
 def _share(form: Form, given: set[str]) -> float:
     # a table on its own holds its fields as columns too
-    wanted = {c.norsk for c in form.columns}
+    wanted = {c.norsk for c in form.columns if not c.later}
     return len(wanted & given) / len(wanted)
 
 
@@ -153,7 +153,7 @@ def _assemble(
     findings: list[Finding] = []
     in_table = [c for c in (*form.fields, *form.columns) if c.norsk in headers]
     for column in form.columns:
-        if column.norsk not in headers:
+        if column.norsk not in headers and not column.later:
             findings.append(
                 problem("form-column-missing", f"kolonnen {column.norsk} mangler i skjemaet", name, row=header_row,
                         column=column.norsk, found=", ".join(h for h in headers if h), expected=column.norsk,
@@ -177,7 +177,8 @@ def _assemble(
     for number, line in lines:
         if all(is_blank(line.get(c.norsk)) for c in form.columns if not c.locked):
             continue
-        values = {c.name: _value(c, line.get(c.norsk), name, number, findings) for c in in_table}
+        values = {c.name: c.default for c in form.columns if c.later}
+        values |= {c.name: _value(c, line.get(c.norsk), name, number, findings) for c in in_table}
         code = values.get("municipality_code") or ""
         rows.append(
             {**given, **values, "fictional": FIRST_FICTIONAL_COUNTY <= code < "99", "source_sha256": sha256,
@@ -216,7 +217,7 @@ def _value(column: Column, value: Any, name: str, row: int, findings: list[Findi
                         found="tom celle", expected=column.hint or column.norsk,
                         fix="Fyll ut cellen og send skjemaet på nytt.")
             )  # fmt: skip
-        return None
+        return column.default
     code, expected, converted = _converted(column, value)
     if code is not None:
         findings.append(

@@ -1,5 +1,6 @@
--- County governors' priorities that answer exactly the candidates as they stand. A reply to another list, made before
--- new figures changed the candidates, does not count; the governor is asked again.
+-- What the county governors wrote of each municipality. Priorities count when they answer exactly the candidates as they
+-- stand: a reply to another list, made before new figures changed the candidates, does not, and the governor is asked
+-- again. Words on a municipality of the average group stand whatever became of the other list.
 with candidates as (
     select
         round,
@@ -21,7 +22,7 @@ compared as (
         coalesce(c.county_governor, p.county_governor) as county_governor,
         sum(case when c.municipality_code is null or p.municipality_code is null then 1 else 0 end) as mismatches
     from candidates as c
-    full outer join replies as p
+    full outer join (select * from replies where selection_group = 'spread') as p
         on
             c.round = p.round
             and c.county_governor = p.county_governor
@@ -33,7 +34,9 @@ select
     p.round,
     p.county_governor,
     p.municipality_code,
+    p.selection_group,
     p.priority,
+    p.advice,
     p.reason,
     p.conversation_on,
     p.replied_by,
@@ -41,5 +44,6 @@ select
     p.source_sha256,
     p.source_row
 from replies as p
-inner join compared as k
-    on p.round = k.round and p.county_governor = k.county_governor and k.mismatches = 0
+left join compared as k
+    on p.round = k.round and p.county_governor = k.county_governor
+where p.selection_group = 'average' or k.mismatches = 0

@@ -42,6 +42,11 @@ compared as (
             when {{ is_worse('o.value', 'l.national_limit', 'w.direction', 'w.comparison') }} then w.points_national
             else 0
         end as points,
+        -- by the limit and not by the points: a rule may give the same points for both limits
+        coalesce(
+            o.state = 'observed' and l.national_limit is not null
+            and {{ is_worse('o.value', 'l.absolute_limit', 'w.direction', 'w.comparison') }}, false
+        ) as beyond_absolute,
         o.source_sha256,
         o.source_row,
         o.source_column
@@ -61,6 +66,5 @@ select
     *,
     cast(points * weight as decimal(18, 4)) as weighted_points,
     cast(case when judged then points_absolute * weight else 0 end as decimal(18, 4)) as possible_points,
-    cast(case when applicable then points_absolute * weight else 0 end as decimal(18, 4)) as applicable_points,
-    coalesce(points = points_absolute, false) as beyond_absolute
+    cast(case when applicable then points_absolute * weight else 0 end as decimal(18, 4)) as applicable_points
 from compared

@@ -1,9 +1,11 @@
 -- What the arithmetic and the county governors together propose. Candidates wait until every governor has replied; then
--- those with the first priorities are proposed up to the quota, and the rest stand in reserve in the same order.
+-- those with the first priorities are proposed up to the quota, and the rest stand in reserve in the same order. Who a
+-- governor advises against stands last: Udir decides.
 with asked as (
     select
         l.*,
         p.priority,
+        p.advice as governor_advice,
         p.reason as governor_reason,
         p.conversation_on,
         p.replied_by,
@@ -19,7 +21,9 @@ with asked as (
         on
             l.round = p.round
             and l.municipality_code = p.municipality_code
-            and l.arithmetic_status = 'candidate'
+            and l.selection_group = p.selection_group
+            and l.arithmetic_status <> 'excluded'
+            and (l.selection_group = 'average' or l.arithmetic_status = 'candidate')
 ),
 
 placed as (
@@ -30,6 +34,11 @@ placed as (
         row_number() over (
             partition by a.round, a.selection_group, a.is_candidate
             order by
+                case
+                    when a.is_candidate and r.spread_order = 'priority_then_spread' and a.governor_advice = 'do_not_take'
+                        then 1
+                    else 0
+                end asc,
                 case when a.is_candidate and r.spread_order = 'priority_then_spread' then a.priority end asc nulls last,
                 a.rank_in_group asc nulls last,
                 a.municipality_code asc

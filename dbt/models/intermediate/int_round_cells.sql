@@ -21,7 +21,6 @@ with matched as (
         c.source_sha256,
         c.source_row,
         c.source_column,
-        r.last_start_year - i.lag as newest_start_year,
         c.start_year between r.last_start_year - i.lag - r.window_years + 1 and r.last_start_year - i.lag as in_window,
         c.unit_level = 'school'
         and (c.school_year = i.national_base_year or c.school_year = i.absolute_base_year) as in_base_year

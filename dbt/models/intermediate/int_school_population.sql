@@ -1,12 +1,25 @@
--- Which schools count in "all the country's schools", and the first ground on which another does not.
-with standing as (
+-- Which schools count in "all the country's schools", and the first ground on which another does not. A school is open
+-- when the register's closing day lies after the selection date. Where the register names no day, a row in the round's
+-- last year tells: of a dataset whose figures come without delay, since grade points come a year late and a school that
+-- has closed still has them.
+with last_years as (
+    select
+        r.round,
+        r.last_start_year - min(i.lag) as last_start_year
+    from {{ ref('stg_rounds') }} as r
+    inner join {{ ref('stg_rule_indicators') }} as i on r.round = i.round
+    group by r.round, r.last_start_year
+),
+
+standing as (
     select
         c.round,
         c.unit_code as school_code,
         max(case when x.unit_code is not null then 1 else 0 end) as is_pseudo,
-        max(case when c.in_window and c.start_year = c.newest_start_year then 1 else 0 end) as operating,
+        max(case when c.in_window and c.start_year = l.last_start_year then 1 else 0 end) as in_last_year,
         max(case when c.in_window then 1 else 0 end) as in_window
     from {{ ref('int_round_cells') }} as c
+    inner join last_years as l on c.round = l.round
     left join {{ ref('int_exceptions_in_force') }} as x
         on
             c.round = x.round
@@ -25,7 +38,7 @@ described as (
         s.round,
         s.school_code,
         s.in_window = 1 as in_window,
-        s.operating = 1 as operating,
+        case when reg.closed_on is null then s.in_last_year = 1 else reg.closed_on > r.selection_date end as operating,
         p.municipality_code,
         p.school_name,
         coalesce(reg.ownership, 'unknown') as ownership,

@@ -29,7 +29,7 @@ select
     case
         when s.out_of_scope is not null then s.out_of_scope
         when s.municipality_code is null then 'no_municipality'
-        when r.require_last_year and not s.operating then 'closed'
+        when r.closed_schools = 'leave_out' and not s.operating then 'closed'
         when s.possible_points = 0 then 'no_visible_cells'
         when s.possible_points < r.min_coverage * s.applicable_points then 'low_coverage'
         when s.areas < r.min_areas then 'too_few_areas'

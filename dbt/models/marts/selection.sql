@@ -12,6 +12,7 @@ select
         o.arithmetic_reason,
         case when o.status = 'candidate' then '; awaits the county governor''s priority' else '' end,
         case when o.priority is null then '' else concat('; the county governor''s priority ', o.priority) end,
+        case when o.governor_advice = 'do_not_take' then '; the county governor advises against it' else '' end,
         case when o.decision is null then '' else concat('; decided: ', o.decision) end,
         case
             when o.elsewhere_decision is null then ''
@@ -23,6 +24,7 @@ select
     o.within_quota,
     o.proposed_status,
     cast(o.proposed_place as bigint) as proposed_place,
+    cast(o.governor_advice as varchar) as governor_advice,
     cast(o.governor_reason as varchar) as governor_reason,
     cast(o.conversation_on as date) as conversation_on,
     cast(o.replied_by as varchar) as replied_by,
