@@ -69,7 +69,7 @@ OUTCOMES = {"ubehandlet": "pending", "tatt til følge": "accepted", "avvist": "r
 
 PRIORITIES = Form(
     schema.GOVERNOR_PRIORITIES,
-    "Statsforvalterens prioritering i spredningsuttrekket",
+    "Statsforvalterens vurdering og prioritering",
     fields=(
         _ROUND,
         Column("county_governor", "Statsforvalter", locked=True),

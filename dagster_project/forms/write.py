@@ -60,7 +60,8 @@ def write_form(
 ) -> Path:
     """Write a workbook with the form on its first sheet, then help, then evidence.
 
-    ``fields`` and ``rows`` hold what is filled in beforehand. ``spare`` adds blank lines for forms whose number of
+    ``fields`` and ``rows`` hold what is filled in beforehand; a row may name further columns that are locked in it
+    (``locked``). ``spare`` adds blank lines for forms whose number of
     lines is not known; without it the lines are exactly ``rows``. Locked cells cannot be changed, nor lines moved.
     """
     import xlsxwriter
@@ -105,10 +106,11 @@ def write_form(
     for at in range(header + 1, last + 1):
         given = rows[at - header - 1] if at - header - 1 < len(rows) else {}
         for position, column in enumerate(form.columns):
-            locked = column.locked and not (spare and not given)
+            locked = (column.locked and not (spare and not given)) or column.name in given.get("locked", ())
             _write(sheet, at, position, given.get(column.name), look(column, locked))
+    ordered = sum("priority" not in row.get("locked", ()) for row in rows)
     for position, column in enumerate(form.columns):
-        if (rule := _validation(column, len(rows) if column.name == "priority" else None)) and last > header:
+        if (rule := _validation(column, ordered if column.name == "priority" else None)) and last > header:
             sheet.data_validation(header + 1, position, last, position, rule)
     sheet.freeze_panes(header + 1, 2)
     guide = book.add_worksheet(HELP_SHEET)

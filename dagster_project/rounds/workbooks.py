@@ -89,7 +89,8 @@ def write_governor_forms(
             folder / f"prioritering-{file_name(governor)}.xlsx", PRIORITIES, fictional=fictional,
             fields={"round": candidates.round, "county_governor": governor, "candidate_list_hash": candidates.code},
             rows=[{"municipality_code": c["municipality_code"], "municipality_name": c["municipality_name"],
-                   "selection_group": GROUPS[c["selection_group"]]} for c in own],
+                   "selection_group": GROUPS[c["selection_group"]],
+                   "locked": ("priority", "advice") if c["selection_group"] == "average" else ()} for c in own],
             evidence=evidence_of(own, tables),
         )
         for governor in candidates.offices

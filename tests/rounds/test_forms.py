@@ -101,6 +101,10 @@ def test_the_form_is_locked_validated_and_carries_its_list_and_the_evidence(blan
     row = lines(sheet)[0]
     assert sheet.protection.sheet and sheet.cell(row, GROUP).protection.locked
     assert not sheet.cell(row, PRIORITY).protection.locked
+    other = average(sheet)[0]
+    assert sheet.cell(other, PRIORITY).protection.locked and not sheet.cell(other, REASON).protection.locked
+    (most,) = [v.formula2 for v in sheet.data_validations.dataValidation if v.type == "whole"]
+    assert int(most) == len(spread(sheet))
     kinds = {str(v.type) for v in sheet.data_validations.dataValidation}
     assert {"whole", "date", "list"} <= kinds
     text = [str(c.value) for r in sheet.iter_rows() for c in r if c.value]
