@@ -98,6 +98,7 @@ class Published:
         """The rules this revision was made from: only its own round and rule set."""
         import yaml
 
+        from dagster_project.audit.earlier_rules import in_todays_keys
         from dagster_project.publication.rulebook import with_cohorts
         from dagster_project.rules import RuleBook
         from dagster_project.rules.model import Exceptions, Governors, Publication, Round, RuleSet
@@ -108,7 +109,7 @@ class Published:
         round_ = Round.model_validate(self.manifest["round_entry"])
         name = self.manifest["rule_set"]["name"]
         own = RuleBook(
-            {name: RuleSet.model_validate(read("rules", f"{name}.yaml"))},
+            {name: RuleSet.model_validate(in_todays_keys(read("rules", f"{name}.yaml")))},
             {name: self.manifest["rule_set"]["sha256"]},
             (round_,),
             Exceptions.model_validate(read("registers", "exceptions.yaml")),

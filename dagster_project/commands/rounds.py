@@ -83,7 +83,9 @@ def candidates(settings: Settings, round_id: str) -> None:
             rows, key=lambda r: (status[r["municipality_code"]]["governor_priority"] or 0, r["rank_in_group"])
         ):
             own = status[r["municipality_code"]]
-            said = "advised against" if own["governor_advice"] else f"priority {own['governor_priority'] or '-'!s:>2}"
+            said = (
+                "advised against" if own.get("governor_advice") else f"priority {own['governor_priority'] or '-'!s:>2}"
+            )
             click.echo(f"  {said:15}  rank {r['rank_in_group']:>2}  {r['municipality_code']} {r['municipality_name']}")
     click.echo(f"workbooks: {stand.folder / FORMS}")
 

@@ -203,7 +203,7 @@ def _print_uncertainty(every: list[dict[str, Any]]) -> None:
         return
     level = rows[0]["level"]
     sure = sum(r["probability_selected"] >= level for r in rows)
-    reach = sum(r["could_be_selected"] for r in municipalities)
+    reach = sum(bool(r.get("could_be_selected")) for r in municipalities)
     out.print(f"{sure} municipalities are taken in at least {100 * level:.0f} % of the {rows[0]['draws']} draws (seed "
               f"{rows[0]['seed']}) and {len(rows)} in any; {reach} in at least one of forty.")  # fmt: skip
 

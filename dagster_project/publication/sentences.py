@@ -32,7 +32,7 @@ def outcome_sentences(
                 f"{'Holdt utenfor etter registeret' if no else 'Kept out by the register'}: {ground['ground']}"
             )
     if row["reply_source_sha256"] is not None:
-        if row["governor_advice"] is not None:
+        if row.get("governor_advice") is not None:
             said = "Statsforvalteren tilrår at kommunen ikke tas ut" if no else "The county governor advises against it"
         elif row["governor_priority"] is not None:
             priority = "Statsforvalterens prioritet" if no else "The county governor's priority"

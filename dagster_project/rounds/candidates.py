@@ -69,7 +69,7 @@ def unanswered(selection: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def answered(row: Mapping[str, Any]) -> bool:
     """Whether the county governor has given a candidate a priority, or advised against it."""
-    return row["governor_priority"] is not None or row["governor_advice"] is not None
+    return row["governor_priority"] is not None or row.get("governor_advice") is not None
 
 
 def decided(selection: Iterable[Mapping[str, Any]]) -> set[str]:

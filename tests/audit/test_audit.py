@@ -147,6 +147,27 @@ def test_the_outcome_is_told_in_words_of_the_language(home: Settings, lang: str)
             assert row["governor_reason"] in text and decided.file_names[row["reply_source_sha256"]] in text
 
 
+def test_a_revision_of_before_a_rule_key_or_a_column_existed_is_explained(home: Settings, tmp_path: Path) -> None:
+    """Published under the earlier keys, without the governors' advice: whoever asks years later gets the outcome."""
+    settings = part_of(Path(home.home), tmp_path / "home", "published", "archive")
+    folder = current_revision(settings, "fictional-2024")
+    assert folder is not None
+    rule = folder / "rulebook" / "rules" / "udir-2020.yaml"
+    text = re.sub(r"    candidates: .*\n", "", rule.read_text(encoding="utf-8"))
+    text = re.sub(r"closed_schools: .*", "require_last_year: {value: true, basis: inferred, source: method}", text)
+    rule.chmod(0o644)
+    rule.write_text(text, encoding="utf-8")
+    path = folder / "internal" / "selection.parquet"
+    path.chmod(0o644)
+    pq.write_table(pq.read_table(path).drop_columns(["governor_advice"]), path)
+    decided = open_folder(folder)
+    assert decided.rules.groups.spread.candidates.value == "quota_and_reserve"
+    assert decided.rules.scope.closed_schools.value == "leave_out"
+    row = next(r for r in decided.rows("selection") if r["governor_priority"])
+    text = explain(settings, "fictional-2024", row["municipality_code"]).as_text("en")
+    assert f"The county governor's priority {row['governor_priority']}" in text
+
+
 def test_how_sure_the_rank_is_stands_beside_it(home: Settings, published: Published) -> None:
     (code,) = some(published, 1)
     e = explained(home, ROUND, code)
