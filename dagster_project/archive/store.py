@@ -27,8 +27,8 @@ from dagster_project.settings import Settings
 FIRST = "0" * 64
 DIGEST = "line_sha256"
 COMMITS = ("published", "round_released", "round_withdrawn")
-LINE_LOST = "ledger-line-lost"
 """Events that put a revision in force. Each names its subject (``round``), ``revision`` and ``manifest_sha256``."""
+LINE_LOST = "ledger-line-lost"
 CHUNK = 1 << 20
 ARRIVING = ".arriving-"
 TORN = "If a run was killed just now, the next run sets this line aside, and so does `oppfolging doctor --fix`."

@@ -131,10 +131,11 @@ def verify(
         raise NotFound(f"{what[0].upper()}{what[1:]} is not published here.")
     result = Verification(round_id, "")
     on_stage("archive")
-    events = _check_archive(settings, result, key)
+    lost = [f for f in lost_lines(settings) if f.code == LINE_LOST]
+    events = _check_archive(settings, result, key, shortened=bool(lost))
     ledger_is_whole = result.ok
     if ledger_is_whole:  # else it has said itself where its lines do not fit together
-        result.findings += [f for f in lost_lines(settings) if f.code == LINE_LOST]
+        result.findings += lost
     recorded = commits_of(events, round_id)
     in_force = _check_pointer(folder, revisions, recorded if ledger_is_whole else [], events, result)
     result.revision = revision or in_force
@@ -159,11 +160,12 @@ def verify(
     return result
 
 
-def _check_archive(settings: Settings, result: Verification, key: Path | None) -> list[dict[str, Any]]:
+def _check_archive(
+    settings: Settings, result: Verification, key: Path | None, *, shortened: bool
+) -> list[dict[str, Any]]:
     """Archive, ledger and seals. Returns the events of the lines that are whole."""
     archive = Archive(settings)
-    lost = [f for f in lost_lines(settings) if f.code == LINE_LOST]
-    result.findings += archive.verify(shortened=bool(lost))
+    result.findings += archive.verify(shortened=shortened)
     if key is not None:
         findings, vouched = seals.check(settings, key)
         result.findings += findings
