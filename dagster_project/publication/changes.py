@@ -84,23 +84,23 @@ def row_changes(table: str, old: pa.Table, new: pa.Table, key: tuple[str, ...]) 
     by_key = key or tuple(shared)
     before, after = (
         {tuple(r[k] for k in by_key): r for r in rows.to_pylist()}
-        for rows in (
-            _rows_only_in(old.select(shared), new.select(shared)),
-            _rows_only_in(new.select(shared), old.select(shared)),
-        )
+        for rows in _differing(old.select(shared), new.select(shared))
     )
     for place in sorted(before.keys() | after.keys(), key=lambda place: [str(part) for part in place]):
         yield RowChange(table, dict(zip(by_key, place, strict=True)), before.get(place), after.get(place))
 
 
-def _rows_only_in(these: pa.Table, others: pa.Table) -> pa.Table:
-    """The rows of one table that the other does not have. Two nulls are the same value."""
+def _differing(old: pa.Table, new: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The rows that only the old table has, and those that only the new one has. Two nulls are the same value."""
     import duckdb
 
     with duckdb.connect() as connection:
-        connection.register("these", these)
-        connection.register("others", others)
-        return connection.sql("from these except from others").to_arrow_table()
+        connection.register("old", old)
+        connection.register("new", new)
+        return (
+            connection.sql("from old except from new").to_arrow_table(),
+            connection.sql("from new except from old").to_arrow_table(),
+        )
 
 
 def all_changes(settings: Settings, old: Mapping[str, pa.Table], new: Mapping[str, pa.Table]) -> list[RowChange]:
