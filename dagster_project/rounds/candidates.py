@@ -37,17 +37,17 @@ class CandidateList:
     @property
     def governors(self) -> dict[str, tuple[dict[str, Any], ...]]:
         """Candidates by county governor, in order of the governors' names; those without one cannot be asked."""
-        names = sorted({r["county_governor"] for r in self.rows if r["county_governor"]})
-        return {name: tuple(r for r in self.rows if r["county_governor"] == name) for name in names}
-
-    def seen_by(self, governor: str) -> tuple[dict[str, Any], ...]:
-        """What a governor's workbook lists: its candidates, then its municipalities of the average group."""
-        return tuple(r for r in (*self.rows, *self.average) if r["county_governor"] == governor)
+        return _by_governor(self.rows)
 
     @property
-    def offices(self) -> list[str]:
-        """Every county governor with a municipality in either group, by name."""
-        return sorted({r["county_governor"] for r in (*self.rows, *self.average) if r["county_governor"]})
+    def workbooks(self) -> dict[str, tuple[dict[str, Any], ...]]:
+        """What each governor's workbook lists: its candidates, then its municipalities of the average group."""
+        return _by_governor((*self.rows, *self.average))
+
+
+def _by_governor(rows: tuple[dict[str, Any], ...]) -> dict[str, tuple[dict[str, Any], ...]]:
+    names = sorted({r["county_governor"] for r in rows if r["county_governor"]})
+    return {name: tuple(r for r in rows if r["county_governor"] == name) for name in names}
 
 
 def published_rows(settings: Settings, round_id: str, table: str) -> list[dict[str, Any]]:

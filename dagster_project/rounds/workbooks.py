@@ -93,8 +93,7 @@ def write_governor_forms(
                    "locked": ("priority", "advice") if c["selection_group"] == "average" else ()} for c in own],
             evidence=evidence_of(own, tables),
         )
-        for governor in candidates.offices
-        if (own := candidates.seen_by(governor))
+        for governor, own in candidates.workbooks.items()
     ]  # fmt: skip
 
 

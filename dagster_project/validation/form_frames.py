@@ -82,7 +82,7 @@ def _priorities(known: Known, rows: list[Row]) -> list[Row]:
         sent = known.candidates(row["round"]) if round_ else None
         spread = row["selection_group"] == "spread"
         own = sent.governors.get(row["county_governor"], ()) if sent else ()
-        seen = sent.seen_by(row["county_governor"]) if sent else ()
+        seen = sent.workbooks.get(row["county_governor"], ()) if sent else ()
         places = {(c["municipality_code"], c["selection_group"]) for c in seen}
         advised, held = row["advice"] is not None, row["conversation_on"]
         due = getattr(round_, "priorities_due", None)
