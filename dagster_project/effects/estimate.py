@@ -99,26 +99,25 @@ class _Writer:
         confidence = self.parameters.confidence.value
         value = error = low = high = None
         if estimate is not None:
-            low, high = estimate.interval(confidence)
-            value, error = estimate.value, estimate.std_error
-            value, error, low, high = (round(v, names.DECIMALS) + 0.0 for v in (value, error, low, high))
-        if method not in names.WITH_INTERVAL:
-            error = low = high = None
-            words = words if value is None or method == names.BEFORE_AFTER else words + WITHOUT_INTERVAL
+            value = _rounded(estimate.value)
+            if method in names.WITH_INTERVAL:
+                error, low, high = (_rounded(v) for v in (estimate.std_error, *estimate.interval(confidence)))
+                words += _fill(PRECISION, detectable=estimate.detectable(confidence))
+            elif method != names.BEFORE_AFTER:
+                words += WITHOUT_INTERVAL
         return EffectEstimate(
             self.cohort, OUTCOME, method, event_time, value, error, low, high, confidence, n_treated, n_comparison,
             words.english, words.norsk, self.parameters.method_version,
         )  # fmt: skip
 
-    def detectable(self, method: str, estimate: Estimate | None) -> Words:
-        """What size of effect would be found, by a method whose intervals hold."""
-        if estimate is None or method not in names.WITH_INTERVAL:
-            return NOTHING
-        return _fill(PRECISION, detectable=estimate.detectable(self.parameters.confidence.value))
-
     def few_treated(self) -> Words:
         """Why there is no estimate when nobody, or one, was followed."""
         return _fill(FEW_TREATED, minimum=self.parameters.min_treated.value)
+
+
+def _rounded(value: float) -> float:
+    """To the published decimals, and never minus nothing."""
+    return round(value, names.DECIMALS) + 0.0
 
 
 def _fill(words: Words, **values: float | int) -> Words:
@@ -199,8 +198,7 @@ def _differences(
 
     def row(method: str, result: Difference | None, words: Words, otherwise: Words) -> EffectEstimate:
         if result is not None:
-            found = words + write.detectable(method, result.effect)
-            return write(method, result.effect, result.n_treated, result.n_comparison, found)
+            return write(method, result.effect, result.n_treated, result.n_comparison, words)
         treated, others = _sizes(members)
         return write(method, None, treated, others, write.few_treated() if treated < minimum else otherwise)
 

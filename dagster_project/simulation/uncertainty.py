@@ -101,7 +101,7 @@ def _rows(found: Uncertainty, unit_level: str) -> list[dict[str, Any]]:
     else:
         together = rank_sets.by_bands(observed, errors, found.level)
     worst = rules.groups.average.quota.value if municipal else int(rules.worst_schools.percent.value * len(units) / 100)
-    among = together.could_be_among(worst)
+    among = None if municipal else together.could_be_among(worst)
     share_low, share_high = _interval(shares, found.level)
     rank_low, rank_high = _interval(ranks, found.level)
     expected = shares.mean(axis=0)
@@ -132,7 +132,7 @@ def _rows(found: Uncertainty, unit_level: str) -> list[dict[str, Any]]:
                 "worst_count": worst,
                 # the chance of the groups knows who is barred; a rank among the worst does not
                 "could_be_selected": bool(d.either[i] >= (1 - found.level) / 2) if municipal else None,
-                "could_be_worst_quartile": None if municipal else bool(among[i]),
+                "could_be_worst_quartile": None if among is None else bool(among[i]),
                 "level": found.level,
                 "draws": found.count,
                 "seed": found.seed,
