@@ -68,8 +68,11 @@ def reply(settings: Settings, round_id: str, on: dt.date, *, silent: int = 0) ->
     return given
 
 
-def decide(settings: Settings, round_id: str, priorities: Mapping[str, int], on: dt.date) -> None:
-    """Fill the workbook of decisions: all proposed are taken, but one declines and the next in reserve is called up."""
+def decide(settings: Settings, round_id: str, priorities: Mapping[str, int], on: dt.date) -> set[str]:
+    """Fill the workbook of decisions: all proposed are taken, but one declines and the next in reserve is called up.
+
+    Returns the municipalities that are taken.
+    """
     from openpyxl import load_workbook
 
     rulebook = load_rules(settings)
@@ -106,6 +109,7 @@ def decide(settings: Settings, round_id: str, priorities: Mapping[str, int], on:
         for column, value in enumerate((SAYS[decision], day, "Udir (oppdiktet)", why), start=4):
             sheet.cell(line, column).value = value
     book.save(settings.inbox / f"beslutninger_{round_id}.xlsx")
+    return {row["municipality_code"] for row, decision, _, _ in lines if decision == "accept"}
 
 
 def _members(settings: Settings, round_id: str) -> list[Row]:

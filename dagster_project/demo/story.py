@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dagster_project.demo import people
 from dagster_project.demo.country import SEED, Fabelland, Followed
 from dagster_project.rounds import release
-from dagster_project.rounds.candidates import published_rows
 from dagster_project.settings import Settings
 
 OVERRIDE = "Fabelland is made up; its limits may be too"
@@ -32,12 +31,14 @@ def tell(
     land = Fabelland(scale, seed)
     inbox = settings.inbox
 
-    def released(round_id: str, selected_in: int, gain: float) -> None:
+    def answer(round_id: str, year: int, gain: float) -> None:
+        """County governors and Udir answer the lists; who is taken is followed from that autumn on."""
+        given = people.reply(settings, round_id, dt.date(year, 3, 20))
+        members = people.decide(settings, round_id, given, dt.date(year, 4, 12))
+        land.followed.append(Followed(_today(land, members), year, gain))
+
+    def release_round(round_id: str) -> None:
         release.finalise(settings, round_id, now=clock(), override=OVERRIDE, **SIGNED)
-        members = {
-            r["municipality_code"] for r in published_rows(settings, round_id, "selection") if r["decision"] == "accept"
-        }
-        land.followed.append(Followed(_today(land, members), selected_in, gain))
 
     say("2020 to winter 2023: the first three school years")
     land.write_registers(inbox)
@@ -45,19 +46,18 @@ def tell(
         land.write_autumn(inbox, start)
     land.write_spring(inbox, 2021)
     run()
-    _answer(settings, "fictional-2023", 2023)
     say("winter 2024: replies and decisions of 2023, and the figures of 2023-24")
+    answer("fictional-2023", 2023, FIRST_GAIN)
     land.write_spring(inbox, 2022)
-    run()
-    released("fictional-2023", 2023, FIRST_GAIN)
     land.write_autumn(inbox, 2023)
     run()
-    _answer(settings, "fictional-2024", 2024)
+    release_round("fictional-2023")
+    say("winter 2025: replies and decisions of 2024, the first reports")
+    answer("fictional-2024", 2024, SECOND_GAIN)
     people.report(settings, "fictional-2023", 1, dt.date(2024, 9, 20))
     people.support(settings, "fictional-2023", (2023, 2024))
-    say("winter 2025: replies and decisions of 2024, the first reports")
     run()
-    released("fictional-2024", 2024, SECOND_GAIN)
+    release_round("fictional-2024")
     for start in (2024, 2025):
         land.write_autumn(inbox, start)
     land.write_spring(inbox, 2024)
@@ -71,12 +71,6 @@ def tell(
     people.reply(settings, "fictional-2026", dt.date(2026, 3, 20), silent=1)
     people.ask(settings, "fictional-2026", dt.date(2026, 4, 8))
     land.write_truth(settings.home / "demo" / "truth.json")
-
-
-def _answer(settings: Settings, round_id: str, year: int) -> None:
-    """County governors and Udir answer the lists of a round."""
-    given = people.reply(settings, round_id, dt.date(year, 3, 20))
-    people.decide(settings, round_id, given, dt.date(year, 4, 12))
 
 
 def _today(land: Fabelland, codes: set[str]) -> frozenset[str]:
