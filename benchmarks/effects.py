@@ -1,22 +1,29 @@
 """How often the intervals of each method hold the truth, in several kinds of nations. Everything is fictional.
 
 Usage: python benchmarks/effects.py [NATIONS] [SEED]   (default 500 1)
+       python benchmarks/effects.py rule [NATIONS] [SEED]   (default 200 1) nations whose figures pass through the rule
 """
 
 from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from dagster_project.effects.differences import did, event_study
+from dagster_project.effects.before_after import before_after
+from dagster_project.effects.differences import did, event_study, mirrored_did
+from dagster_project.effects.discontinuity import rank_discontinuity
 from dagster_project.effects.matched import matched_did
+from dagster_project.effects.panel import CohortPanel
 from tests.effects.coverage import Found, Score, expected_truth, fast, library, others, plain, scores
 from tests.effects.nation import nation, one_cohort, staggered
+from tests.effects.through_rule import LAST, LIMITS, Kind
+from tests.effects.through_rule import nations as judged_nations
 
 EFFECT = -0.06
 KINDS: dict[str, tuple[int, dict[str, float | bool]]] = {
@@ -73,7 +80,47 @@ def several(nations: int, seed: int) -> dict[str, Score]:
     return scores(found, [{}] * nations)
 
 
+TAILS = {"a weak tenth": Kind(), "a very weak tenth": Kind(tail=3.0)}
+
+
+def through_the_rule(count: int, seed: int) -> None:
+    """Frozen limits and those of the year, two weak tails, a falling nation; 8 to 40 followed, one cohort and three."""
+    for limits, (tail, kind) in product(LIMITS, TAILS.items()):
+        found: dict[str, list[Found]] = {}
+        for land in judged_nations(count, seed, limits, kind):
+            for quota in (8, 30, 40):
+                panel = one_cohort(land, quota)
+                row = {f"{n}": e for n, e in _of_one(panel).items()}
+                found.setdefault(f"{limits} limits, {tail}, {quota} followed", []).append(row)
+            panels = staggered(land, (LAST, LAST + 2, LAST + 4))
+            stacked = did(panels, 3, 2)
+            assert stacked
+            row = {"all: lagged_outcome_regression": stacked.effect}
+            row |= {f"first: {n}": e for n, e in _of_one(panels[0]).items() if "mirrored" in n}
+            found.setdefault(f"{limits} limits, {tail}, three cohorts of 30", []).append(row)
+        for heading, rows in found.items():
+            show(f"{heading} ({count} nations)", scores(rows, [{}] * len(rows)))
+
+
+def _of_one(panel: CohortPanel) -> Found:
+    """Every method of one cohort, through the product."""
+    gap = panel.of_gap()
+    assert gap is not None
+    lagged, matched, both = did([panel], 3, 2), matched_did(panel, 3, 5), before_after(panel, 3)
+    mirrored, of_gap = mirrored_did(panel, 3, 2), mirrored_did(gap, 3, 2)
+    cut, study = rank_discontinuity(panel, 3, 30, 3), event_study([panel], -3, 3, 2)
+    assert lagged and matched and both.net and mirrored and of_gap and cut and study
+    return {
+        "before_after_naive": both.naive, "before_after_net": both.net, "matched_did": matched,
+        "rank_discontinuity": cut.jump, "lagged_outcome_regression": lagged.effect, "did_mirrored": mirrored.effect,
+        "mean_gap did_mirrored": of_gap.effect, "event_study +3": study.coefficients[3],
+    }  # fmt: skip
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["rule"]:
+        through_the_rule(*(int(given) for given in [*sys.argv[2:], *("200", "1")[len(sys.argv) - 2 :]]))
+        sys.exit()
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     start = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     for heading, (followed, options) in KINDS.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from dagster_project.commands import audit, files, rounds, running, simulation, verify
-from dagster_project.diagnostics import OppfolgingError
+from dagster_project.diagnostics import OppfolgingError, PipelineProblem
 from dagster_project.settings import load_settings
 
 EPILOG = """\b
@@ -35,6 +35,12 @@ class Readable(click.Group):
                 raise
             click.echo(error.as_text(), err=True)
             ctx.exit(error.exit_code)
+        except OSError as error:  # a full disk, a folder that may not be written, a file where a folder should be
+            if ctx.params.get("debug"):
+                raise
+            click.echo(f"The disk said no: {error}. What was half written does not count; mend that and do it again.",
+                       err=True)  # fmt: skip
+            ctx.exit(PipelineProblem.exit_code)
 
 
 @click.group(cls=Readable, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})

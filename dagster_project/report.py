@@ -12,9 +12,11 @@ from rich.table import Table
 from dagster_project.archive import Archive
 from dagster_project.archive import journal as history
 from dagster_project.archive.files import files_of, open_files
-from dagster_project.publication.commits import current_revision, read_manifest
+from dagster_project.intake.inbox import LEFT_LYING, left_lying, name_of, waiting
+from dagster_project.publication import commits
+from dagster_project.publication.commits import current_revision, pointer_of, read_manifest
 from dagster_project.publication.edition import INTERNAL
-from dagster_project.rounds.candidates import published_rows
+from dagster_project.rounds.candidates import decided, published_rows, unanswered
 from dagster_project.rounds.publishing import open_rounds
 from dagster_project.rules import load_rules
 from dagster_project.settings import Settings
@@ -54,8 +56,18 @@ def print_round(out: Console, settings: Settings, round_id: str) -> None:
         for status in ("selected", "candidate", "reserve", "declined", "excluded"):
             here = [r for r in selection if r["selection_group"] == group and r["status"] == status]
             if here:
-                table.add_row(group, status, str(len(here)), ", ".join(_name(r) for r in here))
+                named = ", ".join(_name(r) for r in here) if status == "selected" else ""
+                table.add_row(group, status, str(len(here)), named)
     out.print(table)
+    pointer = pointer_of(settings, round_id) or {}
+    release = f", release {pointer['release']}" if pointer.get("release") else ""
+    out.print(f"  state: {pointer['status']}{release}")
+    if not release:
+        if silent := unanswered(selection):
+            out.print(f"  waits for priorities of: {escape(', '.join(silent))}")
+        proposed = {r["municipality_code"] for r in selection if r["proposed_status"] == "selected"}
+        if undecided := proposed - decided(selection):
+            out.print(f"  waits for Udir's decision on {len(undecided)} municipalities")
     out.print(f"  tables: {folder / INTERNAL}")
 
 
@@ -67,6 +79,10 @@ def print_quality(out: Console, settings: Settings) -> None:
               + ", ".join(f"{n} {v}" for v, n in verdicts.most_common()))  # fmt: skip
     for file in open_files(files_of(Archive(settings).events())):
         out.print(f"  {file.status}: {escape(file.name)} {file.sha256[:12]} ({', '.join(file.codes)})")
+    for path in waiting(settings.inbox):
+        out.print(f"  still in the inbox: {escape(name_of(path))}")
+    for path in left_lying(settings.inbox):
+        out.print(f"  not a file: {escape(name_of(path))}. {LEFT_LYING}")
     findings = Counter(f["code"] for line in lines.values() for f in line["findings"] if f["severity"] != "PASS")
     for code, count in findings.most_common(SHOWN):
         out.print(f"  finding: {code}, {count} times")
@@ -74,18 +90,23 @@ def print_quality(out: Console, settings: Settings) -> None:
 
 def print_result(settings: Settings, out: Console) -> None:
     """The result of everything published so far."""
-    missing = open_rounds(settings)
+    missing, events = open_rounds(settings), Archive(settings).events()
     for round_ in load_rules(settings).rounds:
-        waiting = missing.get(round_.id, [])
+        lacking = missing.get(round_.id, [])
+        if damaged := commits.damaged(settings, round_.id, events):
+            out.print(f"\n[bold]{escape(round_.title)}[/bold]  ({round_.id})")
+            for finding in damaged:
+                out.print(escape(finding.as_text()))
+            continue
         if current_revision(settings, round_.id) is not None:
             print_round(out, settings, round_.id)
-            if waiting:
+            if lacking:
                 out.print("  this revision stays in force; the next one waits")
         else:
             out.print(f"\n[bold]{escape(round_.title)}[/bold]  ({round_.id}): waits")
-            waiting = waiting or [f"all its figures, {round_.origin}, up to {round_.last_school_year}"]
-        for line in waiting[:SHOWN]:
+            lacking = lacking or [f"all its figures, {round_.origin}, up to {round_.last_school_year}"]
+        for line in lacking[:SHOWN]:
             out.print(f"  lacks {escape(line)}")
-        if len(waiting) > SHOWN:
-            out.print(f"  and {len(waiting) - SHOWN} more")
+        if len(lacking) > SHOWN:
+            out.print(f"  and {len(lacking) - SHOWN} more")
     print_quality(out, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -14,20 +15,24 @@ WARNING_ACCEPTED = "warning_accepted"
 
 
 def append_line(path: Path, record: dict[str, Any]) -> None:
-    """Add one JSON line and see it to the disk."""
+    """Add one JSON line and see it to the disk. What a killed writer left of a line stays a line of its own."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as handle:
+    with path.open("a+b") as handle:
+        if handle.tell():
+            handle.seek(-1, os.SEEK_END)
+            handle.write(b"" if handle.read(1) == b"\n" else b"\n")
         handle.write(json.dumps(record, ensure_ascii=False, sort_keys=True).encode("utf-8") + b"\n")
         handle.flush()
         os.fsync(handle.fileno())
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """All whole lines; a line torn by a killed run is left out."""
-    if not path.exists():
-        return []
-    content = path.read_bytes()
-    return [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
+    """All whole lines; a line torn by a killed run is left out. Nothing is decided by them: they are shown."""
+    found = []
+    for line in path.read_bytes().split(b"\n") if path.is_file() else ():
+        with contextlib.suppress(ValueError):
+            found.append(json.loads(line))
+    return [record for record in found if isinstance(record, dict)]
 
 
 def record_screening(settings: Settings, record: dict[str, Any]) -> None:

@@ -79,6 +79,15 @@ def whole_line(line: bytes) -> dict[str, Any] | None:
     return event if whole and isinstance(event.get("previous"), str) else None
 
 
+def ledger_lines(content: bytes) -> list[bytes]:
+    """The lines of a ledger, a torn last one among them. Only a line feed ends a line."""
+    return content.split(b"\n")[:-1] if content.endswith(b"\n") or not content else content.split(b"\n")
+
+
+_found_whole: dict[Path, list[bytes]] = {}
+"""The lines of each ledger that this process has found whole and linked, so that only new ones are looked at."""
+
+
 class Archive:
     """The originals and the ledger of a home."""
 
@@ -186,8 +195,7 @@ class Archive:
         """The whole lines of the ledger; what a killed writer left of a line is none."""
         if not self.ledger.exists():
             return []
-        content = self.ledger.read_bytes()
-        return content[: content.rfind(b"\n") + 1].splitlines()
+        return self.ledger.read_bytes().split(b"\n")[:-1]
 
     def head(self) -> Head:
         """Where the ledger ends."""
@@ -207,18 +215,31 @@ class Archive:
         Each event has its line as ``line``, counted from 1; its own hash is left out.
 
         Raises:
-            IntegrityProblem: a line is not JSON, or the ledger no longer has the line that ``until`` names.
+            IntegrityProblem: a line is not as it was written, or does not follow the one before; or the ledger no
+                longer has the line that ``until`` names.
         """
+        if broken := self.broken_lines():
+            raise IntegrityProblem("The ledger is not as it was written. Nothing may rest on it.", broken)
         if until is not None and not self.holds(until):
             raise IntegrityProblem(f"The ledger has lost line {until.lines}.", [lost_line(until.lines, until.sha256)])
-        try:
-            events = [json.loads(line) for line in self._lines()[: until.lines if until else None]]
-        except ValueError as error:
-            raise IntegrityProblem("The ledger holds a line that is not JSON.", self.verify()) from error
+        events = [json.loads(line) for line in self._lines()[: until.lines if until else None]]
         for number, event in enumerate(events, start=1):
             event.pop(DIGEST, None)
             event["line"] = number
         return [e for e in events if kind is None or e["event"] == kind]
+
+    def broken_lines(self) -> list[Finding]:
+        """What is wrong with the lines of the ledger and their links. Lines found whole before are not parsed again."""
+        lines, whole = self._lines(), _found_whole.get(self.ledger, [])
+        new = lines[len(whole) :] if lines[: len(whole)] == whole else lines
+        last = hashlib.sha256(lines[len(lines) - len(new) - 1]).hexdigest() if len(new) < len(lines) else FIRST
+        for line in new:
+            event = whole_line(line)
+            if event is None or event["previous"] != last:
+                return list(_chain_findings(lines, [whole_line(each) for each in lines]))
+            last = hashlib.sha256(line).hexdigest()
+        _found_whole[self.ledger] = lines
+        return []
 
     def damage(self, sha256: str) -> Finding | None:
         """What is wrong with an archived file: it is gone, or its bytes are not those that were archived."""
@@ -240,7 +261,7 @@ class Archive:
         ``-missing`` and ``-unexpected``.
         """
         content = self.ledger.read_bytes() if self.ledger.exists() else b""
-        lines = content.splitlines()
+        lines = ledger_lines(content)
         events = [whole_line(line) for line in lines]
         findings = list(_chain_findings(lines, events))
         if findings and findings[-1].row == len(lines) and not content.endswith(b"\n"):

@@ -10,6 +10,7 @@ from dagster_project.archive.files import files_of, open_files
 from dagster_project.assets.acting import by_run, writing
 from dagster_project.assets.versions import code_of
 from dagster_project.intake import flow
+from dagster_project.intake.inbox import LEFT_LYING, left_lying, name_of
 from dagster_project.orchestration.resources import Home
 from dagster_project.rounds.publishing import open_rounds
 from dagster_project.transform.snapshot import repin
@@ -62,6 +63,7 @@ def open_problems(home: Home) -> dg.AssetCheckResult:
     settings = home.settings()
     files = open_files(files_of(Archive(settings).events()))
     lines = [f"- {f.name} ({f.sha256[:12]}): {f.status} {', '.join(f.codes)}, arrived {f.arrived[:10]}" for f in files]
+    lines += [f"- {name_of(p)} lies in the inbox and is no file: {LEFT_LYING}" for p in left_lying(settings.inbox)]
     for round_id, missing in open_rounds(settings).items():
         lines += [f"- round {round_id} lacks {m}" for m in missing]
     return dg.AssetCheckResult(

@@ -174,7 +174,8 @@ def _tell_of_each(
 ) -> None:
     """In a run that names no partition: tell of every round that is one. One that waits was not made, but checked."""
     as_a_whole, known = newest(context, "published_round", None), ROUNDS.get_partition_keys()
-    for r in rounds:
+    # Dagster's page of a check opens with the newest result: where a round is not as it should be, that of this round
+    for r in sorted(rounds, key=lambda r: any(r.found.values())):
         if r.round_id in published:
             tell_made(context, "published_round", r.round_id, published[r.round_id])
         if r.round_id in known:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from dagster_project.archive import Archive
 from dagster_project.archive.files import open_files
+from dagster_project.archive.store import COMMITS
 from dagster_project.diagnostics import Finding, OppfolgingError, Severity
 from dagster_project.intake import inbox
 from dagster_project.intake.partitions import Extracts, name_of
-from dagster_project.publication import commits
-from dagster_project.rounds.publishing import behind, open_rounds
+from dagster_project.publication import commits, verify_revision
+from dagster_project.rounds.publishing import behind, changed_releases, open_rounds
 from dagster_project.settings import Settings
 from dagster_project.transform import dbt_step
 from dagster_project.transform.parameters import ensure_parameters, is_compiled
@@ -41,14 +42,25 @@ def _state(code: str, message: str, fix: str, repair: Repair | None = None, **mo
 
 
 def examine(settings: Settings) -> Iterator[State]:
-    """Everything in the home that is not as it should be, the gravest first."""
-    lost = commits.lost_lines(settings)
+    """Everything in the home that is not as it should be, the gravest first, each thing once."""
+    told = set()
+    for state in _examined(settings):
+        finding = state.finding
+        if (key := (finding.code, finding.file, finding.row, finding.found)) not in told:
+            told.add(key)
+            yield state
+
+
+def _examined(settings: Settings) -> Iterator[State]:
+    folders = (settings.archive, settings.inbox, settings.read, settings.extracts, settings.parameters, settings.marts,
+               settings.warehouse.parent, settings.published, settings.history)  # fmt: skip
+    if wrong := [folder for folder in folders if folder.exists() and not folder.is_dir()]:
+        for folder in wrong:
+            yield _state("not-a-folder", "a file stands where a folder should be", "Move it away.", file=folder.name)
+        return
+    lost = Archive(settings).broken_lines() or commits.lost_lines(settings)
     lost = [*lost, *Archive(settings).verify(shortened=bool(lost))]
-    seen = set()
-    for finding in lost:
-        if (key := (finding.code, finding.file, finding.row)) not in seen:
-            seen.add(key)
-            yield State(finding)
+    yield from (State(finding) for finding in lost)
     if lost:
         return
     yield from _publications(settings)
@@ -60,6 +72,14 @@ def _publications(settings: Settings) -> Iterator[State]:
     for name, revision in commits.unfinished(settings):
         yield _state("commit-not-finished", "a revision was committed and its folder has not got its name yet", FIX,
                      partial(commits.finish, settings), file=f"published/{name}/{revision}")  # fmt: skip
+    events = Archive(settings).events()
+    for name in sorted({e["round"] for e in events if e["event"] in COMMITS}):
+        lost = commits.damaged(settings, name, events)
+        yield from (State(f) for f in lost)
+        if not lost and (folder := commits.current_revision(settings, name)) is not None:
+            yield from (
+                State(replace(f, file=f"published/{name}/{folder.name}/{f.file}")) for f in verify_revision(folder)
+            )
     for name in commits.wrong_pointers(settings):
         yield _state("pointer-not-derived", "current.json does not say what the ledger gives", FIX,
                      partial(commits.finish, settings), file=f"published/{name}/{commits.POINTER}")  # fmt: skip
@@ -91,7 +111,10 @@ def _derived(settings: Settings) -> Iterator[State]:
             yield _state("parameters-not-current", "the parameters are not those of the rules and files in force", FIX,
                          partial(ensure_parameters, settings, snapshot), file="parameters/")  # fmt: skip
         if any(settings.marts.glob("*.parquet")):
-            yield from (State(f) for f in behind(settings, snapshot))
+            found = behind(settings, snapshot)
+            yield from (State(f) for f in found)
+            for differences in changed_releases(settings).values() if not found else ():
+                yield State(replace(differences[0], severity=Severity.WARN))  # somebody decides: amend, or keep
     except OppfolgingError as error:
         yield from (State(f) for f in error.findings)
 
@@ -103,7 +126,13 @@ def _ensure(settings: Settings) -> None:
 
 def _waiting(settings: Settings) -> Iterator[State]:
     for path in inbox.claimed(settings.inbox):
-        yield _state("file-claimed", "a run was killed while it took this file in", RUN, file=path.name)
+        yield _state("file-claimed", "a run was killed while it took this file in", RUN, file=inbox.name_of(path))
+    for path in inbox.waiting(settings.inbox):
+        yield _state("file-in-the-inbox", "the file is not taken in: it came since the last run, still grows, or is "
+                     "larger than any file that can be read", RUN, file=inbox.name_of(path))  # fmt: skip
+    for path in inbox.left_lying(settings.inbox):
+        yield _state("not-a-file", "a folder or a link in the inbox is never taken in", inbox.LEFT_LYING,
+                     file=inbox.name_of(path))  # fmt: skip
     for file in open_files(Extracts(settings).files):
         fix = {
             "held": f"oppfolging accept {file.sha256[:12]} --code CODE --by NAME --reason WHY, or dismiss it",

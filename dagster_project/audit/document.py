@@ -163,28 +163,27 @@ def _doubt(e: Explanation, lang: str) -> Section | None:
     no, level = lang == "no", percent(own["level"], lang, 0)
     ranks, shares = (own["rank_low"], own["rank_high"]), [percent(own[f"share_{end}"], lang) for end in ("low", "high")]
     within = (
-        f"Tallene er gjennomsnitt over få elever. Trukket på nytt {own['draws']} ganger innenfor sin usikkerhet gir de "
-        f"en plass fra {ranks[0]} til {ranks[1]} og en andel fra {shares[0]} til {shares[1]} i {level} av trekningene."
+        f"Tallene er gjennomsnitt over få elever. Hadde de samme elevene svart en annen dag, ville plassen i {level} "
+        f"av tilfellene ligget fra {ranks[0]} til {ranks[1]} og andelen fra {shares[0]} til {shares[1]}."
         if no
-        else f"The figures are means over few pupils. Drawn anew {own['draws']} times within their uncertainty, they "
-        f"give a rank from {ranks[0]} to {ranks[1]} and a share from {shares[0]} to {shares[1]} in {level} of the "
-        "draws."
+        else f"The figures are means over few pupils. Had the same pupils answered on another day, the rank would in "
+        f"{level} of cases lie from {ranks[0]} to {ranks[1]} and the share from {shares[0]} to {shares[1]}."
     )
     together = own["rank_set_simultaneous_low"], own["rank_set_simultaneous_high"]
     if e.level == "municipality":
         p = {name: percent(own[f"probability_{name}"], lang) for name in ("selected", "average", "spread")}
         taken = (
-            f"Regelen tar kommunen i {p['selected']} av trekningene: gjennomsnittsuttrekket i {p['average']}, "
-            f"spredningsuttrekket i {p['spread']}." if no
-            else f"The rule takes the municipality in {p['selected']} of the draws: the average group in "
-            f"{p['average']}, the spread group in {p['spread']}."
+            f"Trukket på nytt {own['draws']} ganger tar regelen kommunen i {p['selected']} av trekningene: "
+            f"gjennomsnittsuttrekket i {p['average']}, spredningsuttrekket i {p['spread']}." if no
+            else f"Drawn anew {own['draws']} times, the rule takes the municipality in {p['selected']} of the draws: "
+            f"the average group in {p['average']}, the spread group in {p['spread']}."
         )  # fmt: skip
         alone = own["rank_set_low"], own["rank_set_high"]
-        sets = _set_for_all("kommuner" if no else "municipalities", together, no) if alone[0] is None else (
-            f"Konfidensmengden for plassen går fra {alone[0]} til {alone[1]} for kommunen alene, og fra {together[0]} "
-            f"til {together[1]} når den skal holde for alle samtidig." if no
-            else f"The confidence set of the rank goes from {alone[0]} to {alone[1]} for the municipality alone, and "
-            f"from {together[0]} to {together[1]} when it is to hold for all at once."
+        sets = _set_for_all("kommuner" if no else "municipalities", together, level, no) if alone[0] is None else (
+            f"Konfidensmengden ({level}) for plassen går fra {alone[0]} til {alone[1]} for kommunen alene, og fra "
+            f"{together[0]} til {together[1]} når den skal holde for alle samtidig." if no
+            else f"The {level} confidence set of the rank goes from {alone[0]} to {alone[1]} for the municipality "
+            f"alone, and from {together[0]} to {together[1]} when it is to hold for all at once."
         )  # fmt: skip
     else:
         worst = percent(own["probability_worst_quartile"], lang)
@@ -192,15 +191,16 @@ def _doubt(e: Explanation, lang: str) -> Section | None:
             f"Skolen er blant landets svakeste i {worst} av trekningene." if no
             else f"The school is among the nation's worst in {worst} of the draws."
         )  # fmt: skip
-        sets = _set_for_all("skoler" if no else "schools", together, no)
+        sets = _set_for_all("skoler" if no else "schools", together, level, no)
     official = "Listen endres aldri av dette." if no else "This never changes the list."
     return Section("doubt", word("doubt", lang), (within, taken, sets, official))
 
 
-def _set_for_all(units: str, ranks: tuple[int, int], no: bool) -> str:
+def _set_for_all(units: str, ranks: tuple[int, int], level: str, no: bool) -> str:
+    reach = f"{ranks[0]} til {ranks[1]}" if no else f"{ranks[0]} to {ranks[1]}"
     if no:
-        return f"Konfidensmengden for plassen, som holder for alle {units} samtidig, går fra {ranks[0]} til {ranks[1]}."
-    return f"The confidence set of the rank, which holds for all {units} at once, goes from {ranks[0]} to {ranks[1]}."
+        return f"Konfidensmengden ({level}) for plassen, som holder for alle {units} samtidig, går fra {reach}."
+    return f"The {level} confidence set of the rank, which holds for all {units} at once, goes from {reach}."
 
 
 def _differ(e: Explanation, lang: str) -> Section:
@@ -313,13 +313,17 @@ def _limits(e: Explanation, lang: str) -> Section:
         for side in ("national", "absolute"):
             rule = getattr(by_name[cell["indicator"]], side)
             base = cell[f"{side}_base_year"] or cell["school_year"] or ""
-            schools = cell[f"{side}_schools"]
+            schools, beyond, on = (cell[f"{side}_{n}"] for n in ("schools", "schools_worse", "schools_on_limit"))
+            # many schools share a figure of one decimal, so the worst tenth is rarely a tenth
+            counted = "" if beyond is None else (
+                f": {beyond} er verre, {on} er lik grensen" if no else f": {beyond} are worse, {on} stand on the limit"
+            )  # fmt: skip
             worst = number(rule.percentile, lang)
             how = {
                 "published": "publisert nasjonal verdi" if no else "published national value",
                 "fixed": "fastsatt i regelen" if no else "fixed by the rule",
-                "percentile": f"de svakeste {worst} % av {schools} skoler i {base}" if no
-                else f"the worst {worst} % of {schools} schools in {base}",
+                "percentile": f"de svakeste {worst} % av {schools} skoler i {base}{counted}" if no
+                else f"the worst {worst} % of {schools} schools in {base}{counted}",
                 "mean_sd": f"gjennomsnitt og {number(rule.k, lang)} standardavvik, {schools} skoler i {base}" if no
                 else f"mean and {number(rule.k, lang)} standard deviations, {schools} schools in {base}",
             }[cell[f"{side}_method"] or rule.method]  # fmt: skip

@@ -238,7 +238,8 @@ def judged_cells(published: Published, reader: PlaceReader, level: str, code: st
             raw = read[at[0]].cells.get(at[1]) if at and at[0] in read else None
             cell[f"{side}_method"] = limit.get(f"{side}_method")
             cell[f"{side}_base_year"] = limit.get(f"{side}_base_year")
-            cell[f"{side}_schools"] = limit.get(f"{side}_schools")
+            for count in ("schools", "schools_worse", "schools_on_limit"):
+                cell[f"{side}_{count}"] = limit.get(f"{side}_{count}")
             cell[f"{side}_source"] = citation(place, raw)
         cells.append({**cell, "sources": sources.get(key(row), [])})
     return cells

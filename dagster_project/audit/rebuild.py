@@ -73,7 +73,7 @@ def rebuild_tables(revision: Path, manifest: dict[str, Any], extracts: Extracts,
     if subject.is_cohort:
         current_effects(scratch, rulebook)
     elif "selection_uncertainty" in manifest["rows"]:
-        doubt = round_uncertainty(scratch, rulebook, subject.name)
+        doubt = round_uncertainty(scratch, rulebook, subject.name, extracts)
         write_table(scratch.marts / "selection_uncertainty.parquet", doubt)
     tables = subject_tables(scratch, subject)
     if withdrawn := manifest.get("withdrawn"):

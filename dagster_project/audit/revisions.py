@@ -11,6 +11,7 @@ from dagster_project.archive import Archive
 from dagster_project.diagnostics import NotFound
 from dagster_project.publication.commits import MANIFEST, current_revision, read_manifest
 from dagster_project.publication.edition import INTERNAL, RULEBOOK, round_revision
+from dagster_project.publication.tables import read_published
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Published:
 
     def has(self, table: str) -> bool:
         """Whether it holds a table: a round has other ones than a cohort."""
-        return self.path(table).exists()
+        return f"{INTERNAL}/{table}.parquet" in self.manifest["files"]
 
     def path(self, table: str, suffix: str = ".parquet") -> Path:
         """Where a table of the internal edition lies."""
@@ -61,14 +62,13 @@ class Published:
     def table(self, name: str, columns: list[str] | None = None, **equal: Any) -> pa.Table:
         """A table, or those of its rows whose columns equal the values given (a list: any of them)."""
         import pyarrow.compute as pc
-        import pyarrow.parquet as pq
 
         condition = None
         for column, value in equal.items():
             field = pc.field(column)
             part = field.isin(value) if isinstance(value, list) else field == value
             condition = part if condition is None else condition & part
-        return pq.read_table(self.path(name), columns=columns, filters=condition)
+        return read_published(self.folder, name, columns=columns, filters=condition)
 
     def rows(self, name: str, columns: list[str] | None = None, **equal: Any) -> list[Row]:
         """The same as plain rows."""

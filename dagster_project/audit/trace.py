@@ -347,7 +347,9 @@ def cells_as_text(cells: list[Row]) -> str:
 
 
 def _cited(source: Row) -> str:
-    return f"{source['file']} {source['sha256'][:12]} line {source['line']}, {source['column']}: {source['raw']!r}"
+    # JSON has no lines: its objects are counted from 0
+    place = "object" if str(source["file"]).endswith(".json") else "line"
+    return f"{source['file']} {source['sha256'][:12]} {place} {source['line']}, {source['column']}: {source['raw']!r}"
 
 
 def _followed_as_text(followed: list[Row]) -> list[str]:

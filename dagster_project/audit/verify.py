@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.archive import Archive, Head, seals
-from dagster_project.archive.store import LINE_LOST, lost_line, sha256_of, whole_line
+from dagster_project.archive.store import LINE_LOST, ledger_lines, lost_line, sha256_of, whole_line
 from dagster_project.audit import rebuild
 from dagster_project.diagnostics import Finding, NotFound, OppfolgingError, Severity
 from dagster_project.intake.partitions import Extracts
@@ -131,7 +131,8 @@ def verify(
         raise NotFound(f"{what[0].upper()}{what[1:]} is not published here.")
     result = Verification(round_id, "")
     on_stage("archive")
-    lost = [f for f in lost_lines(settings) if f.code == LINE_LOST]
+    broken = Archive(settings).broken_lines()
+    lost = [] if broken else [f for f in lost_lines(settings) if f.code == LINE_LOST]
     events = _check_archive(settings, result, key, shortened=bool(lost))
     ledger_is_whole = result.ok
     if ledger_is_whole:  # else it has said itself where its lines do not fit together
@@ -170,7 +171,7 @@ def _check_archive(
         findings, vouched = seals.check(settings, key)
         result.findings += findings
         result.checked["ledger lines vouched for by a seal"] = vouched
-    lines = archive.ledger.read_bytes().splitlines() if archive.ledger.exists() else []
+    lines = ledger_lines(archive.ledger.read_bytes() if archive.ledger.exists() else b"")
     events = [event for line in lines if (event := whole_line(line)) is not None]
     result.checked["ledger lines"] = len(lines)
     result.checked["archived files"] = len({e["sha256"] for e in events if e.get("sha256")})
@@ -283,13 +284,14 @@ def _note_surroundings(settings: Settings, manifest: dict[str, Any], result: Ver
         if now(package) != then:
             result.note("library-changed", f"{package} is not in the version of then", found=now(package),
                         expected=then)  # fmt: skip
-    in_force = {"rules": settings.rules, "registers": settings.registers, "": settings.effects.parent}
+    choices = {path.name: path for path in (settings.effects, settings.uncertainty)}
+    in_force = {"rules": settings.rules, "registers": settings.registers}
     for name, entry in manifest["files"].items():
         folder, _, file = name.removeprefix(f"{RULEBOOK}/").rpartition("/")
         # other rounds come and go; the round's own entry stands in the manifest
         if not name.startswith(f"{RULEBOOK}/") or file == "rounds.yaml":
             continue
-        path = in_force[folder] / file
+        path = in_force[folder] / file if folder else choices[file]
         if not path.exists() or sha256_of(path) != entry["sha256"]:
             result.note("rule-in-force-changed", "the rule in force is not that of the revision",
                         file=f"{folder}/{file}".lstrip("/"), expected=entry["sha256"])  # fmt: skip

@@ -68,7 +68,7 @@ def _tell(settings: Settings, scale: int, seed: int) -> None:
 def _expand(files: Sequence[Path]) -> list[Path]:
     missing = [f for f in files if not f.is_file()]
     if missing:
-        raise click.UsageError(f"no such file: {missing[0]}")
+        raise click.UsageError(f"no such file: {click.format_filename(missing[0])}")
     return list(files)
 
 
@@ -92,7 +92,7 @@ def check(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps(screening.summary(), ensure_ascii=False, indent=2))
         else:
-            click.echo(f"{path.name}: {screening.verdict.value}")
+            click.echo(f"{screening.file}: {screening.verdict.value}")
             for stage, verdict in screening.stages.items():
                 click.echo(f"  {verdict.value:4} {stage}")
             for finding in screening.findings:
@@ -110,12 +110,14 @@ def check(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
 def ingest(settings: Settings, files: tuple[Path, ...]) -> None:
     """Ingest FILES: archive, validate, and bring into force what passes. Registers and earlier years go first."""
     from dagster_project.intake.flow import take_in_all
-    from dagster_project.intake.inbox import is_finished
+    from dagster_project.intake.inbox import is_finished, name_of
     from dagster_project.publication.guard import writing
 
     wanted = _expand(files)
     if unfinished := [f for f in wanted if not is_finished(f)]:
-        raise click.UsageError(f"{unfinished[0].name} looks like a download that has not ended; rename it when it has")
+        raise click.UsageError(
+            f"{name_of(unfinished[0])} looks like a download that has not ended; rename it when it has"
+        )
     with writing(settings, "ingest", waits):
         results = take_in_all(wanted, settings, by="ingest")
     for result in results:

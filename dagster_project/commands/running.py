@@ -19,6 +19,7 @@ def run(settings: Settings, timings: bool) -> None:
     from dagster_project import progress
     from dagster_project.archive import Archive
     from dagster_project.archive.files import files_of, open_files
+    from dagster_project.intake import inbox
     from dagster_project.orchestration import pipeline
 
     console = Console()
@@ -32,7 +33,10 @@ def run(settings: Settings, timings: bool) -> None:
     for warning in outcome.warnings:
         console.print(warning.as_text(), markup=False)
     if not outcome.success:
-        click.echo(f"The run stopped; nothing new is published.\n{outcome.message}", err=True)
+        made = (
+            f"Published before that: {', '.join(outcome.published)}." if outcome.published else "Nothing is published."
+        )
+        click.echo(f"The run stopped. {made}\n{outcome.message}", err=True)
         sys.exit(outcome.exit_code)
     from dagster_project.report import print_result
 
@@ -40,7 +44,8 @@ def run(settings: Settings, timings: bool) -> None:
     seconds = outcome.timings["total"]
     console.print(f"\nDone in {seconds:.1f} s. `make ui` shows the run and its checks; "
                   "`oppfolging explain NUMBER --round ROUND` every figure's source.")  # fmt: skip
-    sys.exit(3 if open_files(files_of(Archive(settings).events())) else 0)
+    left = [*inbox.waiting(settings.inbox), *inbox.left_lying(settings.inbox)]
+    sys.exit(3 if left or open_files(files_of(Archive(settings).events())) else 0)
 
 
 @click.command()

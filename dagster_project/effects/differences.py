@@ -29,11 +29,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class EventStudy:
-    """``coefficients`` by event time, without the reference 0."""
+    """``coefficients`` by event time, without the reference 0; ``counts`` says how many are followed and compared."""
 
     coefficients: dict[int, Estimate]
-    n_treated: int
-    n_comparison: int
+    counts: dict[int, tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,10 @@ class _Stack:
     treated: NDArray[np.bool_]
     features: Floats
 
-    def clusters(self, treated: bool) -> int:
-        """Different municipalities on one side."""
-        return len(np.unique(self.cluster[self.treated == treated]))
+    def clusters(self, treated: bool, event: int | None = None) -> int:
+        """Different municipalities on one side, at one event time or at all of them."""
+        here = (self.treated == treated) & (True if event is None else self.event == event)
+        return len(np.unique(self.cluster[here]))
 
 
 def _stack(panels: Sequence[CohortPanel], masks: Sequence[NDArray[np.bool_]]) -> _Stack:
@@ -178,4 +178,5 @@ def event_study(panels: Sequence[CohortPanel], first: int, last: int, min_treate
         return None
     picks = np.eye(len(result.coefficients))
     coefficients = {e: result.pick(picks[i]) for i, e in enumerate(times)}
-    return EventStudy(coefficients, stack.clusters(True), stack.clusters(False))
+    counts = {e: (stack.clusters(True, e), stack.clusters(False, e)) for e in (*times, 0)}
+    return EventStudy(coefficients, counts)

@@ -15,8 +15,6 @@ from dagster_project.effects.parameters import EffectParameters
 from dagster_project.effects.regression import Estimate
 from dagster_project.effects.results import NOTHING, CohortEffects, EffectEstimate, Words
 
-OUTCOME = "risk_share"
-
 NAIVE = Words(
     "Not an effect: the worst of a noisy list improve by themselves.",
     "Ikke en effekt: de svakeste på en usikker liste blir bedre av seg selv.",
@@ -54,6 +52,10 @@ AGAINST_BEFORE = Words(
     "Against the years before the window, each as far from its middle as the year of follow-up.",
     "Mot årene før vinduet, hvert like langt fra midten som oppfølgingsåret.",
 )
+IN_DEVIATIONS = Words(
+    "Mean of the indicators' gaps to the nation, in deviations between municipalities; it has no limits.",
+    "Snitt av indikatorenes avstand til landet, i standardavvik mellom kommuner; uten grenser.",
+)
 NO_YEARS = Words("Too few figures by year: no estimate.", "For få tall per år: ikke noe anslag.")
 REFERENCE = Words("The reference: last year of the window.", "Referansen: siste år i vinduet.")
 WITHOUT_INTERVAL = Words(
@@ -64,6 +66,8 @@ WITHOUT_INTERVAL = Words(
 
 def estimate_effects(table: Any, parameters: EffectParameters, window_years: int) -> CohortEffects:
     """Estimate what the follow-up did to the risk share of each cohort, and of all cohorts stacked.
+
+    With a column ``mean_gap`` (see ``outcomes``) the mirrored comparison is made of that outcome too.
 
     ``table`` is the mart ``cohort_progress`` for the risk share, as pandas or pyarrow: one row per cohort,
     municipality and school year, with ``cohort, municipality_code, school_year, in_cohort, eligible_comparison,
@@ -94,19 +98,19 @@ class _Writer:
 
     def __call__(
         self, method: str, estimate: Estimate | None, n_treated: int, n_comparison: int, words: Words,
-        event_time: int | None = None,
+        event_time: int | None = None, outcome: str = names.SHARE,
     ) -> EffectEstimate:  # fmt: skip
         confidence = self.parameters.confidence.value
         value = error = low = high = None
         if estimate is not None:
             value = _rounded(estimate.value)
-            if method in names.WITH_INTERVAL:
+            if (outcome, method) in names.WITH_INTERVAL:
                 error, low, high = (_rounded(v) for v in (estimate.std_error, *estimate.interval(confidence)))
                 words += _fill(PRECISION, detectable=estimate.detectable(confidence))
             elif method != names.BEFORE_AFTER:
                 words += WITHOUT_INTERVAL
         return EffectEstimate(
-            self.cohort, OUTCOME, method, event_time, value, error, low, high, confidence, n_treated, n_comparison,
+            self.cohort, outcome, method, event_time, value, error, low, high, confidence, n_treated, n_comparison,
             words.english, words.norsk, self.parameters.method_version,
         )  # fmt: skip
 
@@ -172,9 +176,12 @@ def _single(panel: CohortPanel, parameters: EffectParameters, write: _Writer) ->
 
     neighbours = parameters.matching.neighbours.value
     matched = matched_did(panel, years, neighbours)
+    beyond = int((panel.baseline[seen & panel.treated] > panel.baseline[seen & ~panel.treated].max(initial=0)).sum())
     how = Words(
-        f"{neighbours} nearest neighbours on baseline share and size, corrected for what still tells them apart.",
-        f"{neighbours} nærmeste naboer på andel og størrelse, korrigert for det som fortsatt skiller dem.",
+        f"{neighbours} nearest neighbours on baseline share and size, corrected for what still tells them apart. "
+        f"{beyond} of {treated} have a worse share than everybody they are compared with; there the line is drawn on.",
+        f"{neighbours} nærmeste naboer på andel og størrelse, korrigert for det som fortsatt skiller dem. "
+        f"{beyond} av {treated} har verre andel enn alle de sammenlignes med; der er linjen forlenget.",
     )
     yield write(names.MATCHED, matched, treated, others, FEW_OTHERS if matched is None else how)
 
@@ -196,15 +203,22 @@ def _differences(
 ) -> Iterator[EffectEstimate]:
     years, minimum = parameters.followup_years.value, parameters.min_treated.value
 
-    def row(method: str, result: Difference | None, words: Words, otherwise: Words) -> EffectEstimate:
+    def row(
+        method: str, result: Difference | None, words: Words, otherwise: Words, outcome: str = names.SHARE
+    ) -> EffectEstimate:
         if result is not None:
-            return write(method, result.effect, result.n_treated, result.n_comparison, words)
+            return write(method, result.effect, result.n_treated, result.n_comparison, words, outcome=outcome)
         treated, others = _sizes(members)
-        return write(method, None, treated, others, write.few_treated() if treated < minimum else otherwise)
+        why = write.few_treated() if treated < minimum else otherwise
+        return write(method, None, treated, others, why, outcome=outcome)
 
     yield row(names.LAGGED, did(members, years, minimum), GIVEN, FEW_OTHERS)
     if len(members) == 1:
         yield row(names.MIRRORED, mirrored_did(members[0], years, minimum), AGAINST_BEFORE, NOT_BEFORE)
+        if (panel := members[0].of_gap()) is not None:
+            found = mirrored_did(panel, years, minimum)
+            words = IN_DEVIATIONS + AGAINST_BEFORE
+            yield row(names.MIRRORED, found, words, NOT_BEFORE, names.MEAN_GAP)
 
 
 def _study(members: Sequence[CohortPanel], parameters: EffectParameters, write: _Writer) -> Iterator[EffectEstimate]:
@@ -214,10 +228,10 @@ def _study(members: Sequence[CohortPanel], parameters: EffectParameters, write: 
         treated, others = _sizes(members)
         yield write(names.EVENT_STUDY, None, treated, others, write.few_treated() if treated < minimum else NO_YEARS)
         return
-    every = {**study.coefficients, 0: Estimate(0.0, 0.0, study.n_treated)}
+    every = {**study.coefficients, 0: Estimate(0.0, 0.0, study.counts[0][0])}
     for e in sorted(every):
         words = GIVEN if e else REFERENCE
-        yield write(names.EVENT_STUDY, every[e], study.n_treated, study.n_comparison, words, event_time=e)
+        yield write(names.EVENT_STUDY, every[e], *study.counts[e], words, event_time=e)
 
 
 def _sizes(members: Sequence[CohortPanel]) -> tuple[int, int]:

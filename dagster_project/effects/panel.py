@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
+from dagster_project.effects.outcomes import MEAN_GAP
 from dagster_project.effects.regression import Floats, Ints
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class CohortPanel:
     Shapes: N municipalities, ordered by code; T event times, ascending. ``share`` (N, T) is 0..1, NaN where there is
     no figure or the municipality may not be compared; ``baseline`` (N,) is the share over the window;
     ``log_pupils`` (N,) natural logarithm; ``rank`` (N,) 1 is worst, NaN unknown; ``earlier`` (N, E) baseline shares in
-    the E cohorts before this one. ``set_aside`` counts the municipalities without share or size at the selection.
+    the E cohorts before this one; ``gap`` (N, T) is the outcome without steps (see ``outcomes``).
+    ``set_aside`` counts the municipalities without share or size at the selection.
     """
 
     cohort: str
@@ -44,6 +46,7 @@ class CohortPanel:
     earlier: Floats
     treated_from: int
     window_years: int
+    gap: Floats | None = None
     set_aside: int = 0
 
     @property
@@ -84,7 +87,12 @@ class CohortPanel:
     def keep(self, which: NDArray[np.bool_]) -> CohortPanel:
         """The same panel with only some municipalities."""
         names = ("codes", "share", "treated", "baseline", "log_pupils", "rank", "earlier")
-        return replace(self, **{name: getattr(self, name)[which] for name in names})
+        gap = None if self.gap is None else self.gap[which]
+        return replace(self, gap=gap, **{name: getattr(self, name)[which] for name in names})
+
+    def of_gap(self) -> CohortPanel | None:
+        """The same panel with the outcome without steps in the place of the share; None when it has none."""
+        return None if self.gap is None else replace(self, share=self.gap)
 
     def features(self) -> Floats:
         """(N, 4 + E): one, baseline share, size, both together, and baseline shares of the cohorts before.
@@ -206,6 +214,10 @@ def _panel(cohort: str, rows: pd.DataFrame, earlier: pd.DataFrame, window_years:
     pupils = known.groupby("municipality_code")["pupils"].mean().reindex(wide.index).to_numpy()
     with np.errstate(divide="ignore", invalid="ignore"):
         log_pupils = np.where(pupils > 0, np.log(pupils), np.nan)
+    gap = None
+    if MEAN_GAP in rows:
+        gaps = rows.pivot(index="municipality_code", columns="event_time", values=MEAN_GAP)
+        gap = gaps.reindex(index=wide.index, columns=times).to_numpy(np.float64, na_value=np.nan)
     whole = CohortPanel(
         cohort=cohort,
         codes=wide.index.to_numpy().astype(str),
@@ -218,6 +230,7 @@ def _panel(cohort: str, rows: pd.DataFrame, earlier: pd.DataFrame, window_years:
         earlier=earlier.reindex(wide.index).to_numpy(np.float64),
         treated_from=int(one["treated_from"].iloc[0]) if len(one) else 1,
         window_years=window_years,
+        gap=gap,
     )
     usable = ~np.isnan(whole.baseline) & ~np.isnan(whole.log_pupils)
     return replace(whole.keep(usable), set_aside=int((~usable).sum()))

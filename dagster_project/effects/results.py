@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
+from dagster_project.effects.outcomes import MEAN_GAP
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -17,9 +19,10 @@ LAGGED = "lagged_outcome_regression"
 MIRRORED = "did_mirrored"
 EVENT_STUDY = "event_study"
 POOLED = "all"
-WITH_INTERVAL = frozenset({MIRRORED})
-"""Methods whose 95 % interval holds the truth within two points of nominal in nations that pass through points and
-limits (docs/effects.md). The others are published without an interval."""
+SHARE = "risk_share"
+WITH_INTERVAL = frozenset({(MEAN_GAP, MIRRORED)})
+"""Outcomes and methods whose 95 % interval holds the truth within two points of nominal in nations that pass through
+points and limits (docs/effects.md). The others are published without an interval."""
 # a figure is published to a millionth, so that the last bits of another machine's arithmetic do not show
 DECIMALS = 6
 
@@ -42,9 +45,10 @@ NOTHING = Words("", "")
 class EffectEstimate:
     """One row of ``cohort_effect``.
 
-    ``estimate``, ``std_error`` and the interval are in share points (0.01 is one hundredth of the possible points);
-    negative is an improvement. An ``estimate`` that could not be made is None, and ``note`` says why. Only a method of
-    ``WITH_INTERVAL`` has a standard error and an interval.
+    Of the outcome ``risk_share``, ``estimate`` is in share points (0.01 is one hundredth of the possible points); of
+    ``mean_gap``, it is in deviations between municipalities, as are ``std_error`` and the interval. Negative is an
+    improvement. An ``estimate`` that could not be made is None, and ``note`` says why. Only an outcome and method of
+    ``WITH_INTERVAL`` have a standard error and an interval.
     """
 
     cohort: str

@@ -70,8 +70,9 @@ def in_order(paths: Iterable[Path]) -> list[Path]:
     def key(path: Path) -> tuple[int, str, str]:
         known = _recognised(path)
         if known is None:
-            return (2, "", path.name)
-        return (0, known.format, path.name) if known.format in FIRST else (1, _first_year(path), path.name)
+            return (2, "", inboxes.name_of(path))
+        name = inboxes.name_of(path)
+        return (0, known.format, name) if known.format in FIRST else (1, _first_year(path), name)
 
     return sorted(paths, key=key)
 
@@ -100,11 +101,11 @@ def _first_year(path: Path) -> str:
 def _too_large(path: Path, settings: Settings, now: dt.datetime) -> IntakeResult | None:
     """The refusal of a file larger than any real one: unread, without hash or place in the archive."""
     try:
-        refuse_oversize(path, path.name, lines=False)
+        refuse_oversize(path, inboxes.name_of(path), lines=False)
     except UnreadableFile as problem:
-        refused = Screening(path.name, "", None, {"readable": Severity.FAIL}, problem.findings)
+        refused = Screening(inboxes.name_of(path), "", None, {"readable": Severity.FAIL}, problem.findings)
         journal.record_screening(settings, {"time": now.isoformat(), **refused.summary()})
-        return IntakeResult(path.name, "", "rejected", refused)
+        return IntakeResult(inboxes.name_of(path), "", "rejected", refused)
     return None
 
 
@@ -117,20 +118,20 @@ def take_in(path: Path, settings: Settings, *, now: dt.datetime | None = None, b
     now = now or _now()
     if (refused := _too_large(path, settings, now)) is not None:
         return refused
-    archive = Archive(settings)
+    archive, name = Archive(settings), inboxes.name_of(path)
     stored = archive.store(path)
     with Extracts(settings) as extracts:
         before = [f for f in extracts.files if f.sha256 == stored.sha256]
         if before and _stands(extracts, before[-1], now):
             archive.keep(stored.sha256)  # brings the original back where the archive had lost it
-            return IntakeResult(path.name, stored.sha256, "duplicate", earlier=before[-1].status, line=before[-1].line)
-    known = _recognised(stored.path, path.name)
+            return IntakeResult(name, stored.sha256, "duplicate", earlier=before[-1].status, line=before[-1].line)
+    known = _recognised(stored.path, name)
     head = archive.append(
-        {"event": ARRIVED, "time": now.isoformat(), "sha256": stored.sha256, "file": path.name, "size": stored.size,
+        {"event": ARRIVED, "time": now.isoformat(), "sha256": stored.sha256, "file": name, "size": stored.size,
          "by": by, "format": known and known.format, "datasets": list(known.datasets) if known else []}
     )  # fmt: skip
     archive.keep(stored.sha256)
-    return IntakeResult(path.name, stored.sha256, "pending", line=head.lines)
+    return IntakeResult(inboxes.name_of(path), stored.sha256, "pending", line=head.lines)
 
 
 def _stands(extracts: Extracts, file: File, now: dt.datetime) -> bool:
@@ -250,9 +251,9 @@ def take_in_all(
 ) -> list[IntakeResult]:  # fmt: skip
     """Take several files in, registers and earlier years first, and settle everything that is pending."""
     standing, moving = inboxes.still(paths)
-    taken = [IntakeResult(path.name, "", "moving") for path in moving]
+    taken = [IntakeResult(inboxes.name_of(path), "", "moving") for path in moving]
     for path in in_order(standing):
-        on_file(path.name)
+        on_file(inboxes.name_of(path))
         taken.append(take_in(path, settings, now=now, by=by))
     return _with_decisions(taken, settle(settings, now=now, on_file=on_file))
 
@@ -263,15 +264,15 @@ def archive_inbox(
     """Take in what stands still in the inbox, and empty it of what archive and ledger have. Nothing is screened."""
     settings.inbox.mkdir(parents=True, exist_ok=True)
     standing, moving = inboxes.still(inboxes.waiting(settings.inbox))
-    left = [IntakeResult(path.name, "", "moving") for path in moving]
+    left = [IntakeResult(inboxes.name_of(path), "", "moving") for path in moving]
     batch = inboxes.new_batch(settings)
     for path in standing:
         inboxes.claim(path, batch)
-    left += [IntakeResult(p.name, "", "moving") for p in standing if p.exists()]
+    left += [IntakeResult(inboxes.name_of(p), "", "moving") for p in standing if p.exists()]
     results = []
     # what a call that was killed had claimed came before what is claimed now
     for path in (p for files in inboxes.batches(settings.inbox) for p in in_order(files)):
-        on_file(path.name)
+        on_file(inboxes.name_of(path))
         state = inboxes.state_of(path)
         result = take_in(path, settings, now=now, by=by)
         results.append(result)

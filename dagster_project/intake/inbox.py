@@ -19,6 +19,7 @@ from dagster_project.settings import Settings
 UNFINISHED = {".tmp", ".part", ".partial", ".crdownload", ".download", ".filepart"}
 CLAIMED = ".claimed"
 STILL_SECONDS = 1.0
+LEFT_LYING = "Put the files themselves into the inbox, without a folder or a link."
 
 
 def is_finished(path: Path) -> bool:
@@ -30,7 +31,19 @@ def waiting(inbox: Path) -> list[Path]:
     """The files of the inbox that may be taken in, by name."""
     if not inbox.is_dir():
         return []
-    return sorted(p for p in inbox.iterdir() if p.is_file() and is_finished(p))
+    return sorted(p for p in inbox.iterdir() if p.is_file() and not p.is_symlink() and is_finished(p))
+
+
+def left_lying(inbox: Path) -> list[Path]:
+    """What lies in the inbox and is never taken in: folders and links. Only files of its own can be archived."""
+    if not inbox.is_dir():
+        return []
+    return sorted(p for p in inbox.iterdir() if is_finished(p) and (p.is_dir() or p.is_symlink()))
+
+
+def name_of(path: Path) -> str:
+    """A file's name as text: what of it is no text stands as a replacement character."""
+    return path.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def claimed(inbox: Path) -> list[Path]:

@@ -29,6 +29,7 @@ from dagster_project.diagnostics import (
     Severity,
     UnreadableFile,
 )
+from dagster_project.intake import inbox
 from dagster_project.intake.cells import ExtractTable
 from dagster_project.intake.partitions import Extracts, keys_of, name_of, replaced_sources, rows_for
 from dagster_project.intake.reader import NO_READERS, Reader, ReadFile, readers_version
@@ -201,14 +202,15 @@ def screen_path(path: Path, settings: Settings, *, now: dt.datetime) -> Screenin
 
     ``now`` is the time of arrival; a school year that begins after it is a wrong year.
     """
+    name = inbox.name_of(path)
     try:
-        refuse_oversize(path, path.name, lines=False)
+        refuse_oversize(path, name, lines=False)
     except UnreadableFile as problem:
-        return Screening(path.name, "", None, {"readable": Severity.FAIL}, problem.findings)
+        return Screening(name, "", None, {"readable": Severity.FAIL}, problem.findings)
     sha256 = sha256_of(path)
     with Extracts(settings) as extracts, tempfile.TemporaryDirectory() as folder, Reader(settings) as reader:
-        found = reader.read(sha256, path.name, path=path, out=Path(folder))
-        return screen(extracts, found, sha256, path.name, now=now)
+        found = reader.read(sha256, name, path=path, out=Path(folder))
+        return screen(extracts, found, sha256, name, now=now)
 
 
 def screen(

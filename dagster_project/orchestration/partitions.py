@@ -66,7 +66,8 @@ def begun_rounds(settings: Settings) -> list[str]:
     from dagster_project.rules import load_rules
 
     try:
-        origins = {"fictional" if f.fictional else "official" for f in Extracts(settings).files if f.partitions}
+        extracts = Extracts(settings)
+        origins = {"fictional" if f.fictional else "official" for files in extracts.in_force.values() for f in files}
         rounds = [r.id for r in load_rules(settings).rounds if r.origin in origins]
     except OppfolgingError:
         rounds = []

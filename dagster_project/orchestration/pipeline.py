@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from dagster_project import TELEMETRY_OFF, diagnostics, progress
+from dagster_project.archive import Archive
+from dagster_project.archive.store import COMMITS
 from dagster_project.atomic import replacing
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.orchestration import manifest
@@ -27,13 +29,14 @@ if TYPE_CHECKING:
 
 DAGSTER_FOLDER = ".dagster"
 DEFINITIONS = "dagster_project.definitions"
+CHECK_FAILED = "DagsterAssetCheckFailedError"
 REPOSITORY_TAG = {".dagster/repository": f"__repository__@{DEFINITIONS}"}
 """What the Jobs page looks for. Dagster gives this tag to the runs it launches, not to ``execute_in_process``."""
 
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """How a run ended. ``timings`` maps stages to seconds."""
+    """How a run ended. ``timings`` maps stages to seconds; ``published`` names the revisions it put in force."""
 
     run_id: str
     success: bool
@@ -41,6 +44,7 @@ class RunOutcome:
     message: str = ""
     warnings: tuple[Finding, ...] = ()
     exit_code: int = 0
+    published: tuple[str, ...] = ()
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -99,6 +103,7 @@ def run_everything(settings: Settings) -> RunOutcome:
     logging.getLogger(DEFINITIONS).setLevel(logging.CRITICAL)
     with _without_collection():
         import dagster as dg
+        from sqlalchemy.exc import SQLAlchemyError
 
         from dagster_project.definitions import defs
 
@@ -110,7 +115,7 @@ def run_everything(settings: Settings) -> RunOutcome:
     logging.getLogger("dagster").setLevel(logging.ERROR)
     # Dagster raises the level again while it runs; a model that was not built anew has no check results to wait for
     logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
-    run_id = str(uuid.uuid4())
+    run_id, before = str(uuid.uuid4()), Archive(settings).head().lines
     with dg.DagsterInstance.get() as instance:
         killed = end_runs_of_gone_processes(instance)
         try:
@@ -121,8 +126,8 @@ def run_everything(settings: Settings) -> RunOutcome:
                 raise_on_error=False,
                 run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             )
-        except dg.DagsterError as error:
-            raise PipelineProblem(f"Dagster could not start the run: {error}") from error
+        except (dg.DagsterError, SQLAlchemyError) as error:
+            raise PipelineProblem(f"Dagster could not do the run, or not write it down: {error}") from error
         errors = [
             failure.error
             for event in result.all_events
@@ -139,10 +144,25 @@ def run_everything(settings: Settings) -> RunOutcome:
     warned = _warned(result.get_asset_check_evaluations(), defs)
     timings = progress.timings()
     timings["total"] = time.perf_counter() - start
+    refused = list(_refused(result.get_asset_check_evaluations()))
+    told = [_in_own_words(e) for e in errors if not (refused and CHECK_FAILED in str(e.message))]
+    made = [e for e in Archive(settings).events()[before:] if e["event"] in COMMITS]
     return RunOutcome(
-        result.run_id, result.success, timings, "\n".join(_in_own_words(e) for e in errors),
-        (*killed, *warned, *warnings), _exit_code(errors, result.success),
+        result.run_id, result.success, timings, "\n".join([*refused, *told]), (*killed, *warned, *warnings),
+        _exit_code(errors, result.success), tuple(f"{e['round']} {e['revision']}" for e in made),
     )  # fmt: skip
+
+
+def _refused(evaluations: Iterable[dg.AssetCheckEvaluation]) -> Iterator[str]:
+    """The blocking checks that stopped a step, with what they found. Of one that tells of rounds apart, the whole."""
+    for check in evaluations:
+        if check.passed or check.partition is not None or check.severity.value != "ERROR":
+            continue
+        found = check.metadata.get("found")
+        yield (
+            check.description
+            or f"{check.asset_key.to_user_string()}, {check.check_name}: {found.value if found else ''}"
+        )
 
 
 def _own_kind(error: Any) -> type[diagnostics.OppfolgingError] | None:
@@ -152,9 +172,10 @@ def _own_kind(error: Any) -> type[diagnostics.OppfolgingError] | None:
 
 
 def _in_own_words(error: Any) -> str:
-    """What stopped a step: the message of the project's own error, else the one that Dagster gives."""
+    """What stopped a step: the message of the project's own error, else the one that Dagster gives, with its cause."""
     if _own_kind(error) is None:
-        return str(error.message).strip()
+        cause = f" {error.cause.message}" if error.cause is not None else ""
+        return f"{error.message.strip()}{cause}".strip()
     # Dagster writes the class in front of the message
     return str(error.cause.message).partition(": ")[2].strip()
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from dagster_project.intake.inbox import is_being_written, waiting
+from dagster_project.intake.inbox import is_being_written, name_of, waiting
 from dagster_project.orchestration.schedules import TIME_ZONE
 from dagster_project.orchestration.ticks import in_own_words
 from dagster_project.settings import load_settings
@@ -33,7 +33,7 @@ def look(inbox: Path) -> dict[str, list[int]]:
     for path in waiting(inbox):
         with contextlib.suppress(FileNotFoundError):
             stat = path.stat()
-            found[path.name] = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+            found[name_of(path)] = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
     return found
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from dagster_project.archive import Archive, Head
 from dagster_project.archive.store import COMMITS, lost_line, sha256_of
 from dagster_project.atomic import replacing
-from dagster_project.diagnostics import Finding, Severity
+from dagster_project.diagnostics import Finding, IntegrityProblem, Severity
 from dagster_project.settings import Settings
 
 MANIFEST = "manifest.json"
@@ -45,24 +45,69 @@ def building_folder(settings: Settings, name: str, revision: str) -> Path:
     return settings.published / name / f"{BUILDING}{revision}"
 
 
+def not_as_published(folder: Path, name: str, message: str, **more: Any) -> Finding:
+    """The finding that a file of a revision, or the whole of it, is gone or not what was published."""
+    code = "published-file-changed" if (folder / name).exists() else "published-file-missing"
+    return Finding(
+        code, Severity.FAIL, message, stage="publication",
+        file=f"published/{folder.parent.name}/{folder.name}/{name}",
+        fix="Put it back from a copy of the published folder.", **more,
+    )  # fmt: skip
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a revision."""
-    content: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    """The manifest of a revision.
+
+    Raises:
+        IntegrityProblem: it is gone, or no longer a manifest.
+    """
+    try:
+        content: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        content["files"], content["revision"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        finding = not_as_published(folder, MANIFEST, "the manifest is gone or cannot be read", found=str(error))
+        raise IntegrityProblem(f"{folder.parent.name} {folder.name} is not as it was published.", [finding]) from error
     return content
 
 
+def lost_releases(settings: Settings, name: str, events: Iterable[Event]) -> list[Finding]:
+    """Whether the revision in force of a round that was released is gone. Only a copy brings a release back."""
+    commits = commits_of(events, name)
+    if not any(c["event"] != "published" for c in commits):
+        return []
+    folder = settings.published / name / commits[-1]["revision"]
+    if folder.exists() or building_folder(settings, name, commits[-1]["revision"]).exists():
+        return []
+    return [not_as_published(folder, "", "a released revision is gone")]
+
+
 def pointer_of(settings: Settings, name: str, events: Sequence[Event] | None = None) -> dict[str, Any] | None:
-    """Revision, release and status of what is in force of a round or cohort; None when nothing was ever published."""
+    """Revision, release and status of what is in force of a round or cohort; None when nothing was ever published.
+
+    Raises:
+        IntegrityProblem: a release in force is gone, or its manifest cannot be read.
+    """
     known = Archive(settings).events() if events is None else events
+    if lost := lost_releases(settings, name, known):
+        raise IntegrityProblem(f"What is in force of {name} is gone.", lost)
     for commit in reversed(commits_of(known, name)):
         folder = settings.published / name / commit["revision"]
-        if not (folder / MANIFEST).exists():
+        if not folder.exists():
             continue
         manifest = read_manifest(folder)
         moves = [e for e in known if e["event"] == MOVED and e["round"] == name and e["revision"] == folder.name]
         status = moves[-1]["to"] if moves else manifest["status"]
         return {"round": name, "revision": folder.name, "status": status, "release": manifest.get("release")}
     return None
+
+
+def damaged(settings: Settings, name: str, events: Iterable[Event]) -> list[Finding]:
+    """What of the revision in force of a round or cohort is gone, so far that nobody can say what is in force."""
+    try:
+        pointer_of(settings, name, list(events))
+    except IntegrityProblem as problem:
+        return list(problem.findings)
+    return []
 
 
 def current_revision(settings: Settings, name: str) -> Path | None:
@@ -110,10 +155,13 @@ def unfinished(settings: Settings) -> list[tuple[str, str]]:
 
 
 def wrong_pointers(settings: Settings) -> list[str]:
-    """Rounds and cohorts whose ``current.json`` is missing or does not say what the ledger gives."""
+    """Rounds and cohorts whose ``current.json`` is missing or does not say what the ledger gives.
+
+    Where what is in force is gone, ``doctor`` says so, and a pointer to something else would hide it.
+    """
     events = Archive(settings).events()
     found = []
-    for name in subjects(settings):
+    for name in (s for s in subjects(settings) if not damaged(settings, s, events)):
         pointer, path = pointer_of(settings, name, events), settings.published / name / POINTER
         text = pointer_text(pointer) if pointer else None
         if text != (path.read_bytes().decode("utf-8", errors="replace") if path.exists() else None):

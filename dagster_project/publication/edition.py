@@ -32,7 +32,9 @@ from dagster_project.publication.commits import (
     finish,
     read_manifest,
 )
+from dagster_project.publication.notes import marts
 from dagster_project.publication.subjects import Subject
+from dagster_project.publication.tables import INTERNAL as INTERNAL
 from dagster_project.rules import RuleBook, describe
 from dagster_project.settings import Settings
 from dagster_project.transform.snapshot import Snapshot
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-INTERNAL = "internal"
 RULEBOOK = "rulebook"
 FORMS = "forms"
 WITHDRAWN_COLUMN = "withdrawn_reason"
@@ -117,8 +118,10 @@ def notes_of(rulebook: RuleBook, subject: Subject, manifest: Mapping[str, Any]) 
     return [*lines, *describe(rulebook.rule_sets[round_.rule_set])]
 
 
-def _next_name(folder: Path) -> str:
-    taken = [int(p.name[1:]) for p in folder.glob("r[0-9]*") if p.name[1:].isdigit()]
+def _next_name(folder: Path, committed: Iterable[str]) -> str:
+    """A number that no folder has, and no commit: a revision that is gone keeps its number."""
+    names = {*committed, *(p.name for p in folder.glob("r[0-9]*"))}
+    taken = [int(name[1:]) for name in names if name[1:].isdigit()]
     return f"r{max(taken, default=0) + 1:04d}"
 
 
@@ -142,7 +145,7 @@ def subject_tables(settings: Settings, subject: Subject) -> Iterator[tuple[str, 
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    whole = {p.stem: p for p in sorted(settings.marts.glob("*.parquet")) if not public.is_public_model(p.stem)}
+    whole = {name: path for name, path in marts(settings).items() if not public.is_public_model(name)}
     shown = {f"{public.PUBLIC}/{name}": path for name, path in public.public_tables(settings).items()}
     mine = pc.field(subject.column) == subject.name
     gaps = "" if subject.is_cohort else "; ".join(accepted_gaps(whole["round_inputs"], mine))
@@ -165,12 +168,15 @@ def accepted_gaps(round_inputs: Path, where: pc.Expression | None = None) -> lis
 
 
 def released_tables(folder: Path) -> Iterator[tuple[str, pa.Table]]:
-    """The tables of a revision, by name; those of the public edition as ``public/<name>``."""
-    import pyarrow.parquet as pq
+    """The tables of a revision, by name; those of the public edition as ``public/<name>``.
 
-    for edition, prefix in ((INTERNAL, ""), (public.PUBLIC, f"{public.PUBLIC}/")):
-        for path in sorted((folder / edition).glob("*.parquet")):
-            yield prefix + path.stem, pq.read_table(path)
+    Raises:
+        IntegrityProblem: one of them is gone or was changed.
+    """
+    for place in sorted(read_manifest(folder)["files"]):
+        if place.startswith((f"{INTERNAL}/", f"{public.PUBLIC}/")) and place.endswith(".parquet"):
+            name = place.removeprefix(f"{INTERNAL}/").removesuffix(".parquet")
+            yield name, tables.read_published(folder, name)
 
 
 def marked_withdrawn(source: Iterator[tuple[str, pa.Table]], reason: str) -> Iterator[tuple[str, pa.Table]]:
@@ -291,7 +297,8 @@ def make_revision(
     """
     folder = settings.published / subject.name
     current = current_revision(settings, subject.name)
-    name = _next_name(folder)
+    committed = commits_of(Archive(settings).events(), subject.name)
+    name = _next_name(folder, (str(commit["revision"]) for commit in committed))
     with _building(settings, subject, name) as building:
         rows = fill_data(source, building)
         if republished is None:

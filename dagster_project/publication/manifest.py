@@ -109,7 +109,7 @@ def verify_revision(folder: Path) -> list[Finding]:
         return Finding(
             code, Severity.FAIL, message, stage="publication", file=name,
             found=found.get(name, {}).get("sha256", "no file"), expected=stated.get(name, {}).get("sha256", "no file"),
-            fix="Bring the revision back from a backup; a new run publishes a new revision beside it.",
+            fix="Put it back from a copy of the published folder.",
         )  # fmt: skip
 
     findings = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from dagster_project.settings import Settings
@@ -40,6 +41,12 @@ def model_note(settings: Settings, model: str) -> dict[str, Any]:
         noted: dict[str, Any] = content["models"][0] if "models" in content else content["sources"][0]["tables"][0]
         return noted
     return {}
+
+
+def marts(settings: Settings) -> dict[str, Path]:
+    """The marts there are, by name: those that dbt describes. Another file beside them is none."""
+    known = {path.stem for path in (settings.dbt_project / "models" / "marts").rglob("*.yml")}
+    return {path.stem: path for path in sorted(settings.marts.glob("*.parquet")) if path.stem in known}
 
 
 @cache

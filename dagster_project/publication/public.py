@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dagster_project.publication.notes import model_note
+from dagster_project.publication.notes import marts, model_note
 from dagster_project.settings import Settings
 
 PUBLIC = "public"
@@ -33,11 +33,11 @@ def is_public_model(name: str) -> bool:
 def public_tables(settings: Settings) -> dict[str, Path]:
     """The marts of the public edition, by the name they are published under."""
     found = {}
-    for path in sorted(settings.marts.glob("*.parquet")):
-        if is_public_model(path.stem):
-            found[path.stem.removeprefix(PREFIX)] = path
-        elif model_note(settings, path.stem).get("config", {}).get("meta", {}).get(PUBLIC) == AS_IT_IS:
-            found[path.stem] = path
+    for name, path in marts(settings).items():
+        if is_public_model(name):
+            found[name.removeprefix(PREFIX)] = path
+        elif model_note(settings, name).get("config", {}).get("meta", {}).get(PUBLIC) == AS_IT_IS:
+            found[name] = path
     return dict(sorted(found.items()))
 
 

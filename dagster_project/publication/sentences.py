@@ -17,13 +17,17 @@ def outcome_sentences(
     maps SHA-256 to the name a file arrived under. ``lang`` is ``no`` or ``en``.
     """
     no = lang == "no"
-    lines = [f"{word(row['selection_group'], lang)}: {word(row['status'], lang)}."]
+    proposed = row["status"] == "selected" and row["decision"] is None
+    status = ("foreslått" if no else "proposed") if proposed else word(row["status"], lang)
+    lines = [f"{word(row['selection_group'], lang)}: {status}."]
     if row["rank_in_group"] is not None:
         quota = ("innenfor kvoten" if no else "within the quota") if row["within_quota"] else (
             "utenfor kvoten" if no else "outside the quota")  # fmt: skip
         alone = "Etter regelen alene" if no else "By the rule alone"
-        place = "plass" if no else "rank"
-        lines.append(f"{alone}: {word(row['arithmetic_status'], lang)}, {place} {row['rank_in_group']}, {quota}.")
+        taken = row["arithmetic_status"] == "selected"
+        says = ("tas ut" if no else "taken") if taken else word(row["arithmetic_status"], lang)
+        place = "plass i gruppen" if no else "place in the group"
+        lines.append(f"{alone}: {says}, {place} {row['rank_in_group']}, {quota}.")
     for ground in exceptions if row["arithmetic_status"] == "excluded" else ():
         if ground["basis"] == "cohort":
             lines.append(f"{'Er allerede i ordningen' if no else 'Is in the scheme already'}: {ground['ground']}.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dagster_project.publication.commits import current_revision
-from dagster_project.publication.edition import INTERNAL
+from dagster_project.publication.tables import read_published
 from dagster_project.settings import Settings
 
 LISTED = ("selected", "reserve")
@@ -52,12 +52,10 @@ def _by_governor(rows: tuple[dict[str, Any], ...]) -> dict[str, tuple[dict[str, 
 
 def published_rows(settings: Settings, round_id: str, table: str) -> list[dict[str, Any]]:
     """Rows of a table of the revision in force; none when the round has not been published."""
-    import pyarrow.parquet as pq
-
     folder = current_revision(settings, round_id)
     if folder is None:
         return []
-    rows: list[dict[str, Any]] = pq.read_table(folder / INTERNAL / f"{table}.parquet").to_pylist()
+    rows: list[dict[str, Any]] = read_published(folder, table).to_pylist()
     return rows
 
 

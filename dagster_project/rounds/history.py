@@ -47,7 +47,10 @@ def summary(settings: Settings, stand: Standing, items: Sequence[Item]) -> dict[
             r["municipality_code"] for r in stand.tables["selection"].to_pylist() if r["is_override"]
         ],
         "checklist": [{"item": i.name, "ok": i.ok, "detail": i.detail} for i in items],
-        "queries": Counter(q["outcome"] for q in queries_of(settings, stand.subject.name)),
+        "queries": Counter(
+            q["outcome"] + (" (after the time for queries)" if q["late"] else "")
+            for q in queries_of(settings, stand.subject.name)
+        ),
     }  # fmt: skip
 
 

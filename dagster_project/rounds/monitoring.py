@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagster_project import schema
-from dagster_project.rules import RuleBook
+from dagster_project.rules import RuleBook, RuleSet
 from dagster_project.settings import Settings
 from dagster_project.transform import derived
 
@@ -27,9 +27,11 @@ def cohort_effect(settings: Settings, rulebook: RuleBook) -> pa.Table:
     import pyarrow.parquet as pq
 
     from dagster_project.effects import estimate_effects, load_effect_parameters
-    from dagster_project.effects.results import POOLED
+    from dagster_project.effects.outcomes import MEAN_GAP
+    from dagster_project.effects.results import POOLED, SHARE
 
-    progress = pq.read_table(settings.marts / "cohort_progress.parquet", filters=pc.field("indicator") == "risk_share")
+    everything = pq.read_table(settings.marts / "cohort_progress.parquet")
+    progress = everything.filter(pc.field("indicator") == SHARE)
     rounds = {r.id: r for r in rulebook.rounds}
     groups: dict[tuple[str, str], list[str]] = {}
     for round_id in sorted(set(progress["round"].to_pylist())):
@@ -49,7 +51,9 @@ def cohort_effect(settings: Settings, rulebook: RuleBook) -> pa.Table:
                 "treated_from": pa.array([parameters.first_followed_year.value] * rows.num_rows, pa.int64()),
             }
         )  # fmt: skip
-        found = estimate_effects(panel, parameters, rulebook.rule_sets[rule_set].window.years.value).to_table()
+        rules = rulebook.rule_sets[rule_set]
+        panel = panel.append_column(MEAN_GAP, _mean_gaps(panel, everything, rules))
+        found = estimate_effects(panel, parameters, rules.window.years.value).to_table()
         for round_id in members:
             cohort = rounds[round_id].cohort_id
             mine = found.filter(pc.is_in(found["cohort"], pa.array([cohort, POOLED])))
@@ -58,6 +62,20 @@ def cohort_effect(settings: Settings, rulebook: RuleBook) -> pa.Table:
             named = named.append_column("pooled", pooled).append_column("round", pa.array([round_id] * mine.num_rows))
             tables.append(named.append_column("data_origin", pa.array([origin] * mine.num_rows)))
     return pa.concat_tables(tables) if tables else pa.table({"cohort": pa.array([], pa.string())})
+
+
+def _mean_gaps(panel: pa.Table, progress: pa.Table, rules: RuleSet) -> pa.Array:
+    """The outcome without steps, one value a row of the panel; null where a municipality shows no figure."""
+    import pyarrow as pa
+
+    from dagster_project.effects.outcomes import of_progress
+
+    weights = {i.name: float(i.weight.value) for i in rules.indicators}
+    rows = progress.to_pandas()
+    rows = rows[rows["indicator"].isin(list(weights)) & rows["gap"].notna()]
+    found = {c: of_progress(own, weights, rules.window.years.value) for c, own in rows.groupby("cohort")}
+    keys = zip(*(panel[n].to_pylist() for n in ("cohort", "municipality_code", "event_time")), strict=True)
+    return pa.array([found[c].get((code, at)) if c in found else None for c, code, at in keys], pa.float64())
 
 
 def effects_basis(settings: Settings) -> dict[str, str]:

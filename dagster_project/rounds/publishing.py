@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_project.archive import Archive, journal
 from dagster_project.archive.files import files_of, open_files
+from dagster_project.archive.store import COMMITS
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.publication import edition
 from dagster_project.publication.changes import all_changes, as_findings, figures
@@ -71,12 +72,13 @@ def missing_inputs_of(settings: Settings, round_id: str) -> list[str]:
 
 
 def open_rounds(settings: Settings) -> dict[str, list[str]]:
-    """Rounds that have begun and lack inputs, with each missing input in words."""
+    """Rounds that have begun, or are published, and lack inputs, with each missing input in words."""
     import pyarrow.parquet as pq
 
     path = settings.marts / "round_inputs.parquet"
     rows = pq.read_table(path).to_pylist() if path.exists() else []
     begun = {r["round"] for r in rows if r["in_force"]}
+    begun |= {e["round"] for e in Archive(settings).events() if e["event"] in COMMITS}
     labels = unknown_labels(settings)
     found: dict[str, list[str]] = {}
     for row in states.missing_inputs(rows):
@@ -216,11 +218,7 @@ def _watch(
 ) -> Revision:
     """Compare a final round with its release; note when its follow-up has ended."""
     released = settings.published / subject.name / lock.revision
-    found = all_changes(settings, dict(edition.released_tables(released)), tables)
-    kept = {e["digest"] for e in events if e["event"] == states.KEPT}
-    differences: tuple[Finding, ...] = ()
-    if found and tables_digest(tables) not in kept:
-        differences = tuple(as_findings(found, SHOWN_DIFFERENCES))
+    differences = _differences(settings, released, events, tables)
     current = current_revision(settings, subject.name) or released
     state = states.of_release(report_rows(settings, subject.round.cohort_id))
     states.record_move(
@@ -228,6 +226,28 @@ def _watch(
     )
     finish(settings)
     return Revision(subject.name, current.name, current, False, {n: t.num_rows for n, t in tables.items()}, differences)
+
+
+def _differences(
+    settings: Settings, released: Path, events: list[dict[str, Any]], tables: Mapping[str, pa.Table]
+) -> tuple[Finding, ...]:
+    """In what a release would change, unless somebody looked at that and let the release stand."""
+    found = all_changes(settings, dict(edition.released_tables(released)), tables)
+    kept = {e["digest"] for e in events if e["event"] == states.KEPT}
+    return tuple(as_findings(found, SHOWN_DIFFERENCES)) if found and tables_digest(tables) not in kept else ()
+
+
+def changed_releases(settings: Settings) -> dict[str, tuple[Finding, ...]]:
+    """The final rounds that would no longer come out as released, with the cells in which; the marts are current."""
+    rulebook, found = load_rules(settings), {}
+    for round_id in (r.id for r in rulebook.rounds):
+        events = states.round_events(settings, round_id)
+        if (lock := states.lock_of(events)) is not None:
+            tables = dict(edition.subject_tables(settings, round_subject(rulebook, round_id)))
+            released = settings.published / round_id / lock.revision
+            if differs := _differences(settings, released, events, tables):
+                found[round_id] = differs
+    return found
 
 
 def report_rows(settings: Settings, cohort: str) -> list[dict[str, Any]]:

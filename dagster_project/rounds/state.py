@@ -35,7 +35,7 @@ class State(StrEnum):
 
 
 MOVES: Mapping[str, frozenset[State]] = {
-    "finalise": frozenset({State.PRIORITISED}),
+    "finalise": frozenset({State.CANDIDATES, State.PRIORITISED}),
     "reopen": frozenset({State.FINAL, State.CLOSED}),
     "amend": frozenset({State.FINAL, State.CLOSED}),
     "withdraw": frozenset({State.FINAL, State.CLOSED}),

@@ -22,14 +22,19 @@ from dagster_project.transform import derived
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from dagster_project.intake.partitions import Extracts
+
 RESTS_ON = ("exceptions_in_force", "indicator_points", "limits", "municipality_ranking", "school_ranking")
 """Not ``selection``: priorities and decisions change no rank, and who is within the quotas follows from these."""
 
 
-def round_uncertainty(settings: Settings, rulebook: RuleBook, round_id: str) -> pa.Table:
+def round_uncertainty(
+    settings: Settings, rulebook: RuleBook, round_id: str, extracts: Extracts | None = None
+) -> pa.Table:
     """``selection_uncertainty`` of a round as the marts have it; no rows when nobody is rated.
 
-    A final round keeps the assumptions of its release.
+    ``extracts`` are those that the marts were built on; those in force when None. A final round keeps the assumptions
+    of its release.
 
     Raises:
         RuleProblem: the assumptions are wrong.
@@ -38,7 +43,8 @@ def round_uncertainty(settings: Settings, rulebook: RuleBook, round_id: str) -> 
     base = base_in_marts(settings, rulebook, round_id)
     if not any(base.table("municipality_ranking")["rated"].to_pylist()):
         return uncertainty_schema().empty_table()
-    return uncertainty_table(compute_uncertainty(settings, base, load_assumptions(_assumed_in(settings, round_id))))
+    assumed = load_assumptions(_assumed_in(settings, round_id))
+    return uncertainty_table(compute_uncertainty(settings, base, assumed, extracts=extracts))
 
 
 def uncertainty_bases(settings: Settings, rulebook: RuleBook, round_ids: Iterable[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.intake.partitions import Extracts
 from dagster_project.settings import Settings
 from dagster_project.simulation.assumptions import Assumptions
 from dagster_project.simulation.errors import standard_errors
@@ -42,8 +43,12 @@ class Draws:
     cells: int
 
 
-def simulate(settings: Settings, base: Base, assumed: Assumptions, *, draws: int, seed: int) -> Draws:
+def simulate(
+    settings: Settings, base: Base, assumed: Assumptions, *, draws: int, seed: int, extracts: Extracts
+) -> Draws:  # fmt: skip
     """Draw ``draws`` times. The same seed gives the same numbers, whatever the number of threads.
+
+    ``extracts`` holds the figures with the uncertainty that their files state.
 
     Raises:
         NotFound: the round has no tables here.
@@ -52,9 +57,10 @@ def simulate(settings: Settings, base: Base, assumed: Assumptions, *, draws: int
     import numpy as np
 
     with judge_of(settings, base) as judge:
-        errors = standard_errors(judge.kernel, settings, judge.cells, base.rules, assumed)
+        errors = standard_errors(judge.kernel, extracts, judge.cells, base.rules, assumed)
         noise = np.random.Generator(np.random.PCG64(seed))
-        verdicts = [judge.judge(packed) for packed in _batches(judge, errors.steps, noise, draws)]
+        drawn = batches(judge, judge.cells.value, errors.steps, noise, draws)
+        verdicts = [judge.judge(packed) for packed in drawn]
     school = {name: np.concatenate([v.school[name] for v in verdicts]) for name in verdicts[0].school}
     municipality = {name: np.concatenate([v.municipality[name] for v in verdicts]) for name in verdicts[0].municipality}
     average, spread = municipality["average"], municipality["spread"]
@@ -65,15 +71,19 @@ def simulate(settings: Settings, base: Base, assumed: Assumptions, *, draws: int
     )  # fmt: skip
 
 
-def _batches(judge: Judge, errors: np.ndarray, noise: np.random.Generator, draws: int) -> Iterator[np.ndarray]:
-    """Packed sums of a batch of draws at a time. ``errors`` is one standard error a cell, in last decimals.
+def batches(
+    judge: Judge, values: np.ndarray, errors: np.ndarray, noise: np.random.Generator, draws: int
+) -> Iterator[np.ndarray]:
+    """Packed sums of a batch of draws at a time, around ``values``; ``errors`` are standard errors.
+
+    Both have shape (cells,) and are in last decimals.
 
     Small chunks stay in the processor's cache; the generator runs through them in order, so their size changes nothing.
     """
     import numpy as np
 
     cells = judge.cells
-    error, value = errors.astype(np.float32), cells.value.astype(np.float32)
+    error, value = errors.astype(np.float32), values.astype(np.float32)
     low, high = (ends[cells.group].astype(np.float32) for ends in (cells.lowest, cells.highest))
 
     def chunk(count: int) -> np.ndarray:

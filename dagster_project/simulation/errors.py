@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dagster_project.diagnostics import Finding, RuleProblem, Severity
-from dagster_project.intake.partitions import Extracts
 from dagster_project.schema import INDICATORS
 from dagster_project.simulation.cells import Cells
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from dagster_project.intake.partitions import Extracts
     from dagster_project.rules import RuleSet
-    from dagster_project.settings import Settings
     from dagster_project.simulation.assumptions import Assumptions
     from dagster_project.simulation.kernel import Kernel
 
@@ -50,9 +49,9 @@ class Errors:
 
 
 def standard_errors(
-    kernel: Kernel, settings: Settings, cells: Cells, rules: RuleSet, assumed: Assumptions
+    kernel: Kernel, extracts: Extracts, cells: Cells, rules: RuleSet, assumed: Assumptions
 ) -> Errors:  # fmt: skip
-    """The errors of the cells the kernel holds.
+    """The errors of the cells the kernel holds, with the uncertainties that the files of ``extracts`` state.
 
     Raises:
         RuleProblem: nothing is assumed about an indicator of the rule.
@@ -64,8 +63,7 @@ def standard_errors(
     # what the files state is used as it stands; shares have no stated uncertainty
     stated = [n for n in names if assumed.deviation(n) is not None]
     datasets = sorted({INDICATORS[n].dataset for n in names})
-    with Extracts(settings) as extracts:
-        tables = [extracts.table(key, COLUMNS) for key in extracts.in_force if key[0] in datasets]
+    tables = [extracts.table(key, COLUMNS) for key in extracts.in_force if key[0] in datasets]
     kernel.sql.register("in_force", pa.concat_tables([t for t in tables if t is not None]))
     kernel.sql.execute(UNCERTAINTIES, [stated])
     kernel.sql.unregister("in_force")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.intake.partitions import Extracts
 from dagster_project.settings import Settings
 from dagster_project.simulation import rank_sets
 from dagster_project.simulation.assumptions import Assumptions
@@ -33,9 +35,12 @@ class Uncertainty:
 
 
 def compute_uncertainty(
-    settings: Settings, base: Base, assumed: Assumptions, *, draws: int | None = None, seed: int | None = None
-) -> Uncertainty:
+    settings: Settings, base: Base, assumed: Assumptions, *, draws: int | None = None, seed: int | None = None,
+    extracts: Extracts | None = None,
+) -> Uncertainty:  # fmt: skip
     """Draw the round's figures anew, as often as is assumed where ``draws`` is None. The official list never changes.
+
+    ``extracts`` holds the figures with the uncertainty that their files state; those of ``settings`` when None.
 
     Raises:
         NotFound: the round has no tables here.
@@ -44,7 +49,8 @@ def compute_uncertainty(
     """
     count = assumed.draws.value if draws is None else draws
     start = assumed.seed.value if seed is None else seed
-    found = simulate(settings, base, assumed, draws=count, seed=start)
+    with nullcontext(extracts) if extracts is not None else Extracts(settings) as figures:
+        found = simulate(settings, base, assumed, draws=count, seed=start, extracts=figures)
     return Uncertainty(base, found, float(assumed.level.value), count, start)
 
 
@@ -75,13 +81,20 @@ def uncertainty_schema() -> pa.Schema:
     )
 
 
-def _interval(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Both ends of the middle ``level`` of the draws, each a value that was drawn. Shapes (draws, units), (units,)."""
+def repeat_interval(
+    observed: np.ndarray, draws: np.ndarray, level: float, lowest: float, highest: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where ``observed`` (units,) would lie in ``level`` of the repeats of the round.
+
+    ``draws`` has shape (draws, units). The published round and a repeat of it are two draws of the same truth: what
+    they differ by is spread as what two draws around the published figures differ by, whichever comes first. So neither
+    the noise that the published figures carry already, nor that points are steps, shifts the interval.
+    """
     import numpy as np
 
-    tails = [(1 - level) / 2, (1 + level) / 2]
-    low, high = np.quantile(values, tails, axis=0, method="inverted_cdf")
-    return low, high
+    apart = draws - np.roll(draws, 1, axis=0)
+    reach = np.quantile(np.abs(apart), level, axis=0, method="inverted_cdf")
+    return np.clip(observed - reach, lowest, highest), np.clip(observed + reach, lowest, highest)
 
 
 def _rows(found: Uncertainty, unit_level: str) -> list[dict[str, Any]]:
@@ -102,8 +115,9 @@ def _rows(found: Uncertainty, unit_level: str) -> list[dict[str, Any]]:
         together = rank_sets.by_bands(observed, errors, found.level)
     worst = rules.groups.average.quota.value if municipal else int(rules.worst_schools.percent.value * len(units) / 100)
     among = None if municipal else together.could_be_among(worst)
-    share_low, share_high = _interval(shares, found.level)
-    rank_low, rank_high = _interval(ranks, found.level)
+    share_low, share_high = repeat_interval(observed, shares, found.level, 0, 1)
+    published_ranks = np.array([u["rank"] for u in units])
+    rank_low, rank_high = repeat_interval(published_ranks, ranks, found.level, 1, len(units))
     expected = shares.mean(axis=0)
     rows = []
     for i, unit in enumerate(units):
@@ -117,8 +131,8 @@ def _rows(found: Uncertainty, unit_level: str) -> list[dict[str, Any]]:
                 "rank": unit["rank"],
                 "risk_share": unit["risk_share"],
                 "mean_of_draws": round(float(expected[i]), DECIMALS),
-                "share_low": float(share_low[i]),
-                "share_high": float(share_high[i]),
+                "share_low": round(float(share_low[i]), DECIMALS),
+                "share_high": round(float(share_high[i]), DECIMALS),
                 "rank_low": int(rank_low[i]),
                 "rank_high": int(rank_high[i]),
                 "probability_selected": float(d.either[i]) if municipal else None,

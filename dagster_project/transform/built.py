@@ -29,12 +29,16 @@ SHOWN = 6
 
 @dataclass(frozen=True)
 class Build:
-    """A whole build: what it follows from, the hashes of the marts it made, the run, and every test's result."""
+    """A whole build: what it follows from, the hashes of the marts it made, the run, and every test's result.
+
+    ``warehouse`` is the hash of the database it left: another one, such as an older copy, is never built on.
+    """
 
     snapshot: Snapshot
     marts: dict[str, str]
     run_id: str
     results: tuple[NodeResult, ...]
+    warehouse: str = ""
 
 
 def mart_names(settings: Settings) -> set[str]:
@@ -54,7 +58,7 @@ def last_build(settings: Settings) -> Build | None:
         raw = json.loads(record_path(settings).read_text(encoding="utf-8"))
         build = Build(
             Snapshot.from_dict(raw["snapshot"]), raw["marts"], raw["run_id"],
-            tuple(NodeResult(**{**r, "rows": tuple(r["rows"])}) for r in raw["results"]),
+            tuple(NodeResult(**{**r, "rows": tuple(r["rows"])}) for r in raw["results"]), raw.get("warehouse", ""),
         )  # fmt: skip
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -95,7 +99,7 @@ def build_models(
     """
     before = last_build(settings)
     whole = settings.warehouse.exists() and not is_damaged(settings)
-    current = before is not None and whole and before.snapshot.identity == snapshot.identity
+    current = before is not None and whole and _is_left_by(settings, before, snapshot) if select else False
     ensure_parameters(settings, snapshot)
     with Extracts(settings, snapshot.head) as extracts:
         extracts.ensure()
@@ -110,9 +114,16 @@ def build_models(
     return outcome
 
 
+def _is_left_by(settings: Settings, build: Build, snapshot: Snapshot) -> bool:
+    """Whether the warehouse is the one that a build left, for this snapshot and day."""
+    same = (build.snapshot.identity, build.snapshot.day) == (snapshot.identity, snapshot.day)
+    return same and build.warehouse == sha256_of(settings.warehouse)
+
+
 def _remember(settings: Settings, snapshot: Snapshot, run_id: str, results: Sequence[NodeResult]) -> None:
     kept: list[dict[str, Any]] = [asdict(replace(r, compiled_code="")) for r in results]
-    record = {"snapshot": snapshot.as_dict(), "marts": _hashes(settings), "run_id": run_id, "results": kept}
+    record = {"snapshot": snapshot.as_dict(), "marts": _hashes(settings), "warehouse": sha256_of(settings.warehouse),
+              "run_id": run_id, "results": kept}  # fmt: skip
     path: Path = record_path(settings)
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -13,6 +13,8 @@ from dagster_project.effects.panel import CohortPanel
 from dagster_project.effects.regression import Floats
 
 WINDOW = 3
+DEVIATION = 0.1
+"""Between municipalities, of the lasting part; the outcome without steps of a nation without limits is in these."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,10 @@ class Nation:
     share: Floats
     level: Floats
     pupils: Floats
+
+    def baseline(self, last: int) -> Floats:
+        """(N,) the share over the window that ends in year ``last``."""
+        return self.share[:, last - WINDOW + 1 : last + 1].mean(1)
 
 
 def nation(
@@ -48,8 +54,8 @@ def select(
     rng_free: Nation, last: int, quota: int, barred: np.ndarray | None = None
 ) -> tuple[Floats, Floats, np.ndarray]:
     """Baseline share of the window that ends in year ``last``, rank (1 is worst) and who is selected."""
-    baseline = rng_free.share[:, last - WINDOW + 1 : last + 1].mean(1)
-    order = np.argsort(-baseline, kind="stable")
+    baseline = rng_free.baseline(last)
+    order = np.argsort(-np.nan_to_num(baseline, nan=-1.0), kind="stable")
     rank = np.empty(len(order))
     rank[order] = np.arange(1, len(order) + 1)
     free = np.ones(len(order), bool) if barred is None else ~barred
@@ -65,19 +71,12 @@ def one_cohort(land: Nation, quota: int = 30, effect: float = 0.0, last: int = 5
     ramp = effect * np.clip(event, 0, 3) / 3
     share = land.share + treated[:, None] * ramp
     codes = np.array([f"{i:04d}" for i in range(len(rank))])
-    return CohortPanel(
-        "uttrekk_x",
-        codes,
-        event,
-        share,
-        treated,
-        baseline,
-        np.log(land.pupils),
-        rank,
-        np.empty((len(rank), 0)),
-        1,
-        WINDOW,
+    nobody = np.empty((len(rank), 0))
+    gap = getattr(land, "gap", None)
+    whole = CohortPanel(
+        "uttrekk_x", codes, event, share, treated, baseline, np.log(land.pupils), rank, nobody, 1, WINDOW, gap
     )
+    return whole.keep(~np.isnan(baseline))
 
 
 def table(panel: CohortPanel) -> pd.DataFrame:
@@ -89,7 +88,7 @@ def table(panel: CohortPanel) -> pd.DataFrame:
         {
             "cohort": panel.cohort, "municipality_code": panel.codes[row], "school_year": [f"{2020 + e}-{21 + e}" for e in event],
             "in_cohort": panel.treated[row], "eligible_comparison": ~panel.treated[row], "event_time": event,
-            "risk_share": panel.share.ravel(), "pupils": np.exp(panel.log_pupils)[row], "baseline_share": panel.baseline[row],
+            "risk_share": panel.share.ravel(), "mean_gap": panel.share.ravel() / DEVIATION, "pupils": np.exp(panel.log_pupils)[row], "baseline_share": panel.baseline[row],
             "rank": panel.rank[row], "treated_from": panel.treated_from,
         }
     )  # fmt: skip
@@ -101,7 +100,7 @@ def staggered(land: Nation, lasts: tuple[int, ...], quota: int = 30, effect: flo
     share, onset = land.share.copy(), np.full(n, np.inf)
     picks = []
     for last in lasts:
-        seen = Nation(share, land.level, land.pupils)
+        seen = land if not effect else Nation(share, land.level, land.pupils)
         baseline, rank, treated = select(seen, last, quota, barred=np.isfinite(onset))
         onset[treated] = last + 1
         share = share + treated[:, None] * effect * np.clip(np.arange(years) - last, 0, 3) / 3
@@ -114,18 +113,10 @@ def staggered(land: Nation, lasts: tuple[int, ...], quota: int = 30, effect: flo
         own = np.where(treated[:, None] | (np.arange(years) < onset[:, None]), share, np.nan)[:, near]
         keep = treated | ~(onset <= last)
         earlier = np.column_stack([np.empty((n, 0)), *(b for at, b, _, _ in picks if at < last)])
+        gap = getattr(land, "gap", None)
         panel = CohortPanel(
-            f"uttrekk_{last:02d}",
-            codes,
-            event[near],
-            own,
-            treated,
-            baseline,
-            np.log(land.pupils),
-            rank,
-            earlier,
-            1,
-            WINDOW,
-        )
-        panels.append(panel.keep(keep))
+            f"uttrekk_{last:02d}", codes, event[near], own, treated, baseline, np.log(land.pupils), rank, earlier, 1, WINDOW,
+            None if gap is None else gap[:, near],
+        )  # fmt: skip
+        panels.append(panel.keep(keep & ~np.isnan(baseline)))
     return panels

@@ -16,7 +16,7 @@ from dagster_project.effects.matched import matched_did
 from dagster_project.effects.panel import CohortPanel, panels
 from dagster_project.effects.regression import Estimate, fit
 from dagster_project.settings import load_settings
-from tests.effects.nation import WINDOW, nation, one_cohort, select, staggered, table
+from tests.effects.nation import DEVIATION, WINDOW, nation, one_cohort, select, staggered, table
 
 
 @pytest.fixture(scope="module")
@@ -144,15 +144,19 @@ def test_the_table_gives_one_row_per_method_and_missing_years_move_nobody(
         "lagged_outcome_regression",
         "did_mirrored",
     ]
-    assert [(r.method, r.event_time) for r in whole.rows] == [(m, None) for m in methods] + [
-        ("event_study", e) for e in range(-3, 4)
+    assert [(r.outcome, r.method, r.event_time) for r in whole.rows] == [
+        *(("risk_share", m, None) for m in methods),
+        ("mean_gap", "did_mirrored", None),
+        *(("risk_share", "event_study", e) for e in range(-3, 4)),
     ]
     assert all(r.estimate is not None for r in whole.rows)
-    # an interval stands only beside the method whose intervals hold
+    # an interval stands only beside the outcome and method whose intervals hold
     (sure,) = [r for r in whole.rows if r.ci_low is not None]
-    assert sure.method == "did_mirrored" and sure.ci_low < sure.estimate < sure.ci_high
+    assert (sure.outcome, sure.method) == ("mean_gap", "did_mirrored") and sure.ci_low < sure.estimate < sure.ci_high
+    (of_share,) = [r for r in whole.rows if (r.outcome, r.method) == ("risk_share", "did_mirrored")]
+    assert sure.estimate == pytest.approx(of_share.estimate / DEVIATION, abs=1e-4)
     said = [r.method for r in whole.rows if "Without an interval" in r.note and "Uten intervall" in r.norsk]
-    assert set(said) == {*methods[1:6], "event_study"}
+    assert set(said) == {*methods[1:], "event_study"}
     assert whole.to_table().column_names[:4] == ["cohort", "outcome", "method", "event_time"]
 
     # a year that a tenth of the municipalities lack: the same estimates, about
@@ -163,8 +167,9 @@ def test_the_table_gives_one_row_per_method_and_missing_years_move_nobody(
     )
     fewer = estimate_effects(lacking, parameters, WINDOW)
     for a, b in zip(whole.rows, fewer.rows, strict=True):
-        assert (a.method, a.n_treated) == (b.method, b.n_treated)
-        assert a.estimate == pytest.approx(b.estimate, abs=0.02)
+        # the event study counts them year by year
+        assert a.method == b.method and (a.n_treated == b.n_treated or a.event_time == 2)
+        assert a.estimate == pytest.approx(b.estimate, abs=0.02 if a.outcome == "risk_share" else 0.02 / DEVIATION)
     # who has no figure at all afterwards is not counted
     gone = frame.assign(
         risk_share=frame["risk_share"].mask(
@@ -195,10 +200,10 @@ def test_what_cannot_be_estimated_says_why(cohort: CohortPanel, parameters: Effe
     frame = table(cohort)
     first = frame.loc[frame["in_cohort"], "municipality_code"].iloc[0]
     alone = estimate_effects(frame[~frame["in_cohort"] | (frame["municipality_code"] == first)], parameters, WINDOW)
-    assert [r.estimate for r in alone.rows] == [None] * 8
+    assert [r.estimate for r in alone.rows] == [None] * 9
     assert all("Fewer than 2" in r.note and "Færre enn 2" in r.norsk for r in alone.rows)
     no_past = estimate_effects(frame[frame["event_time"] > -WINDOW], parameters, WINDOW)
-    assert [r.method for r in no_past.rows if r.estimate is None] == ["did_mirrored"]
+    assert [r.method for r in no_past.rows if r.estimate is None] == ["did_mirrored"] * 2
     no_future = estimate_effects(frame[frame["event_time"] <= 0], parameters, WINDOW)
     assert {r.method for r in no_future.rows if r.estimate is not None} == {"event_study"}
     nobody = estimate_effects(frame[frame["in_cohort"]], parameters, WINDOW)
@@ -281,8 +286,7 @@ def test_what_would_go_unseen_is_what_t_finds_four_times_in_five() -> None:
 
 def test_the_note_of_few_followed_says_what_they_could_show(parameters: EffectParameters) -> None:
     few = one_cohort(nation(np.random.default_rng(6), n=60, bounded=True), quota=3)
-    rows = {r.method: r for r in estimate_effects(table(few), parameters, WINDOW).rows if r.event_time is None}
-    row = rows["did_mirrored"]
+    (row,) = [r for r in estimate_effects(table(few), parameters, WINDOW).rows if r.outcome == "mean_gap"]
     assert row.std_error is not None and row.ci_high is not None and row.estimate is not None
     said = float(row.note.split("smaller than about ")[1].split()[0])
     # two degrees of freedom: what could be found lies beyond half the interval, and well beyond 2.8 standard errors

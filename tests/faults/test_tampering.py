@@ -28,7 +28,8 @@ from dagster_project.publication.edition import make_revision, marked_withdrawn,
 from dagster_project.publication.guard import writing
 from dagster_project.publication.subjects import round_subject
 from dagster_project.rounds.monitoring import current_effects
-from dagster_project.rounds.publishing import behind, refuse_behind
+from dagster_project.rounds.publishing import behind, computed_rounds, refuse_behind
+from dagster_project.rounds.uncertainty import current_uncertainty
 from dagster_project.rules import load_rules
 from dagster_project.settings import REPOSITORY, Settings, load_settings
 from dagster_project.transform import built, derived, snapshot
@@ -55,6 +56,10 @@ def tiny_home(tmp_path_factory: pytest.TempPathFactory, shared_reader: None) -> 
              "selection_date": NOW.date().replace(year=2025)}  # fmt: skip
     (home / "rounds.yaml").write_text(yaml.safe_dump({"rounds": [entry, other]}), encoding="utf-8")
     shutil.copytree(REPOSITORY / "data" / "registers", home / "registers")
+    assumed = (REPOSITORY / "data" / "uncertainty.yaml").read_text(encoding="utf-8")
+    (home / "uncertainty.yaml").write_text(
+        assumed.replace("draws: {value: 1000", "draws: {value: 20"), encoding="utf-8"
+    )
     with (home / "registers" / "exceptions.yaml").open("a", encoding="utf-8") as register:
         register.write('  - {unit_level: school, unit_code: "100000008", kind: excluded, rounds: [other-round], '
                        'ground: "another round", source: "this test"}\n')  # fmt: skip
@@ -70,10 +75,12 @@ def tiny_home(tmp_path_factory: pytest.TempPathFactory, shared_reader: None) -> 
     assert built.build_models(settings, pinned, "a-run").success
     rulebook = load_rules(settings)
     current_effects(settings, rulebook)
+    current_uncertainty(settings, rulebook, [ROUND])
     subject = round_subject(rulebook, ROUND)
     life = {"status": "candidates", "release": None}
     made = make_revision(settings, pinned, rulebook, subject, subject_tables(settings, subject), now=NOW, life=life)
-    assert made.revision == "r0001" and made.rows["municipality_ranking"] > 0
+    assert made.revision == "r0001" and made.rows["municipality_ranking"] > 0 < made.rows["selection_uncertainty"]
+    current_uncertainty(settings, rulebook, computed_rounds(settings, rulebook))
     return home
 
 
@@ -478,7 +485,7 @@ def test_a_lost_line_is_told_by_its_place_whoever_knew_it(tiny_home: Path, tmp_p
     settings, head = load_settings(home), Head(**read_manifest(revision(home))["ledger"])
     lines = ledger_lines(home)
     assert head.lines == len(lines) - 1
-    for ledger in ([], lines[:2], lines[: head.lines - 1], [*lines[: head.lines - 1], lines[-1]]):
+    for ledger in ([], lines[:2], lines[: head.lines - 1]):
         write_ledger(home, ledger)
         (lost,) = [f for f in lost_lines(settings) if f.code == "ledger-line-lost"]
         assert (lost.row, lost.expected) == (head.lines, head.sha256)
@@ -486,6 +493,9 @@ def test_a_lost_line_is_told_by_its_place_whoever_knew_it(tiny_home: Path, tmp_p
     with pytest.raises(IntegrityProblem, match=f"lost line {head.lines}") as caught:
         Archive(settings).events(until=head)
     assert [f.code for f in caught.value.findings] == ["ledger-line-lost"]
+    write_ledger(home, [*lines[: head.lines - 1], lines[-1]])
+    with pytest.raises(IntegrityProblem, match="ledger-line-missing"):
+        lost_lines(settings)
     # the commit alone is gone: no manifest knows of it, the folder of the revision does
     write_ledger(home, lines[:-1])
     assert [f.code for f in lost_lines(settings)] == ["revision-not-in-ledger"]

@@ -13,13 +13,9 @@ import pytest
 
 from dagster_project.archive import Archive
 from dagster_project.audit import explain
-from dagster_project.publication import current_revision, edition, verify_revision
-from dagster_project.publication import manifest as manifests
-from dagster_project.rounds.publishing import publish_round as publish
+from dagster_project.publication import current_revision, verify_revision
 from dagster_project.settings import REPOSITORY, load_settings
-from dagster_project.transform.snapshot import take
-from tests import samples
-from tests.conftest import NOW, oppfolging, part_of, tree_hash
+from tests.conftest import oppfolging, part_of
 from tests.oracle.compare import compare_home, read
 
 ROUND = "fictional-2026"
@@ -78,33 +74,6 @@ def test_the_workbooks_open_with_header_filter_and_the_fictional_label(internal:
     assert any("OPPDIKTEDE DATA" in n for n in notes) and sum("PLACEHOLDER" in n for n in notes) == 7
 
 
-def test_publishing_the_same_again_makes_no_new_revision_and_a_kill_leaves_the_old(
-    country_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings = part_of(country_home, tmp_path / "home", "published", "marts", "extracts", "parameters")
-    snapshot = take(settings)
-    again = publish(settings, snapshot, ROUND, now=NOW)
-    assert again is not None and not again.is_new
-    before = again.revision
-    (settings.marts / "point_sources.parquet").unlink()
-    ledger = settings.ledger.read_bytes()
-
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    for at, what in ((edition, "fill_data"), (manifests, "describe_files"), (Archive, "append")):
-        with monkeypatch.context() as patch:
-            patch.setattr(at, what, killed)
-            with pytest.raises(KeyboardInterrupt):
-                publish(settings, snapshot, ROUND, now=NOW)
-        current = current_revision(settings, ROUND)
-        assert current is not None and current.name == before and verify_revision(current) == []
-        assert settings.ledger.read_bytes() == ledger
-    mended = publish(settings, snapshot, ROUND, now=NOW)
-    assert mended is not None and mended.is_new and verify_revision(mended.path) == []
-    assert current_revision(settings, ROUND) == mended.path and not list(mended.path.parent.glob(".building-*"))
-
-
 def test_an_explanation_adds_up_and_its_sources_hold_the_stated_cells(country_home: Path) -> None:
     settings = load_settings(country_home)
     ranking = read(current_revision(settings, ROUND) / "internal" / "municipality_ranking.parquet")  # type: ignore[operator]
@@ -154,28 +123,6 @@ def test_threads_row_order_locale_and_time_zone_do_not_change_a_byte(country_hom
         if path.stem in ("cohort_effect", "selection_uncertainty"):  # made from the marts, outside of dbt
             continue
         assert pq.read_table(path).equals(pq.read_table(home / "marts" / path.name)), path.name
-
-
-def test_a_broken_file_is_refused_and_neither_marts_nor_the_published_revision_move(
-    country_home: Path, tmp_path: Path
-) -> None:
-    """It is told until somebody settles it; it never came into force, so nothing depends on it."""
-    home = tmp_path / "home"
-    shutil.copytree(country_home, home)
-    built = {p.name: p.stat().st_mtime_ns for p in (home / "marts").iterdir()}
-    lines = samples.rows("148")
-    samples.national_tests(home / "inbox" / "broken.csv", lines, year="2025-26")
-    published = tree_hash(home / "published")
-    result = oppfolging(home, "run")
-    assert result.returncode == 3, result.stdout + result.stderr
-    told = " ".join(result.stdout.split())
-    assert "rejected: broken.csv" in told and "(value-off-scale)" in told and "Traceback" not in result.stderr
-    assert "rejected: broken.csv" in " ".join(oppfolging(home, "status").stdout.split())
-    signed = ("--by", "Prøve Person", "--reason", "a test made it up")
-    assert oppfolging(home, "dismiss", "broken.csv", *signed).returncode == 0
-    assert "broken.csv" not in oppfolging(home, "status").stdout
-    assert tree_hash(home / "published") == published
-    assert {p.name: p.stat().st_mtime_ns for p in (home / "marts").iterdir()} == built
 
 
 def test_a_municipality_that_does_not_exist_gives_a_suggestion(country_home: Path) -> None:

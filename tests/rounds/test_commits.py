@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,13 +15,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from dagster_project.archive import Archive
 from dagster_project.assets.published import FOLLOWS
+from dagster_project.audit.doctor import examine
+from dagster_project.cli import main
 from dagster_project.diagnostics import IntegrityProblem, PipelineProblem, RoundProblem
 from dagster_project.intake import flow
 from dagster_project.orchestration.pipeline import dagster_home
-from dagster_project.publication import current_revision, verify_revision
+from dagster_project.publication import current_revision, edition, verify_revision
+from dagster_project.publication import manifest as manifests
 from dagster_project.publication.commits import commits_of, lost_lines, pointer_of, read_manifest
 from dagster_project.publication.edition import Revision
 from dagster_project.publication.guard import writing
@@ -288,6 +293,37 @@ def without_its_last_commit(settings: Settings) -> set[str]:
     return {"revision-not-in-ledger"}
 
 
+def lines_of(settings: Settings) -> list[bytes]:
+    return settings.ledger.read_bytes().splitlines(keepends=True)
+
+
+def a_line_changed(settings: Settings) -> set[str]:
+    """An acceptance that was made a rejection: what is published would be computed without that file."""
+    lines = lines_of(settings)
+    at = next(i for i, line in enumerate(lines) if json.loads(line)["event"] == "accepted")
+    lines[at] = lines[at].replace(b'"accepted"', b'"rejected"')
+    settings.ledger.write_bytes(b"".join(lines))
+    return {"ledger-line-changed"}
+
+
+def lines_swapped(settings: Settings) -> set[str]:
+    lines = lines_of(settings)
+    lines[1], lines[2] = lines[2], lines[1]
+    settings.ledger.write_bytes(b"".join(lines))
+    return {"ledger-line-reordered"}
+
+
+def another_line_end(settings: Settings) -> set[str]:
+    """As an editor of another system saves it."""
+    settings.ledger.write_bytes(settings.ledger.read_bytes().replace(b"\n", b"\r\n"))
+    return {"ledger-line-changed"}
+
+
+def no_event(settings: Settings) -> set[str]:
+    settings.ledger.write_bytes(settings.ledger.read_bytes() + b"[1, 2]\n")
+    return {"ledger-line-changed"}
+
+
 def of_another_home(settings: Settings) -> set[str]:
     """As many lines, each of them whole and linked, and none of them of this home."""
     events = Archive(settings).events()
@@ -295,6 +331,22 @@ def of_another_home(settings: Settings) -> set[str]:
     for event in events:
         Archive(settings).append({"event": "file_dismissed", "file": str(event["line"])})
     return {"revision-not-in-ledger", "ledger-line-lost", "archived-file-unexpected"}
+
+
+@pytest.mark.parametrize("damage", [a_line_changed, lines_swapped, another_line_end, no_event])
+def test_nothing_reads_or_writes_on_a_ledger_that_is_not_as_it_was_written(
+    copy: Settings, damage: Callable[[Settings], set[str]]
+) -> None:
+    """Not the next run, and nobody who asks how things stand: the line is named, and nothing is changed."""
+    (code,) = damage(copy)
+    before = tree_hash(copy.home)
+    with pytest.raises(IntegrityProblem, match=code), writing(copy, "a test"):
+        raise AssertionError("nobody may write here")
+    assert {s.finding.code for s in examine(copy)} == {code}
+    for command in (("status",), ("round", "reopen", FINAL, *NAMED)):
+        done = CliRunner().invoke(main, ["--home", str(copy.home), *command])
+        assert done.exit_code == IntegrityProblem.exit_code and code in done.output, done.output
+    assert tree_hash(copy.home) == before
 
 
 @pytest.mark.parametrize("lose", [deleted, shortened, without_its_last_commit, old_copy, of_another_home])
@@ -329,6 +381,102 @@ def test_the_pointer_follows_from_the_ledger_and_is_written_again(copy: Settings
             assert path.read_bytes() == whole
     # a folder that nobody committed is not in force, and a pointer cannot make it so
     assert not (copy.published / FINAL / "r0004").exists()
+
+
+def the_folder(folder: Path) -> str:
+    shutil.rmtree(folder)
+    return ""
+
+
+def a_table(folder: Path) -> str:
+    (folder / "internal" / "selection.parquet").unlink()
+    return "internal/selection.parquet"
+
+
+def the_public_table(folder: Path) -> str:
+    path = folder / "public" / "selection.parquet"
+    path.chmod(0o644)
+    path.write_text("hallo", encoding="utf-8")
+    return "public/selection.parquet"
+
+
+def the_manifest(folder: Path) -> str:
+    path = folder / "manifest.json"
+    path.chmod(0o644)
+    path.write_bytes(b"")
+    return "manifest.json"
+
+
+@pytest.mark.parametrize("damage", [the_folder, a_table, the_public_table, the_manifest])
+def test_a_release_that_is_not_as_it_was_published_is_named_and_nothing_takes_its_place(
+    copy: Settings, damage: Callable[[Path], str]
+) -> None:
+    """An older revision never stands in for it, and whoever reads it says which file to put back."""
+    folder = current_revision(copy, FINAL)
+    assert folder is not None and folder.name == "r0003"
+    pointer = (folder.parent / "current.json").read_bytes()
+    place = f"published/{FINAL}/r0003/{damage(folder)}"
+    named = [s.finding for s in examine(copy) if s.finding.file == place]
+    assert [f.severity.value for f in named] == ["FAIL"] and "copy" in str(named[0].fix), list(examine(copy))
+    with tiny.quickly(), pytest.raises(IntegrityProblem, match=re.escape(place)):
+        tiny.run(copy)
+    assert (folder.parent / "current.json").read_bytes() == pointer
+    inside = () if damage is the_public_table else (("status",), ("explain", "6101", "--round", FINAL))
+    for command in (("round", "show", FINAL), *inside):
+        done = CliRunner().invoke(main, ["--home", str(copy.home), *command])
+        assert place in done.output and isinstance(done.exception, SystemExit | None), (command, done.output)
+    assert [s.finding for s in examine(copy) if s.finding.file == place]
+
+
+def test_publishing_the_same_again_makes_no_new_revision_and_a_kill_leaves_the_old(
+    copy: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = take(copy)
+    again = publish(copy, snapshot, OPEN)
+    assert not again.is_new
+    (copy.marts / "point_sources.parquet").unlink()
+    ledger = copy.ledger.read_bytes()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for at, what in ((edition, "fill_data"), (manifests, "describe_files"), (Archive, "append")):
+        with monkeypatch.context() as patch:
+            patch.setattr(at, what, killed)
+            with pytest.raises(KeyboardInterrupt):
+                publish_round(copy, snapshot, OPEN, now=NOW)
+        current = current_revision(copy, OPEN)
+        assert current is not None and current.name == again.revision and verify_revision(current) == []
+        assert copy.ledger.read_bytes() == ledger
+    mended = publish(copy, snapshot, OPEN)
+    assert mended.is_new and verify_revision(mended.path) == []
+    assert current_revision(copy, OPEN) == mended.path and not list(mended.path.parent.glob(".building-*"))
+
+
+def test_a_broken_file_is_refused_and_neither_marts_nor_the_published_revision_move(
+    copy: Settings, specimens: Specimens
+) -> None:
+    """It is told until somebody settles it; it never came into force, so nothing depends on it."""
+    built = {p.name: p.stat().st_mtime_ns for p in copy.marts.iterdir()}
+    published, name = tree_hash(copy.published), tiny.name_of("bad25")
+    specimens.put(copy, "bad25")
+    result = oppfolging(copy.home, "run")
+    assert result.returncode == 3, result.stdout + result.stderr
+    told = " ".join(result.stdout.split())
+    assert f"rejected: {name}" in told and "(value-off-scale)" in told and "Traceback" not in result.stderr
+    signed = ("--by", "Prøve Person", "--reason", "a test made it up")
+    assert oppfolging(copy.home, "dismiss", name, *signed).returncode == 0
+    assert name not in oppfolging(copy.home, "status").stdout
+    assert tree_hash(copy.published) == published
+    assert {p.name: p.stat().st_mtime_ns for p in copy.marts.iterdir()} == built
+
+
+def test_a_stray_table_beside_the_marts_is_not_published(copy: Settings) -> None:
+    shutil.copyfile(copy.marts / "selection.parquet", copy.marts / "selection_old.parquet")
+    with tiny.quickly():
+        tiny.run(copy)
+    found = {p.name for p in copy.published.rglob("*selection*")}
+    assert found and not any("old" in name for name in found)
 
 
 def published_alone(settings: Settings, round_id: str) -> str:
@@ -409,8 +557,8 @@ def test_a_round_without_one_of_its_inputs_waits_until_somebody_accepts_that(cop
     made = publish(copy, compute(copy, "with the acceptance"), OPEN)
     assert made.is_new and missing_inputs_of(copy, OPEN) == []
     assert read_manifest(made.path)["accepted_gaps"] == [gap]
-    for edition in ("internal", "public"):
-        tables = [pq.read_table(path) for path in sorted((made.path / edition).glob("*.parquet"))]
+    for part in ("internal", "public"):
+        tables = [pq.read_table(path) for path in sorted((made.path / part).glob("*.parquet"))]
         assert sum(table.num_rows > 0 for table in tables) > 5
         for table in tables:
             assert all(gap in cell for cell in table["missing_inputs"].to_pylist())

@@ -21,7 +21,7 @@ from dagster_project.settings import REPOSITORY, Settings, load_settings
 from dagster_project.simulation import draws, errors, judge
 from dagster_project.simulation.assumptions import load_assumptions
 from dagster_project.simulation.scenario import base_of
-from dagster_project.simulation.uncertainty import Uncertainty, compute_uncertainty, uncertainty_table
+from dagster_project.simulation.uncertainty import Uncertainty, compute_uncertainty, repeat_interval, uncertainty_table
 from tests.conftest import part_of
 
 ROUND = "fictional-2026"
@@ -57,7 +57,7 @@ def test_figures_without_error_give_the_published_list_in_every_draw(
         for r in published:
             found = rows[level, r[f"{level}_code"]]
             assert found["rank_low"] == found["rank_high"] == found["rank"] == r["rank"]
-            assert found["share_low"] == found["share_high"] == r["risk_share"]
+            assert found["share_low"] == found["share_high"] == round(r["risk_share"], 6)
             if level == "municipality":
                 group = taken.get(r["municipality_code"])
                 assert (found["probability_average"], found["probability_spread"]) == (
@@ -93,6 +93,27 @@ def test_seed_alone_decides_the_bytes(country_home: Path, drawn: pa.Table, monke
     monkeypatch.setattr(draws, "CHUNK", 4)
     assert table(country_home, 60, 7).equals(drawn)
     assert not table(country_home, 60, 8).drop_columns(["seed"]).equals(drawn.drop_columns(["seed"]))
+
+
+@pytest.mark.parametrize("stepped", [False, True])
+def test_the_interval_of_a_repeat_holds_a_repeat(stepped: bool) -> None:
+    """With known truth, also where the share is made of steps; the middle of the draws holds it far less often."""
+    noise = np.random.default_rng(3)
+    units, draws_each = 400, 400
+
+    def share(figures: np.ndarray) -> np.ndarray:
+        """Twelve figures a unit; one point below the first limit, three below the second, of 36."""
+        points: np.ndarray = np.where(figures < -1, 3.0, np.where(figures < 0, 1.0, 0.0)) if stepped else 1 - figures
+        return points.sum(-1) / 36
+
+    truth = noise.normal(0, 1, (units, 12))
+    published, repeat = (truth + noise.normal(0, 0.5, truth.shape) for _ in range(2))
+    around = np.array([share(published + noise.normal(0, 0.5, truth.shape)) for _ in range(draws_each)])
+    low, high = repeat_interval(share(published), around, 0.95, -9, 9)
+    held = ((low <= share(repeat)) & (share(repeat) <= high)).mean()
+    assert 0.92 <= held <= 0.99
+    middle = np.quantile(around, [0.025, 0.975], axis=0)
+    assert ((middle[0] <= share(repeat)) & (share(repeat) <= middle[1])).mean() < held - 0.04
 
 
 def test_probabilities_add_up_to_the_quotas_and_intervals_hold_what_they_should(drawn: pa.Table) -> None:

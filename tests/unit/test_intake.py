@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -20,11 +21,13 @@ import pytest
 from dagster_project import schema
 from dagster_project.archive import Archive, journal
 from dagster_project.archive.files import files_of, open_files
-from dagster_project.diagnostics import IntegrityProblem, NotFound, OppfolgingError
+from dagster_project.audit.doctor import examine
+from dagster_project.diagnostics import IntegrityProblem, NotFound, OppfolgingError, Severity
 from dagster_project.intake import flow, inbox, screen
 from dagster_project.intake.checks import check_partition
 from dagster_project.intake.partitions import PART, RECORD, Extracts, partition_folder, read_partition
 from dagster_project.intake.reader import Reader
+from dagster_project.intake.screen import screen_path
 from dagster_project.publication.guard import writing
 from dagster_project.settings import REPOSITORY, Settings, load_settings
 from dagster_project.validation.suites import load_suite
@@ -643,6 +646,49 @@ def test_part_files_and_open_workbooks_are_never_taken(settings: Settings, conte
     assert all(p.exists() for p in paths) and not settings.ledger.exists()
     paths[0].rename(settings.inbox / "a.csv")
     assert [(r.file, r.status) for r in flow.take_in_inbox(settings, now=NOW)] == [("a.csv", "accepted")]
+
+
+def test_a_name_that_is_no_text_comes_in_under_one_that_is(settings: Settings, content: bytes) -> None:
+    """As an old system writes it. It stopped every later run, and the files behind it."""
+    name, old = os.fsdecode(b"bl\xe5b\xe6r.csv"), 1_600_000_000
+    for path in (in_inbox(settings, name, content), in_inbox(settings, "other.csv", content)):
+        os.utime(path, (old, old))
+    taken = flow.take_in_inbox(settings, now=NOW)
+    assert [r.status for r in taken] == ["accepted", "duplicate"] and not list(settings.inbox.rglob("*.csv"))
+    assert {r.file for r in taken} == {"bl\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}r.csv", "other.csv"}
+    screened = screen_path(in_inbox(settings, name, content), settings, now=NOW)
+    assert screened.verdict is Severity.PASS
+    json.dumps(screened.summary(), ensure_ascii=False).encode("utf-8")
+
+
+def test_a_folder_or_a_link_in_the_inbox_stays_there_and_is_named(
+    settings: Settings, content: bytes, tmp_path: Path
+) -> None:
+    """A link that was claimed by renaming pointed nowhere: nothing came in, and nothing was said."""
+    sent = tmp_path / "sent.csv"
+    sent.write_bytes(content)
+    (settings.inbox / "a-delivery").mkdir(parents=True)
+    (settings.inbox / "a-delivery" / "in-it.csv").write_bytes(content)
+    (settings.inbox / "link.csv").symlink_to(os.path.relpath(sent, settings.inbox))
+    assert flow.take_in_inbox(settings) == []
+    assert (settings.inbox / "link.csv").read_bytes() == content
+    named = {s.finding.file: s.finding for s in examine(settings)}
+    assert {"a-delivery", "link.csv"} <= set(named)
+    assert {named[n].code for n in ("a-delivery", "link.csv")} == {"not-a-file"} and named["link.csv"].fix
+
+
+def test_a_torn_line_of_the_journal_stops_nobody(settings: Settings) -> None:
+    journal.record_screening(settings, {"verdict": "PASS"})
+    path = settings.history / "checks.jsonl"
+    path.write_bytes(path.read_bytes() + b'{"verdict": "PA')
+    journal.record_screening(settings, {"verdict": "FAIL"})
+    assert [line["verdict"] for line in journal.screenings(settings)] == ["PASS", "FAIL"]
+
+
+def test_a_file_where_a_folder_should_be_is_named(settings: Settings) -> None:
+    settings.home.mkdir(parents=True)
+    settings.marts.write_text("", encoding="utf-8")
+    assert [(s.finding.code, s.finding.file) for s in examine(settings)] == [("not-a-folder", "marts")]
 
 
 @pytest.mark.parametrize("name", ["b.csv", "a.csv"])
