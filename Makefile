@@ -14,7 +14,7 @@ export GX_ANALYTICS_ENABLED := false
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-run: manifest ## the whole pipeline once; a first time the fictional country's five years are told before
+run: manifest ## the whole pipeline once; a first time the fictional country's story is told before
 	@$(RUN) demo --if-empty --story
 	@$(RUN) run --timings
 

@@ -22,8 +22,8 @@ from dagster_project.transform.warehouse import record_path
 NOW = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
 
 
-LONGEST = ("test_commits", "test_audit", "test_life", "test_country", "test_verify", "test_lineage", "test_tampering")
-"""Files that take longest, so that no worker is left with one of them at the end."""
+LONGEST = ("test_audit", "test_country", "test_plain_dagster", "test_life", "test_commits", "test_kills", "test_states")
+"""Files that take longest, so that no worker is left with one of them at the end; the first one needs the country."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""Draw Fabelland and write its files: five school years of tests, survey and grade points, and the registers.
+"""Draw Fabelland and write its files: nine school years of tests, survey and grade points, and the registers.
 
 Each school year has random numbers of its own, so that a year is the same whether it is written alone or with others.
 """
@@ -27,8 +27,8 @@ from dagster_project.demo.results import (
 from dagster_project.schema import school_year_label
 
 SEED = 20_260
-YEARS = range(2020, 2026)
-POINT_YEARS = range(2019, 2025)
+YEARS = range(2017, 2026)
+POINT_YEARS = range(2016, 2025)
 OWNERSHIPS = {"Alle eierformer": False, "Offentlig skole": True}
 GAIN_YEARS = 3
 SMALLEST_TEST, SMALLEST_SURVEY, SMALLEST_POINTS = 10, 5, 6

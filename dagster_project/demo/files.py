@@ -14,7 +14,7 @@ from dagster_project.schema import school_year_label
 
 UNIT_COLUMNS = ("EnhetNivaa", "Nasjonaltkode", "Fylkekode", "Kommunekode", "Organisasjonsnummer", "Nasjonalt", "Fylke",
                 "Kommune", "EnhetNavn")  # fmt: skip
-RETIRED = " (2020 - 2023)"
+RETIRED = " (2016 - 2023)"
 NEW_CODES_OF_THE_YEAR_2025 = 2025
 
 
@@ -217,7 +217,7 @@ def write_codes(folder: Path, country: Country) -> list[Path]:
     ]  # fmt: skip
     paths = [folder / "fabelland_klass131_endringer.json"]
     paths[0].write_text(json.dumps({"codeChanges": changes}, ensure_ascii=False, indent=1), encoding="utf-8")
-    for valid_from, lists in (("2020-01-01", country.before), (REFORM, country.after)):
+    for valid_from, lists in (("2016-01-01", country.before), (REFORM, country.after)):
         items = [
             {"code": code, "parentCode": "", "level": "1", "name": name}
             for code, name in zip(lists.code, lists.name, strict=True)

@@ -179,7 +179,7 @@ def _round_row(round_: Round, rules: RuleSet, public: PublicEdition, illustrativ
         "purpose": "selection",
         "cohort": round_.cohort_id,
         "followup_starts_on": _followup_start(round_, rules),
-        "followup_ends_on": _months_later(_followup_start(round_, rules), 12 * _followup_years(rules)) - ONE_DAY,
+        "followup_ends_on": _months_later(_followup_start(round_, rules), 12 * rules.followup.years) - ONE_DAY,
         "queries_due": round_.queries_due,
     }
 
@@ -189,10 +189,6 @@ def _followup_start(round_: Round, rules: RuleSet) -> dt.date:
     month = rules.followup.starts_in_month.value
     start = round_.selection_date.replace(month=month, day=1)
     return start if start > round_.selection_date else start.replace(year=start.year + 1)
-
-
-def _followup_years(rules: RuleSet) -> int:
-    return rules.followup.preparatory_years.value + rules.followup.implementation_years.value
 
 
 def _months_later(day: dt.date, months: int) -> dt.date:

@@ -341,9 +341,14 @@ class Followup(Strict):
     reports_due_after_months: Choice[Annotated[Whole, Field(ge=0, le=12)]]
     reports: Choice[Filled[Report]]
 
+    @property
+    def years(self) -> int:
+        """How long it lasts."""
+        return self.preparatory_years.value + self.implementation_years.value
+
     def mistakes(self) -> Iterator[Mistake]:
         """The follow-up lasts, and each report has its own number and falls within its years."""
-        years = self.preparatory_years.value + self.implementation_years.value
+        years = self.years
         if years == 0:
             yield Mistake(("implementation_years", "value"), "the follow-up lasts no year", "at least one year")
         numbers: set[int] = set()

@@ -41,13 +41,18 @@ def _newest_start_year(extracts: Extracts, fictional: bool) -> int | None:
 
 
 def monitored(extracts: Extracts, rulebook: RuleBook) -> list[Monitored]:
-    """One entry per rule set and origin that has a cohort: from the first cohort's window to the newest figures."""
+    """One entry per rule set and origin that has a cohort: from the first cohort's window to the newest figures.
+
+    As many years before the window are looked at as the follow-up lasts, where there are figures: what a cohort is held
+    against must not be the very years that it was selected by.
+    """
     wanted = _rounds_with_cohorts(extracts)
     first: dict[tuple[str, str], int] = {}
     for round_ in rulebook.rounds:
         if round_.id in wanted:
-            window = rulebook.rule_sets[round_.rule_set].window.years.value
-            start = schema.start_year(round_.last_school_year) - window + 1
+            rules = rulebook.rule_sets[round_.rule_set]
+            window = rules.window.years.value
+            start = schema.start_year(round_.last_school_year) - window + 1 - rules.followup.years
             key = (round_.rule_set, round_.origin)
             first[key] = min(start, first.get(key, start))
     found = []

@@ -47,11 +47,7 @@ def quickly() -> Iterator[None]:
 def later(tmp_path_factory: pytest.TempPathFactory, shared_reader: None) -> Settings:
     """A home in 2030: its last round has a rule set of its own, and reports of the cohort are overdue."""
     specimens = tiny.Specimens(tmp_path_factory.mktemp("later") / "specimens")
-    settings = specimens.home("home")
-    for delivery in (("base24", "base25"), ("decided24",)):
-        specimens.put(settings, *delivery)
-        tiny.run(settings)
-    tiny.finalise(settings, ROUND)
+    settings = tiny.released(specimens)
     rule = (settings.rules / "tiny.yaml").read_text(encoding="utf-8")
     other = rule.replace("rule_set: tiny\n", "rule_set: tiny-later\n")
     assert other != rule

@@ -468,6 +468,18 @@ ACTS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+def released(specimens: Specimens) -> Settings:
+    """A home in which one round is final, and the other is published and may be released."""
+    settings = specimens.home("released")
+    with quickly():
+        for delivery in (("base24", "base25", "reading25"), ("decided24",)):
+            specimens.put(settings, *delivery)
+            run(settings)
+        finalise(settings, "tiny-2024")
+        run(settings)
+    return settings
+
+
 # ---- killing: a server that forks, and a child that counts its writes ---------------------------------------------
 
 

@@ -97,14 +97,7 @@ def specimens(tmp_path_factory: pytest.TempPathFactory, shared_reader: None) -> 
 @pytest.fixture(scope="module")
 def released(specimens: Specimens) -> Settings:
     """One round is final; the other is published, and may be released."""
-    settings = specimens.home("released")
-    with tiny.quickly():
-        specimens.put(settings, "base24", "base25", "reading25")
-        tiny.run(settings)
-        specimens.put(settings, "decided24")
-        tiny.run(settings)
-        tiny.finalise(settings, FINAL)
-        tiny.run(settings)
+    settings = tiny.released(specimens)
     assert release.standing(settings, OPEN).state is State.PRIORITISED
     return settings
 

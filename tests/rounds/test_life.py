@@ -31,15 +31,30 @@ from dagster_project.rounds.workbooks import write_decision_form
 from dagster_project.settings import Settings, load_settings
 from dagster_project.transform.snapshot import take
 from tests.conftest import NOW, as_if_built, oppfolging, part_of, tree_hash
+from tests.faults import tiny
+from tests.homes import shared_reader as shared_reader
 
 pytestmark = pytest.mark.pipeline
 CLOSED, FINAL, OPEN = "fictional-2023", "fictional-2024", "fictional-2026"
+SMALL = "tiny-2024"
 SIGNED = {"by": "Prøve Person", "reason": "because a test asks", "now": NOW}
 
 
 @pytest.fixture
 def copy(country_home: Path, tmp_path: Path) -> Settings:
     return part_of(country_home, tmp_path / "home", "published", "marts", "extracts")
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory, shared_reader: None) -> Settings:
+    """A small home with a release, for what a release does whatever lists it holds."""
+    return tiny.released(tiny.Specimens(tmp_path_factory.mktemp("life") / "specimens"))
+
+
+@pytest.fixture
+def small(released: Settings, tmp_path: Path) -> Settings:
+    shutil.copytree(released.home, tmp_path / "small")
+    return load_settings(tmp_path / "small")
 
 
 def moves(settings: Settings, round_id: str) -> list[str]:
@@ -170,29 +185,29 @@ def test_what_the_table_of_moves_does_not_name_is_refused(copy: Settings, comman
     assert tree_hash(copy.home) == before
 
 
-def test_a_final_round_that_would_change_is_not_published_and_the_cells_are_named(copy: Settings) -> None:
-    code = change_a_share(copy, FINAL)
-    before = tree_hash(copy.published / FINAL / "r0001")
-    seen = publish_round(copy, take(copy), FINAL, now=NOW)
+def test_a_final_round_that_would_change_is_not_published_and_the_cells_are_named(small: Settings) -> None:
+    code = change_a_share(small, SMALL)
+    before = tree_hash(small.published / SMALL / "r0001")
+    seen = publish_round(small, take(small), SMALL, now=NOW)
     assert seen is not None and not seen.is_new
     assert [(f.code, f.column, f.found) for f in seen.differences] == [
         ("final-round-would-change", "risk_share", "0.123")
     ]
-    assert code in str(seen.differences[0].file) and tree_hash(copy.published / FINAL / "r0001") == before
-    release.keep(copy, FINAL, **SIGNED)  # type: ignore[arg-type]
-    kept = publish_round(copy, take(copy), FINAL, now=NOW)
+    assert code in str(seen.differences[0].file) and tree_hash(small.published / SMALL / "r0001") == before
+    release.keep(small, SMALL, **SIGNED)  # type: ignore[arg-type]
+    kept = publish_round(small, take(small), SMALL, now=NOW)
     assert kept is not None and kept.differences == ()
 
 
-def test_an_amendment_is_the_next_number_with_its_changes_and_the_first_stays_readable(copy: Settings) -> None:
+def test_an_amendment_is_the_next_number_with_its_changes_and_the_first_stays_readable(small: Settings) -> None:
     with pytest.raises(RoundProblem, match="nothing to amend"):
-        release.amend(copy, FINAL, **SIGNED)  # type: ignore[arg-type]
-    first = current_revision(copy, FINAL)
+        release.amend(small, SMALL, **SIGNED)  # type: ignore[arg-type]
+    first = current_revision(small, SMALL)
     assert first is not None
-    change_a_share(copy, FINAL)
+    change_a_share(small, SMALL)
     with pytest.raises(RoundProblem, match="not among the accepted queries"):
-        release.amend(copy, FINAL, query="S1", **SIGNED)  # type: ignore[arg-type]
-    done = release.amend(copy, FINAL, note="internal", **SIGNED)  # type: ignore[arg-type]
+        release.amend(small, SMALL, query="S1", **SIGNED)  # type: ignore[arg-type]
+    done = release.amend(small, SMALL, note="internal", **SIGNED)  # type: ignore[arg-type]
     manifest = read_manifest(done.path)
     assert (
         manifest["release"] == "1.1" and manifest["changes"]["cells"] == 1 and manifest["released"]["amends"] == "1.0"
@@ -200,43 +215,43 @@ def test_an_amendment_is_the_next_number_with_its_changes_and_the_first_stays_re
     assert manifest["changes"]["causes"] == list(compare(first, done.path).causes)
     assert "internal" not in json.dumps(manifest["released"])
     assert verify_revision(first) == [] and read_manifest(first)["release"] == "1.0"
-    again = publish_round(copy, take(copy), FINAL, now=NOW)
+    again = publish_round(small, take(small), SMALL, now=NOW)
     assert again is not None and again.differences == () and again.path == done.path
 
 
-def test_a_withdrawn_release_shows_the_reason_on_every_table(copy: Settings) -> None:
-    done = release.withdraw(copy, FINAL, **SIGNED)  # type: ignore[arg-type]
+def test_a_withdrawn_release_shows_the_reason_on_every_table(small: Settings) -> None:
+    done = release.withdraw(small, SMALL, **SIGNED)  # type: ignore[arg-type]
     for path in sorted((done.path / "internal").glob("*.parquet")):
         table = pq.read_table(path)
         assert table.num_rows == 0 or set(table["withdrawn_reason"].to_pylist()) == {SIGNED["reason"]}
     assert "withdrawn_reason" in (done.path / "internal" / "selection.csv").read_text(encoding="utf-8").splitlines()[0]
-    assert publish_round(copy, take(copy), FINAL, now=NOW).differences == ()  # type: ignore[union-attr]
+    assert publish_round(small, take(small), SMALL, now=NOW).differences == ()  # type: ignore[union-attr]
 
 
-def test_a_reopened_round_is_published_again_and_released_under_the_next_number(copy: Settings) -> None:
-    release.reopen(copy, FINAL, **SIGNED)  # type: ignore[arg-type]
-    change_a_share(copy, FINAL)
-    working = publish_round(copy, take(copy), FINAL, now=NOW)
+def test_a_reopened_round_is_published_again_and_released_under_the_next_number(small: Settings) -> None:
+    release.reopen(small, SMALL, **SIGNED)  # type: ignore[arg-type]
+    change_a_share(small, SMALL)
+    working = publish_round(small, take(small), SMALL, now=NOW)
     assert working is not None and working.is_new and read_manifest(working.path)["release"] is None
-    done = release.finalise(copy, FINAL, override="made up", **SIGNED)  # type: ignore[arg-type]
+    done = release.finalise(small, SMALL, override="made up", **SIGNED)  # type: ignore[arg-type]
     manifest = read_manifest(done.path)
     assert manifest["release"] == "1.1" and manifest["changes"]["cells"] == 1
-    told = history.whole_as_text(history.whole(copy, FINAL))
+    told = history.whole_as_text(history.whole(small, SMALL))
     assert "reopened" in told and "release 1.1: because a test asks" in told and "takker" not in told
 
 
-def test_an_act_is_signed_told_and_refused_with_a_sentence(copy: Settings) -> None:
+def test_an_act_is_signed_told_and_refused_with_a_sentence(small: Settings) -> None:
     def act(*arguments: str) -> tuple[int, str]:
-        result = CliRunner().invoke(main, ["--home", str(copy.home), "round", *arguments])
+        result = CliRunner().invoke(main, ["--home", str(small.home), "round", *arguments])
         return result.exit_code, result.output
 
     signed = ("--by", "Prøve Person", "--reason", "a test asks")
-    assert act("reopen", FINAL, "--by", "Prøve Person")[0] == 2
-    assert act("withdraw", FINAL, *signed)[1].startswith(f"{FINAL} is withdrawn: {copy.published / FINAL}")
-    assert act("reopen", FINAL, *signed) == (0, f"{FINAL} is open again\n")
-    code, told = act("reopen", FINAL, *signed)
+    assert act("reopen", SMALL, "--by", "Prøve Person")[0] == 2
+    assert act("withdraw", SMALL, *signed)[1].startswith(f"{SMALL} is withdrawn: {small.published / SMALL}")
+    assert act("reopen", SMALL, *signed) == (0, f"{SMALL} is open again\n")
+    code, told = act("reopen", SMALL, *signed)
     assert code == RoundProblem.exit_code and "cannot be put through `reopen`" in told
-    (event,) = [e for e in state.round_events(copy, FINAL) if e["event"] == state.REOPENED]
+    (event,) = [e for e in state.round_events(small, SMALL) if e["event"] == state.REOPENED]
     assert (event["by"], event["reason"], event["release"]) == ("Prøve Person", "a test asks", "1.0")
 
 
