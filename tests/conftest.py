@@ -59,7 +59,7 @@ def manifest() -> None:
 
 @pytest.fixture(scope="session")
 def country_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which the country's story was told, and a run took in the last replies. Treat it as read-only.
+    """A home in which the country's story was told. Treat it as read-only.
 
     OPPFOLGING_TEST_COUNTRY names one made before, for whoever runs a few tests again and again.
     """
@@ -74,9 +74,8 @@ def country_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (shared / "country.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (told := shared / "country.told").exists():
-            for command in (("demo", "--story"), ("run",)):
-                done = oppfolging(home, *command)
-                assert done.returncode == 0, done.stdout + done.stderr
+            done = oppfolging(home, "demo", "--story")
+            assert done.returncode == 0, done.stdout + done.stderr
             told.touch()
     return home
 

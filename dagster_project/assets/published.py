@@ -161,10 +161,12 @@ def published_round(
 def _results(rounds: Sequence[Published]) -> Iterator[dg.AssetCheckResult]:
     """One result per check, over the rounds that this step looked at."""
     for name, (severity, _) in CHECKS.items():
+        lines = [f"{r.round_id}: {line}" for r in rounds for line in r.found.get(name, ())]
         yield dg.AssetCheckResult(
             check_name=name,
-            passed=not any(r.found.get(name) for r in rounds),
+            passed=not lines,
             severity=severity,
+            description="\n".join(lines) or None,
             metadata=_metadata(name, rounds),
         )
 

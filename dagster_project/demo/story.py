@@ -70,6 +70,8 @@ def tell(
     run()
     people.reply(settings, "fictional-2026", dt.date(2026, 3, 20), silent=1)
     people.ask(settings, "fictional-2026", dt.date(2026, 4, 8))
+    say("spring 2026: the replies of all county governors but one, and the queries")
+    run()
     land.write_truth(settings.home / "demo" / "truth.json")
 
 

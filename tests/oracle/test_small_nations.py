@@ -64,7 +64,7 @@ def hold_nation(seed: int, home: Path) -> None:
 def test_the_nations_hold_what_decisions_on_two_lists_can_go_wrong_on(tmp_path: Path) -> None:
     """Municipalities decided upon on one of two lists, and reserves called up behind them: else nothing compares them."""
     decided_on_one, called_behind = 0, 0
-    for seed in range(8):
+    for seed in range(5):
         home = tmp_path / str(seed)
         write_home(home, Random(seed), ROUNDS_PER_NATION)
         cells, register, changes, parameters = load(home)

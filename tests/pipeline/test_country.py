@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,8 +12,8 @@ import pytest
 from dagster_project.archive import Archive
 from dagster_project.audit import explain
 from dagster_project.publication import current_revision, verify_revision
-from dagster_project.settings import REPOSITORY, load_settings
-from tests.conftest import oppfolging, part_of
+from dagster_project.settings import load_settings
+from tests.conftest import oppfolging
 from tests.oracle.compare import compare_home, read
 
 ROUND = "fictional-2026"
@@ -97,32 +95,6 @@ def test_an_explanation_adds_up_and_its_sources_hold_the_stated_cells(country_ho
                     column = lines[first].split(delimiter).index(source["column"])
                     value = lines[source["line"] - 1].split(delimiter)[column]
                 assert value == source["raw"]
-
-
-def test_threads_row_order_locale_and_time_zone_do_not_change_a_byte(country_home: Path, tmp_path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    home = tmp_path / "home"
-    settings = part_of(country_home, home, "extracts", "parameters")
-    for path in settings.extracts.rglob("*.parquet"):
-        table = pq.read_table(path, partitioning=None)
-        pq.write_table(table.take(pa.array(range(table.num_rows - 1, -1, -1))), path)
-    script = ("import sys; from dagster_project.transform import dbt_step; from dagster_project.settings import load_settings;"
-              "from dagster_project.intake.partitions import Extracts; settings = load_settings(sys.argv[1]);"
-              "sys.exit(not dbt_step.build(settings, Extracts(settings).paths()).success)")  # fmt: skip
-    environment = {
-        "OPPFOLGING_THREADS": "1",
-        "TZ": "Pacific/Auckland",
-        "LC_ALL": "tr_TR.UTF-8",
-        "PATH": "/usr/bin:/bin",
-    }
-    done = subprocess.run([sys.executable, "-c", script, str(home)], env=environment, cwd=REPOSITORY, timeout=200)
-    assert done.returncode == 0
-    for path in sorted((country_home / "marts").glob("*.parquet")):
-        if path.stem in ("cohort_effect", "selection_uncertainty"):  # made from the marts, outside of dbt
-            continue
-        assert pq.read_table(path).equals(pq.read_table(home / "marts" / path.name)), path.name
 
 
 def test_a_municipality_that_does_not_exist_gives_a_suggestion(country_home: Path) -> None:
