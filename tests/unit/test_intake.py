@@ -777,11 +777,14 @@ def test_a_torn_ledger_line_is_set_aside_and_the_chain_goes_on(settings: Setting
     assert (settings.archive / "ledger.torn").read_bytes() == b'{"event": "arr\n'
 
 
-def test_every_suite_entry_says_why_it_is_there_and_how_to_mend_it() -> None:
-    for dataset in ("national_tests", "pupil_survey", "grade_points", "school_register", "municipality_changes"):
-        entries = load_suite(REPOSITORY / "expectations", dataset)
-        assert len({e.code for e in entries}) == len(entries) > 0
-        assert all(len(e.why) > 20 and len(e.fix) > 10 and e.stage in ("values", "against_last_year") for e in entries)
+SUITES = sorted(path.stem for path in (REPOSITORY / "expectations").glob("*.json"))
+
+
+@pytest.mark.parametrize("dataset", SUITES)
+def test_every_suite_entry_says_why_it_is_there_and_how_to_mend_it(dataset: str) -> None:
+    entries = load_suite(REPOSITORY / "expectations", dataset)
+    assert len({e.code for e in entries}) == len(entries) > 0
+    assert all(len(e.why) > 20 and len(e.fix) > 10 and e.stage in ("values", "against_last_year") for e in entries)
 
 
 def test_a_register_is_screened_before_the_figures_that_are_held_to_it_whichever_dataset_asks(
