@@ -96,6 +96,8 @@ def part_of(home: Path, target: Path, *names: str) -> Settings:
     """A copy of some folders of a home, with its ledger, for a test that changes them."""
     for name in names:
         shutil.copytree(home / name, target / name)
+    if (assumed := home / "uncertainty.yaml").exists():
+        shutil.copyfile(assumed, target / assumed.name)
     (target / "archive").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(home / "archive" / "ledger.jsonl", target / "archive" / "ledger.jsonl")
     return load_settings(target)

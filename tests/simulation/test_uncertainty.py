@@ -135,7 +135,7 @@ def test_the_published_table_is_the_one_the_assumptions_give_and_stands_beside_e
     folder = current_revision(load_settings(country_home), ROUND)
     assert folder is not None
     published = pq.read_table(folder / "internal" / "selection_uncertainty.parquet")
-    assumed = load_assumptions(load_settings())
+    assumed = load_assumptions(load_settings(country_home))
     assert published.equals(table(country_home, assumed.draws.value, assumed.seed.value))
     of = {(r["unit_level"], r["unit_code"]): r for r in published.to_pylist()}
     for level, chance in (("municipality", "probability_selected"), ("school", "probability_worst_quartile")):
