@@ -3,7 +3,8 @@
 Usage: python benchmarks/uncertainty.py HOME [ROUND] [TIMES] [DRAWS]   (default fictional-2026 60 200)
 
 The published figures of the round are taken for the truth. From them the round is drawn as it might have been published
-and once more as its repeat; the interval is made from the first alone, as the product makes it, and held to the second.
+and once more as its repeat; the interval is made around the first and held to the second. The standard errors are those
+of the truth; the product has only those of the published figures.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def _about(published: Published, codes: list[str]) -> Row:
 def _tables(published: Published, codes: list[str] | None) -> dict[str, pa.Table]:
     """The published tables, or those of their rows that concern the municipalities and their schools."""
     # a revision of earlier days has none
-    doubted = [name for name in ("selection_uncertainty",) if published.path(name).exists()]
+    doubted = [name for name in ("selection_uncertainty",) if published.has(name)]
     if codes is None:
         names = ["municipality_ranking", "selection", "school_ranking", "limits", "indicator_points", "point_sources"]
         return {name: published.table(name) for name in [*names, *doubted]}

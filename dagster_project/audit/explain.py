@@ -196,7 +196,7 @@ def _doubt(published: Published, level: str, codes: list[str]) -> dict[str, Row]
 
 def _rows(published: Published, table: str, **equal: Any) -> list[Row]:
     """Rows of a table that revisions of earlier days may lack."""
-    return published.rows(table, **equal) if published.path(table).exists() else []
+    return published.rows(table, **equal) if published.has(table) else []
 
 
 def judged_cells(published: Published, reader: PlaceReader, level: str, code: str) -> list[Row]:

@@ -6,7 +6,19 @@ import sys
 
 import click
 
+from dagster_project.diagnostics import IntegrityProblem
 from dagster_project.settings import Settings
+
+
+def damaged_rounds(settings: Settings) -> list[str]:
+    """The rounds and cohorts of which what is in force is gone; the result names what."""
+    from dagster_project.archive import Archive
+    from dagster_project.archive.store import COMMITS
+    from dagster_project.publication import commits
+
+    events = Archive(settings).events()
+    names = sorted({e["round"] for e in events if e["event"] in COMMITS})
+    return [name for name in names if commits.damaged(settings, name, events)]
 
 
 @click.command()
@@ -44,6 +56,8 @@ def run(settings: Settings, timings: bool) -> None:
     seconds = outcome.timings["total"]
     console.print(f"\nDone in {seconds:.1f} s. `make ui` shows the run and its checks; "
                   "`oppfolging explain NUMBER --round ROUND` every figure's source.")  # fmt: skip
+    if damaged_rounds(settings):
+        sys.exit(IntegrityProblem.exit_code)
     left = [*inbox.waiting(settings.inbox), *inbox.left_lying(settings.inbox)]
     sys.exit(3 if left or open_files(files_of(Archive(settings).events())) else 0)
 
@@ -59,6 +73,8 @@ def status(settings: Settings) -> None:
 
     print_result(settings, Console())
     refuse_lost_ledger(settings)
+    if damaged_rounds(settings):
+        sys.exit(IntegrityProblem.exit_code)
 
 
 @click.command()

@@ -59,8 +59,8 @@ IN_DEVIATIONS = Words(
 NO_YEARS = Words("Too few figures by year: no estimate.", "For få tall per år: ikke noe anslag.")
 REFERENCE = Words("The reference: last year of the window.", "Referansen: siste år i vinduet.")
 WITHOUT_INTERVAL = Words(
-    "Without an interval: through points and limits this method's intervals missed the truth too often.",
-    "Uten intervall: gjennom poeng og grenser bommet metodens intervaller for ofte.",
+    "Without an interval: through points and limits only the mirrored comparison of mean_gap kept its coverage.",
+    "Uten intervall: gjennom poeng og grenser holdt bare den speilede sammenligningen av mean_gap dekningen.",
 )
 
 

@@ -81,10 +81,11 @@ def _mean_gaps(panel: pa.Table, progress: pa.Table, rules: RuleSet) -> pa.Array:
 def effects_basis(settings: Settings) -> dict[str, str]:
     """One hash over all that ``cohort_effect`` follows from: the progress, the choices, the code and its libraries."""
     basis = hashlib.sha256()
-    code = sorted((Path(__file__).parent.parent / "effects").glob("*.py"))
-    for path in (settings.marts / "cohort_progress.parquet", settings.effects, settings.rounds, *code):
+    code = [Path(__file__), *sorted((Path(__file__).parent.parent / "effects").glob("*.py"))]
+    rules = sorted(settings.rules.glob("*.yaml"))  # weights and windows
+    for path in (settings.marts / "cohort_progress.parquet", settings.effects, settings.rounds, *rules, *code):
         basis.update(path.read_bytes())
-    basis.update("".join(version(name) for name in ("numpy", "statsmodels")).encode())
+    basis.update("".join(version(name) for name in ("numpy", "pandas", "scipy", "statsmodels")).encode())
     return {"cohort_effect": basis.hexdigest()}
 
 

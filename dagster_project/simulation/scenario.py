@@ -20,6 +20,7 @@ from dagster_project.publication.commits import read_manifest
 from dagster_project.publication.edition import INTERNAL, RULEBOOK, round_revision
 from dagster_project.publication.manifest import extracts_of
 from dagster_project.publication.rulebook import with_cohorts
+from dagster_project.publication.tables import read_published
 from dagster_project.rules import Round, RuleBook, RuleSet, load_rules
 from dagster_project.schema import school_year_label, start_year
 from dagster_project.settings import Settings
@@ -78,7 +79,10 @@ class Base:
 
         if self.tables is None:
             raise NotFound(f"Round {self.round.id} is not published here: there are no figures to start from.")
-        return pq.read_table(self.tables / f"{name}.parquet", filters=pc.field("round") == self.round.id)
+        mine = pc.field("round") == self.round.id
+        if self.revision is not None:
+            return read_published(self.revision, name, filters=mine)
+        return pq.read_table(self.tables / f"{name}.parquet", filters=mine)
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,9 @@ def staggered(land: Nation, lasts: tuple[int, ...], quota: int = 30, effect: flo
         own = np.where(treated[:, None] | (np.arange(years) < onset[:, None]), share, np.nan)[:, near]
         keep = treated | ~(onset <= last)
         earlier = np.column_stack([np.empty((n, 0)), *(b for at, b, _, _ in picks if at < last)])
-        gap = getattr(land, "gap", None)
+        untouched = treated[:, None] | (np.arange(years) < onset[:, None])
+        found = getattr(land, "gap", None)
+        gap = None if found is None else np.where(untouched, found, np.nan)
         panel = CohortPanel(
             f"uttrekk_{last:02d}", codes, event[near], own, treated, baseline, np.log(land.pupils), rank, earlier, 1, WINDOW,
             None if gap is None else gap[:, near],

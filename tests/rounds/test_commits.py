@@ -417,7 +417,7 @@ def test_a_release_that_is_not_as_it_was_published_is_named_and_nothing_takes_it
     inside = () if damage is the_public_table else (("status",), ("explain", "6101", "--round", FINAL))
     for command in (("round", "show", FINAL), *inside):
         done = CliRunner().invoke(main, ["--home", str(copy.home), *command])
-        assert place in done.output and isinstance(done.exception, SystemExit | None), (command, done.output)
+        assert place in done.output and done.exit_code == IntegrityProblem.exit_code, (command, done.output)
     assert [s.finding for s in examine(copy) if s.finding.file == place]
 
 
