@@ -65,8 +65,8 @@ def main(home: str, round_id: str = "fictional-2026", times: str = "60", draws: 
             first = judge.judge(judge.sums(published[np.newaxis].astype(np.int32)))
             repeat = judge.judge(judge.sums(drawn(judge, errors, noise)[np.newaxis].astype(np.int32)))
             around = judged(judge, errors, published, int(draws), noise)
-            for name, unit in (("municipality", "municipality"), ("school", "school")):
-                own, again, many = (getattr(v, unit) for v in (first, repeat, around))
+            for name in ("municipality", "school"):
+                own, again, many = (getattr(v, name) for v in (first, repeat, around))
                 low, high = repeat_interval(own["share"][0], many["share"], LEVEL, 0, 1)
                 held.setdefault(f"{name}: share of a repeat", []).append(_inside(again["share"][0], low, high))
                 if name == "municipality":

@@ -82,9 +82,8 @@ def _publish(settings: Settings, snapshot: Any, round_id: str, run_id: str) -> P
     )
 
 
-def _metadata(name: str, rounds: Sequence[Published]) -> dict[str, Any]:
-    lines = [f"- {r.round_id}: {line}" for r in rounds for line in r.found.get(name, ())]
-    metadata: dict[str, Any] = {"found": dg.MetadataValue.md("\n".join(lines) or "nothing")}
+def _metadata(name: str, lines: Sequence[str], rounds: Sequence[Published]) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"found": dg.MetadataValue.md("\n".join(f"- {line}" for line in lines) or "nothing")}
     if name == "final_rounds_unchanged":
         cells = [f for r in rounds for f in r.differences]
         metadata |= {
@@ -167,7 +166,7 @@ def _results(rounds: Sequence[Published]) -> Iterator[dg.AssetCheckResult]:
             passed=not lines,
             severity=severity,
             description="\n".join(lines) or None,
-            metadata=_metadata(name, rounds),
+            metadata=_metadata(name, lines, rounds),
         )
 
 

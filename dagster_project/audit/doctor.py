@@ -12,7 +12,6 @@ from functools import partial
 
 from dagster_project.archive import Archive
 from dagster_project.archive.files import open_files
-from dagster_project.archive.store import COMMITS
 from dagster_project.diagnostics import Finding, OppfolgingError, Severity
 from dagster_project.intake import inbox
 from dagster_project.intake.partitions import Extracts, name_of
@@ -73,7 +72,7 @@ def _publications(settings: Settings) -> Iterator[State]:
         yield _state("commit-not-finished", "a revision was committed and its folder has not got its name yet", FIX,
                      partial(commits.finish, settings), file=f"published/{name}/{revision}")  # fmt: skip
     events = Archive(settings).events()
-    for name in sorted({e["round"] for e in events if e["event"] in COMMITS}):
+    for name in sorted(commits.committed(events)):
         lost = commits.damaged(settings, name, events)
         yield from (State(f) for f in lost)
         if not lost and (folder := commits.current_revision(settings, name)) is not None:

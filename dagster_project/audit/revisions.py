@@ -68,7 +68,7 @@ class Published:
             field = pc.field(column)
             part = field.isin(value) if isinstance(value, list) else field == value
             condition = part if condition is None else condition & part
-        return read_published(self.folder, name, columns=columns, filters=condition)
+        return read_published(self.folder, name, columns=columns, filters=condition, manifest=self.manifest)
 
     def rows(self, name: str, columns: list[str] | None = None, **equal: Any) -> list[Row]:
         """The same as plain rows."""

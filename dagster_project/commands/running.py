@@ -13,12 +13,10 @@ from dagster_project.settings import Settings
 def damaged_rounds(settings: Settings) -> list[str]:
     """The rounds and cohorts of which what is in force is gone; the result names what."""
     from dagster_project.archive import Archive
-    from dagster_project.archive.store import COMMITS
     from dagster_project.publication import commits
 
     events = Archive(settings).events()
-    names = sorted({e["round"] for e in events if e["event"] in COMMITS})
-    return [name for name in names if commits.damaged(settings, name, events)]
+    return [name for name in sorted(commits.committed(events)) if commits.damaged(settings, name, events)]
 
 
 @click.command()

@@ -68,10 +68,9 @@ def in_order(paths: Iterable[Path]) -> list[Path]:
     """Registers before figures, earlier school years before later ones, so that each has what it is compared with."""
 
     def key(path: Path) -> tuple[int, str, str]:
-        known = _recognised(path)
+        known, name = _recognised(path), inboxes.name_of(path)
         if known is None:
-            return (2, "", inboxes.name_of(path))
-        name = inboxes.name_of(path)
+            return (2, "", name)
         return (0, known.format, name) if known.format in FIRST else (1, _first_year(path), name)
 
     return sorted(paths, key=key)
@@ -100,12 +99,13 @@ def _first_year(path: Path) -> str:
 
 def _too_large(path: Path, settings: Settings, now: dt.datetime) -> IntakeResult | None:
     """The refusal of a file larger than any real one: unread, without hash or place in the archive."""
+    name = inboxes.name_of(path)
     try:
-        refuse_oversize(path, inboxes.name_of(path), lines=False)
+        refuse_oversize(path, name, lines=False)
     except UnreadableFile as problem:
-        refused = Screening(inboxes.name_of(path), "", None, {"readable": Severity.FAIL}, problem.findings)
+        refused = Screening(name, "", None, {"readable": Severity.FAIL}, problem.findings)
         journal.record_screening(settings, {"time": now.isoformat(), **refused.summary()})
-        return IntakeResult(inboxes.name_of(path), "", "rejected", refused)
+        return IntakeResult(name, "", "rejected", refused)
     return None
 
 
@@ -131,7 +131,7 @@ def take_in(path: Path, settings: Settings, *, now: dt.datetime | None = None, b
          "by": by, "format": known and known.format, "datasets": list(known.datasets) if known else []}
     )  # fmt: skip
     archive.keep(stored.sha256)
-    return IntakeResult(inboxes.name_of(path), stored.sha256, "pending", line=head.lines)
+    return IntakeResult(name, stored.sha256, "pending", line=head.lines)
 
 
 def _stands(extracts: Extracts, file: File, now: dt.datetime) -> bool:

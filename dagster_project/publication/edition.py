@@ -173,10 +173,11 @@ def released_tables(folder: Path) -> Iterator[tuple[str, pa.Table]]:
     Raises:
         IntegrityProblem: one of them is gone or was changed.
     """
-    for place in sorted(read_manifest(folder)["files"]):
+    manifest = read_manifest(folder)
+    for place in sorted(manifest["files"]):
         if place.startswith((f"{INTERNAL}/", f"{public.PUBLIC}/")) and place.endswith(".parquet"):
             name = place.removeprefix(f"{INTERNAL}/").removesuffix(".parquet")
-            yield name, tables.read_published(folder, name)
+            yield name, tables.read_published(folder, name, manifest=manifest)
 
 
 def marked_withdrawn(source: Iterator[tuple[str, pa.Table]], reason: str) -> Iterator[tuple[str, pa.Table]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,9 +55,12 @@ def translated(table: pa.Table, translate: Callable[[Any], str | None]) -> list[
 
 
 def read_published(
-    folder: Path, name: str, *, columns: Sequence[str] | None = None, filters: pc.Expression | None = None
-) -> pa.Table:
+    folder: Path, name: str, *, columns: Sequence[str] | None = None, filters: pc.Expression | None = None,
+    manifest: Mapping[str, Any] | None = None,
+) -> pa.Table:  # fmt: skip
     """A table of a revision, when its bytes are still those of the manifest; ``public/<name>`` of the public edition.
+
+    ``manifest`` is that of the folder, when the caller has read it.
 
     Raises:
         IntegrityProblem: the file, or the manifest, is gone or was changed.
@@ -65,7 +68,7 @@ def read_published(
     import pyarrow.parquet as pq
 
     place = f"{name}.parquet" if "/" in name else f"{INTERNAL}/{name}.parquet"
-    path, stated = folder / place, read_manifest(folder)["files"].get(place, {}).get("sha256")
+    path, stated = folder / place, (manifest or read_manifest(folder))["files"].get(place, {}).get("sha256")
     found = sha256_of(path) if path.exists() else "no file"
     if found != stated:
         finding = not_as_published(folder, place, "a published table is not what it was", found=found, expected=stated)

@@ -52,7 +52,9 @@ def cohort_effect(settings: Settings, rulebook: RuleBook) -> pa.Table:
             }
         )  # fmt: skip
         rules = rulebook.rule_sets[rule_set]
-        panel = panel.append_column(MEAN_GAP, _mean_gaps(panel, everything, rules))
+        panel = panel.append_column(
+            MEAN_GAP, _mean_gaps(panel, everything.filter(pc.is_in(everything["round"], pa.array(members))), rules)
+        )
         found = estimate_effects(panel, parameters, rules.window.years.value).to_table()
         for round_id in members:
             cohort = rounds[round_id].cohort_id

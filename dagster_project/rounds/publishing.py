@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_project.archive import Archive, journal
 from dagster_project.archive.files import files_of, open_files
-from dagster_project.archive.store import COMMITS
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.publication import edition
 from dagster_project.publication.changes import all_changes, as_findings, figures
-from dagster_project.publication.commits import current_revision, finish
+from dagster_project.publication.commits import committed, current_revision, finish
 from dagster_project.publication.edition import Revision
 from dagster_project.publication.subjects import Subject, cohort_subject, round_subject
 from dagster_project.rounds import state as states
@@ -78,7 +77,7 @@ def open_rounds(settings: Settings) -> dict[str, list[str]]:
     path = settings.marts / "round_inputs.parquet"
     rows = pq.read_table(path).to_pylist() if path.exists() else []
     begun = {r["round"] for r in rows if r["in_force"]}
-    begun |= {e["round"] for e in Archive(settings).events() if e["event"] in COMMITS}
+    begun |= committed(Archive(settings).events())
     labels = unknown_labels(settings)
     found: dict[str, list[str]] = {}
     for row in states.missing_inputs(rows):

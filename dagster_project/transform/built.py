@@ -99,17 +99,17 @@ def build_models(
     """
     before = last_build(settings)
     whole = settings.warehouse.exists() and not is_damaged(settings)
-    current = before is not None and whole and _is_left_by(settings, before, snapshot) if select else False
+    alone = bool(select) and before is not None and whole and _is_left_by(settings, before, snapshot)
     ensure_parameters(settings, snapshot)
     with Extracts(settings, snapshot.head) as extracts:
         extracts.ensure()
         inputs = extracts.paths()
     if not whole:  # it holds nothing that is not made again
         settings.warehouse.unlink(missing_ok=True)
-    outcome = dbt_step.build(settings, inputs, select=select if current else (), on_node=on_node)
+    outcome = dbt_step.build(settings, inputs, select=select if alone else (), on_node=on_node)
     if outcome.success:
         anew = {r.unique_id for r in outcome.results}
-        kept = before.results if before is not None and current and select else ()
+        kept = before.results if before is not None and alone else ()
         _remember(settings, snapshot, run_id, (*(r for r in kept if r.unique_id not in anew), *outcome.results))
     return outcome
 
