@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import logging
 import os
@@ -74,7 +75,23 @@ def set_environment(settings: Settings) -> dict[str, str]:
         **TELEMETRY_OFF,
     }
     os.environ.update(values)
+    _make_tables(Path(values["DAGSTER_HOME"]))
     return values
+
+
+def _make_tables(folder: Path) -> None:
+    """Let one process alone open Dagster's history for the first time.
+
+    Dagster makes the tables of its databases then. Two processes that do so at once leave two version numbers in one
+    database, and Dagster refuses to open it ever after.
+    """
+    import dagster as dg
+
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (made := folder / ".tables-made").exists():
+            with dg.DagsterInstance.get():
+                made.touch()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -248,6 +249,27 @@ def instance(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg
         yield opened
 
 
+def test_commands_started_at_once_in_a_new_home_open_one_history(tmp_path: Path) -> None:
+    code = (
+        "import sys, dagster as dg, pathlib; from dagster_project.settings import load_settings;"
+        "from dagster_project.orchestration.pipeline import set_environment;"
+        "sys.stdin.read(); set_environment(load_settings(pathlib.Path(sys.argv[1]))); dg.DagsterInstance.get().dispose()"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=REPOSITORY, stdin=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    for process in started:  # each has imported what it needs, and waits for the end of its input
+        assert process.stdin is not None
+        process.stdin.close()
+    assert [process.wait(PATIENCE) for process in started] == [0, 0, 0]
+    databases = list((tmp_path / pipeline.DAGSTER_FOLDER).rglob("*.db"))
+    assert len(databases) == 3
+    for database in databases:
+        with contextlib.closing(sqlite3.connect(database)) as opened:
+            assert len(opened.execute("select * from alembic_version").fetchall()) == 1, database
+
+
 def test_run_monitoring_is_on_in_a_fresh_clone_and_in_our_start(instance: dg.DagsterInstance) -> None:
     plain_file = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text(encoding="utf-8"))["run_monitoring"]
     assert instance.run_monitoring_enabled and plain_file["enabled"]
@@ -270,11 +292,11 @@ def killed_home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     with pytest.MonkeyPatch.context() as patch, (settings.home / ".write-lock").open("a") as lock:
         patch.setenv("DAGSTER_HOME", home)
         fcntl.flock(lock, fcntl.LOCK_EX)  # its first step waits for the lock, so that the kill hits it there
-        process = subprocess.Popen(
-            STARTS[request.param], cwd=REPOSITORY, env={**os.environ, "OPPFOLGING_HOME": str(settings.home)},
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        with dg.DagsterInstance.get() as opened:
+        with dg.DagsterInstance.get() as opened:  # before the process starts: both would make the tables of the history
+            process = subprocess.Popen(
+                STARTS[request.param], cwd=REPOSITORY, env={**os.environ, "OPPFOLGING_HOME": str(settings.home)},
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
             deadline = time.monotonic() + PATIENCE
             while not _step_has_begun(opened):
                 assert process.poll() is None and time.monotonic() < deadline

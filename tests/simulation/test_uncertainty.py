@@ -22,7 +22,7 @@ from dagster_project.simulation import draws, errors, judge
 from dagster_project.simulation.assumptions import load_assumptions
 from dagster_project.simulation.scenario import base_of
 from dagster_project.simulation.uncertainty import Uncertainty, compute_uncertainty, repeat_interval, uncertainty_table
-from tests.conftest import part_of
+from tests.conftest import part_of, vouch_for
 
 ROUND = "fictional-2026"
 
@@ -78,6 +78,7 @@ def test_published_figures_the_models_no_longer_give_are_refused(country_home: P
     shares[5] = shares[5] + 1e-9
     path.chmod(0o644)
     pq.write_table(ranking.set_column(ranking.column_names.index("risk_share"), "risk_share", pa.array(shares)), path)
+    vouch_for(path)
     with pytest.raises(PipelineProblem) as caught:
         table(settings.home, 20, 1)
     (finding,) = caught.value.findings
