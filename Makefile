@@ -56,4 +56,4 @@ lock: ## resolve requirements.in anew
 	$(BIN)/uv pip compile bootstrap.in --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -o bootstrap.lock
 
 clean: ## remove what runs have made under data/; rules, rounds and registers stay
-	rm -rf data/{inbox,archive,read,extracts,snapshots,empty,quarantine,history,parameters,marts,warehouse,published,demo,lineage,previews,scenarios,simulation,.dagster,.write-lock}
+	rm -rf data/{inbox,archive,read,extracts,snapshots,empty,quarantine,validations,data_docs,history,parameters,marts,warehouse,published,demo,lineage,previews,scenarios,simulation,.dagster,.write-lock}

@@ -13,7 +13,7 @@ from dagster_project.assets.by_partition import tell_checked, tell_made
 from dagster_project.assets.inbox import OWNER
 from dagster_project.diagnostics import PipelineProblem, Severity
 from dagster_project.intake import flow
-from dagster_project.intake.checks import Checked, check_partition, without_rows
+from dagster_project.intake.checks import Checked, check_partition, checks_of, without_rows
 from dagster_project.intake.partitions import Extracts, name_of
 from dagster_project.intake.reader import readers_version
 from dagster_project.orchestration.partitions import names_partitions
@@ -21,7 +21,6 @@ from dagster_project.orchestration.resources import Home
 from dagster_project.orchestration.years import school_years
 from dagster_project.settings import REPOSITORY, Settings
 from dagster_project.transform.snapshot import repin
-from dagster_project.validation import suites
 
 TITLES = {
     schema.NATIONAL_TESTS: "National tests (nasjonale prøver), one row per cell of the files.",
@@ -62,7 +61,7 @@ def check_specs(dataset: str, partitions: dg.PartitionsDefinition | None = None)
             metadata={"severity": entry.severity.value, "fix": entry.fix},
             partitions_def=partitions,
         )
-        for entry in suites.load_suite(REPOSITORY / "expectations", dataset)
+        for entry in checks_of(REPOSITORY / "expectations", dataset)
     ]
 
 

@@ -185,4 +185,18 @@ def withdraw(settings: Settings, file: str, by: str, reason: str) -> None:
     click.echo(f"withdrawn: {gone.name}. Run: oppfolging run")
 
 
-COMMANDS = (demo, check, ingest, accept, dismiss, withdraw)
+@click.command("data-docs")
+@click.pass_obj
+def data_docs(settings: Settings) -> None:
+    """Draw Great Expectations' Data Docs of every validation that was kept."""
+    from dagster_project.publication.guard import writing
+    from dagster_project.validation import checkpoints
+
+    with writing(settings, "data-docs", waits):
+        page = checkpoints.data_docs(settings.home)
+    click.echo(
+        f"{page}\nWithout a network the pages can be read, but look plain: their style comes from public servers."
+    )
+
+
+COMMANDS = (demo, check, ingest, accept, dismiss, withdraw, data_docs)

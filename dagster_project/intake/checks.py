@@ -11,17 +11,20 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from dagster_project import schema
 from dagster_project.archive import journal
 from dagster_project.archive.files import Key
 from dagster_project.atomic import replacing
-from dagster_project.diagnostics import Finding, Severity
+from dagster_project.diagnostics import Severity
 from dagster_project.intake.partitions import Extracts, name_of, partition_folder
-from dagster_project.intake.screen import program_version, validate
+from dagster_project.intake.screen import program_version
 from dagster_project.settings import Settings
-from dagster_project.validation import suites
+from dagster_project.validation.findings import CheckResult
+from dagster_project.validation.suites import Expectation, load_suite
+from dagster_project.validation.validate import validate
 
 RECORD = "_checks.json"
 SHOWN = 10
@@ -43,6 +46,11 @@ class Checked:
     run_id: str
 
 
+def checks_of(folder: Path, dataset: str) -> list[Expectation]:
+    """The first expectation of every check of a dataset. A check stands for all that share its code."""
+    return list({e.code: e for e in reversed(load_suite(folder, dataset))}.values())[::-1]
+
+
 def check_partition(extracts: Extracts, key: Key, *, run_id: str, now: dt.datetime, anew: bool) -> list[Checked]:
     """One result per entry of the suite of a partition. With ``anew`` it is validated whatever was kept.
 
@@ -62,7 +70,8 @@ def check_partition(extracts: Extracts, key: Key, *, run_id: str, now: dt.dateti
     table = extracts.table(key)
     assert table is not None, "only partitions in force are checked"
     names = {f.sha256: f.name for f in extracts.in_force[key]}
-    found = [_checked(r, names, accepted, run_id) for r in validate(extracts, key[0], table, name_of(key), now)]
+    results = validate(settings, key[0], table, name_of(key), now, extracts.table, keep=True)
+    found = [_checked(r, names, accepted, run_id) for r in results]
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         text = json.dumps({"basis": basis, "checks": [asdict(c) for c in found]}, ensure_ascii=False, default=str)
@@ -83,19 +92,15 @@ def _kept(path: Any, basis: str) -> list[Checked] | None:
         return None
 
 
-def _checked(result: suites.CheckResult, names: dict[str, str], accepted: set[tuple[str, str]], run_id: str) -> Checked:
+def _checked(result: CheckResult, names: dict[str, str], accepted: set[tuple[str, str]], run_id: str) -> Checked:
     """The result without the rows of files for which the warning was accepted."""
     of_files = [r.get("source_sha256") for r in result.rows]
     taken = [s for s in of_files if s is None and any((n, result.code) in accepted for n in names)]
     taken += [s for s in of_files if s is not None and (s, result.code) in accepted]
     failing = result.count - len(taken)
-    findings = tuple(_shown(f, names) for f in result.findings[:SHOWN]) if failing > 0 else ()
+    findings = tuple(f.as_dict() for f in result.findings[:SHOWN]) if failing > 0 else ()
     return Checked(result.code, result.severity, result.passed or failing <= 0, max(failing, 0), findings,
                    len(taken), run_id)  # fmt: skip
-
-
-def _shown(finding: Finding, names: dict[str, str]) -> dict[str, Any]:
-    return finding.as_dict()
 
 
 def _of_files(extracts: Extracts, key: Key, run_id: str) -> list[Checked]:
@@ -105,7 +110,7 @@ def _of_files(extracts: Extracts, key: Key, run_id: str) -> list[Checked]:
     accepted = {(a["sha256"], a["code"]) for a in journal.acceptances(settings)}
     newest = {line["sha256"]: line for line in journal.screenings(settings) if line["sha256"] in wanted}
     found = []
-    for entry in suites.load_suite(settings.expectations, key[0]):
+    for entry in checks_of(settings.expectations, key[0]):
         failed = [
             (sha256, c)
             for sha256, line in newest.items()
@@ -123,5 +128,5 @@ def _of_files(extracts: Extracts, key: Key, run_id: str) -> list[Checked]:
 
 def without_rows(settings: Settings, dataset: str, run_id: str) -> Iterable[Checked]:
     """The results of a dataset of which no file is in force: nothing failed."""
-    for entry in suites.load_suite(settings.expectations, dataset):
+    for entry in checks_of(settings.expectations, dataset):
         yield Checked(entry.code, entry.severity, True, 0, (), 0, run_id)

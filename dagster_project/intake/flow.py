@@ -24,13 +24,14 @@ from dagster_project.archive import Archive, journal
 from dagster_project.archive.files import ARRIVED, File, files_of, open_files
 from dagster_project.diagnostics import NotFound, OppfolgingError, Severity, UnreadableFile
 from dagster_project.intake import inbox as inboxes
+from dagster_project.intake import quarantine
 from dagster_project.intake.partitions import Change, Extracts, difference, keys_of, merged, rows_for
 from dagster_project.intake.reader import Reader
 from dagster_project.intake.recognise import Recognised, recognise
 from dagster_project.intake.screen import Screening, circumstances, program_version, screen
 from dagster_project.intake.text import refuse_oversize
 from dagster_project.settings import Settings
-from dagster_project.validation import frames, quarantine
+from dagster_project.validation import frames
 
 Outcome = Literal["accepted", "held", "rejected", "duplicate", "moving", "pending"]
 FIRST = ("klass_version", "klass_changes", "nsr_v4")

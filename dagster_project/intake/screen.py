@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,10 +37,11 @@ from dagster_project.intake.reader import NO_READERS, Reader, ReadFile, readers_
 from dagster_project.intake.recognise import Recognised
 from dagster_project.intake.text import refuse_oversize
 from dagster_project.settings import REPOSITORY, Settings
-from dagster_project.validation import form_frames, frames, suites
+from dagster_project.validation.findings import CheckResult
+from dagster_project.validation.validate import validate
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 STAMP = re.compile(r"(\d{8}-\d{4})_")
 STAGES = ("recognised", "readable", "schema", "values", "against_last_year")
@@ -58,7 +60,7 @@ class Screening:
     stages: dict[str, Severity]
     findings: tuple[Finding, ...]
     tables: tuple[ExtractTable, ...] = ()
-    results: tuple[suites.CheckResult, ...] = field(default=())
+    results: tuple[CheckResult, ...] = field(default=())
     signature: tuple[str, ...] = ()
     datasets_seen: tuple[str, ...] = ()
 
@@ -169,34 +171,6 @@ def _older(extracts: Extracts, tables: Sequence[ExtractTable], file: str, sha256
     return findings
 
 
-def _run_suites(extracts: Extracts, table: ExtractTable, file: str, now: dt.datetime) -> list[suites.CheckResult]:
-    rows = table.table
-    if rows.num_rows == 0:
-        return []
-    return validate(extracts, table.dataset, rows, file, now)
-
-
-def validate(extracts: Extracts, dataset: str, rows: pa.Table, file: str, now: dt.datetime) -> list[suites.CheckResult]:
-    """Hold rows of a dataset to its suite; ``extracts`` is what they are compared with, ``file`` what findings name."""
-    settings = extracts.settings
-    entries = suites.load_suite(settings.expectations, dataset)
-    if dataset in schema.FORM_DATASETS:
-        return suites.run(list(entries), form_frames.form(settings, dataset, rows, now), file)
-    if dataset not in schema.YEARLY_DATASETS:
-        return suites.run(list(entries), frames.reference(rows), file)
-    results: list[suites.CheckResult] = []
-    with frames.opened(rows) as connection:
-        for batch in dict.fromkeys(e.batch for e in entries):
-            if batch == "cells":
-                frame = frames.cells(connection, settings, extracts.table, rows, now)
-            elif batch == "units":
-                frame = frames.units(connection)
-            else:
-                frame = frames.slices(connection, extracts.table, rows)
-            results += suites.run([e for e in entries if e.batch == batch], frame, file)
-    return results
-
-
 def screen_path(path: Path, settings: Settings, *, now: dt.datetime) -> Screening:
     """Screen a file that is not in the archive. Nothing is written to the home.
 
@@ -210,13 +184,23 @@ def screen_path(path: Path, settings: Settings, *, now: dt.datetime) -> Screenin
     sha256 = sha256_of(path)
     with Extracts(settings) as extracts, tempfile.TemporaryDirectory() as folder, Reader(settings) as reader:
         found = reader.read(sha256, name, path=path, out=Path(folder))
-        return screen(extracts, found, sha256, name, now=now)
+        return screen(extracts, found, sha256, name, now=now, keep=False)
 
 
 def screen(
-    extracts: Extracts, found: ReadFile, sha256: str, file: str, *, now: dt.datetime, line: float = math.inf
+    extracts: Extracts,
+    found: ReadFile,
+    sha256: str,
+    file: str,
+    *,
+    now: dt.datetime,
+    line: float = math.inf,
+    keep: bool = True,
 ) -> Screening:
-    """Screen what reading a file gave. ``line`` is its arrival in the ledger. Whatever breaks is a finding."""
+    """Screen what reading a file gave. Whatever breaks is a finding.
+
+    ``line`` is its arrival in the ledger. With ``keep`` the results stay in the home, for Data Docs.
+    """
     stages: dict[str, Severity] = {}
     if found.failed is not None:
         for stage in STAGES[: STAGES.index(found.failed)]:
@@ -230,12 +214,17 @@ def screen(
     findings = [f for t in tables for f in t.findings]
     findings += _drift(extracts, known, sorted({t.dataset for t in tables}), signature, file)
     stages["schema"] = Severity.WARN if any(f.severity is Severity.WARN for f in findings) else Severity.PASS
-    results: list[suites.CheckResult] = []
+    results: list[CheckResult] = []
     try:
-        results = [r for t in tables for r in _run_suites(extracts, t, file, now)]
+        results = [
+            result
+            for t in tables
+            if t.table.num_rows
+            for result in validate(extracts.settings, t.dataset, t.table, file, now, extracts.table, keep=keep)
+        ]
         older = _older(extracts, tables, file, sha256, line)
-    except (RuleProblem, PipelineProblem, IntegrityProblem):
-        raise  # no fault of the file: it waits until the rules and the files it is compared with can be read
+    except (RuleProblem, PipelineProblem, IntegrityProblem, OSError):
+        raise  # no fault of the file: it waits until the rules, the files it is compared with and the disk allow it
     except OppfolgingError as problem:
         own = problem.findings or (_not_screened(file, problem),)
         stages["values"] = Severity.FAIL
@@ -271,10 +260,12 @@ def program_version() -> str:
     deciding = [package / "intake" / f"{name}.py" for name in sorted(NO_READERS)]
     for path in (
         *deciding,
-        *sorted((package / "validation").glob("*.py")),
-        *sorted((REPOSITORY / "expectations").glob("*.json")),
+        *(p for p in sorted((package / "validation").rglob("*")) if p.suffix in (".py", ".sql")),
+        *sorted((REPOSITORY / "expectations").rglob("*.json")),
     ):
         digest.update(path.name.encode() + path.read_bytes())
+    for name in ("great-expectations", "pandas", "python-stdnum"):
+        digest.update(f"{name}={version(name)}\n".encode())
     return digest.hexdigest()
 
 

@@ -125,9 +125,9 @@ def run_everything(settings: Settings) -> RunOutcome:
         from dagster_project.definitions import defs
 
         if needs_suites:
-            from dagster_project.validation import suites
+            from dagster_project.validation import checkpoints
 
-            suites.warm()
+            checkpoints.warm()
     progress.add("imports", time.perf_counter() - start)
     logging.getLogger("dagster").setLevel(logging.ERROR)
     # Dagster raises the level again while it runs; a model that was not built anew has no check results to wait for

@@ -16,7 +16,7 @@ ROOMS = ("archive", "intake", "validation", "rules", "publication", "transform",
 KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 # constants of that shape that are no codes
 NO_CODES = {
-    "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "dbt-core", "dbt-duckdb", "great-expectations",
+    "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "dbt-core", "dbt-duckdb", "great-expectations", "python-stdnum",
 }  # fmt: skip
 # codes that are put together where they are given, and one of a single word
 COMPOSED = {"unknown-ownership": "OWNERSHIP", "unknown-sex": "SEX", "truncated": "an odd number of bytes"}
@@ -25,6 +25,7 @@ NO_SPECIMEN = {
     "not-text": "recognising a file already refuses binary ones; the reader asks again because it may be called alone",
     "not-a-table": "the library gives up only where a block of 16 MB ends inside a quotation; a file for it takes seconds",
     "no-indicator-cells": "no fault: a note that the participation table is only archived",
+    "unknown-indicator": "the readers name the indicators; the suite guards the readers",
     "school-not-unique": "the reader keeps the newest record of a school; the suite guards the reader",
     "change-not-unique": "the reader keeps one of equal changes; the suite guards the reader",
 }
@@ -50,7 +51,7 @@ def codes() -> set[str]:
     for room in ROOMS:
         for path in sorted((PACKAGE / room).rglob("*.py")):
             found |= written_in(path)
-    for path in sorted((REPOSITORY / "expectations").glob("*.json")):
+    for path in sorted((REPOSITORY / "expectations").rglob("*.json")):
         found |= {e["meta"]["code"] for e in json.loads(path.read_text(encoding="utf-8"))["expectations"]}
     return found - NO_CODES
 

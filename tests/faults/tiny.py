@@ -45,12 +45,12 @@ from dagster_project.publication.edition import Revision
 from dagster_project.publication.guard import writing
 from dagster_project.rounds import inputs, monitoring, publishing, release, uncertainty
 from dagster_project.rules import load_rules, loader
+from dagster_project.rules.fields import valid_organisation_number
 from dagster_project.settings import REPOSITORY, Settings, load_settings
 from dagster_project.transform import built, dbt_step, snapshot
 from dagster_project.transform.parameters import compile_snapshot
 from dagster_project.transform.warehouse import INPUTS, prepare_home, record_path
-from dagster_project.validation import suites
-from dagster_project.validation.frames import valid_organisation_number
+from dagster_project.validation import checkpoints
 from tests import samples
 from tests.conftest import NOW
 
@@ -311,15 +311,17 @@ def _once(made: Callable[..., Any], key: Callable[..., Any]) -> Callable[..., An
     return known
 
 
-def _frame_key(expectations: list[suites.Expectation], frame: Any, file: str) -> tuple[Any, ...]:
+def _frame_key(
+    home: Any, name: str, entries: Any, frame: Any, place: Any, parameters: Any, file: str
+) -> tuple[Any, ...]:
     from pandas.util import hash_pandas_object
 
     content = hash_pandas_object(frame.astype(str)).to_numpy().tobytes()
-    return file, content, tuple(frame.columns), tuple(e.code for e in expectations)
+    return name, content, tuple(frame.columns), place, json.dumps(parameters, default=str), file
 
 
 KEPT: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
-    (suites, "run", _frame_key),
+    (checkpoints, "run", _frame_key),
     (dbt_step, "source_digest", lambda settings: settings.dbt_project),
     (loader, "read_yaml", lambda path, name: (path.read_bytes(), name)),
     (monitoring, "cohort_effect", lambda settings, _: monitoring.effects_basis(settings)["cohort_effect"]),
@@ -644,7 +646,7 @@ def main() -> None:
     from tqdm import tqdm
 
     tqdm.monitor_interval = 0  # a thread of its own would not be there after a fork
-    suites.warm()
+    checkpoints.warm()
     dbt_step.warm()
     _models()
     answers = os.fdopen(os.dup(1), "wb")

@@ -166,7 +166,7 @@ BROKEN: dict[str, tuple[Callable[..., Any], str, str]] = {
     "a date that is none": (put(first, HELD, "31.02.2026"), "not-a-date", "Samtale"),
     "conversation after the reply": (put(first, HELD, dt.date(2026, 4, 1)), "impossible-date", "Samtalen må være holdt"),
     "formula": (put(first, PRIORITY, "=1+0"), "formula-in-cell", "Prioritet"),
-    "unknown code": (put(first, 1, "6999"), "municipality-not-in-round", "finnes ikke"),
+    "unknown code": (put(first, 1, "6999"), "not-the-governors-candidate", "found: 6999"),
     "a letter in the code": (put(first, 1, "61O1"), "not-a-municipality-number", "Kommunenr"),
     "another list": (lambda s, b: [setattr(c, "value", "0" * 64) for r in s.iter_rows() for c in r if len(str(c.value)) == 64],
                      "candidate-list-not-in-force", "annen kandidatliste"),
@@ -220,6 +220,7 @@ def test_a_broken_reply_is_refused_whole_with_words_a_case_officer_understands(
     assert result.verdict.value == "FAIL"
     hits = [f for f in result.findings if f.code == code]
     assert hits, [f.as_text() for f in result.findings]
+    assert len({(f.code, f.row, f.column) for f in result.findings}) == len(result.findings), "each fault once"
     assert words in hits[0].as_text() and hits[0].file == "svar.xlsx" and hits[0].row and hits[0].fix
 
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from dagster_project.rules import Round, describe, fields, load_rules
 from dagster_project.rules.compile import parameter_rows
-from dagster_project.settings import Settings, load_settings
-from dagster_project.validation import frames
+from dagster_project.settings import REPOSITORY, Settings, load_settings
+from dagster_project.validation.suites import load_suite
 from tests.samples import edit
 
 
@@ -40,10 +40,9 @@ def test_a_round_kept_in_a_manifest_is_the_round() -> None:
         assert Round.model_validate(json.loads(round_.model_dump_json())) == round_
 
 
-def test_codes_and_years_are_checked_as_intake_checks_them() -> None:
-    assert fields.FIRST_SCHOOL_YEAR == frames.FIRST_SCHOOL_YEAR
-    for code in [*(f"{n:09d}" for n in range(974760000, 974760200)), "97476131", "9747613190", "97476131a", ""]:
-        assert fields.valid_organisation_number(code) == frames.valid_organisation_number(code), code
+def test_the_first_school_year_of_rules_is_that_of_the_suites() -> None:
+    (asked,) = [e for e in load_suite(REPOSITORY / "expectations", "national_tests") if e.code == "wrong-year"]
+    assert asked.kwargs["min_value"] == fields.FIRST_SCHOOL_YEAR
 
 
 def test_every_placeholder_is_flagged_in_the_description() -> None:

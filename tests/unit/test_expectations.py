@@ -1,0 +1,304 @@
+"""Every expectation decides: each has a specimen that it, and no other of its suite, catches."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from dagster_project import schema
+from dagster_project.intake.read import read_file
+from dagster_project.settings import REPOSITORY, Settings
+from dagster_project.validation import checkpoints, findings
+from dagster_project.validation.suites import Expectation, combination, load_suite
+from dagster_project.validation.validate import validate
+from tests import samples
+
+FOLDER = REPOSITORY / "expectations"
+SUITES = sorted(path.stem for path in FOLDER.glob("*.json"))
+DAY, TODAY = pd.Timestamp("2026-02-15"), dt.datetime(2026, 3, 1)
+PARAMETERS: dict[str, Any] = {
+    "this_year": 2026,
+    "today": TODAY,
+    "origin": [False],
+    "known_municipalities": [combination("2024-25", "1103")],
+    "rounds": ["r1"],
+    "cohorts": ["c1"],
+    "municipalities_of_rounds": [combination("r1", "1103"), combination("r1", "1106")],
+    "members_of_cohorts": [combination("c1", "1103")],
+    "reports_owed": [combination("c1", 1, "guides")],
+    "places_sent_out": [combination("r1", "Rogaland", *place) for place in (("1103", "spread"), ("1106", "spread"))]
+    + [combination("r1", "Rogaland", "1108", "average")],
+}
+SCHOOLS = ("974760673", "923609016", "914778271", "984851006", "889640782")
+
+
+def cells(*measured: tuple[str, int, float]) -> pd.DataFrame:
+    rows = [
+        {"source_row": i, "source_column": "x", "raw_value": str(value), "school_year": "2024-25", "start_year": 2024,
+         "unit_level": "school", "unit_code": SCHOOLS[i] if i < len(SCHOOLS) else f"U{i}", "municipality_code": "1103", "grade": grade,
+         "indicator": indicator, "ownership": "all", "sex": "all", "value": value, "state": "observed",
+         "fictional": False}
+        for i, (indicator, grade, value) in enumerate(measured)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+UNITS = pd.DataFrame([{"source_row": 1, "unit_code": "1103", "pupils_missing": 0}])
+SLICES = pd.DataFrame(
+    [
+        {"indicator": "bullying", "grade": 7, "school_year": "2024-25", "schools": 40, "schools_before": 40,
+         "suppressed_share": 0.3, "national_gap_sd": 0.0, "pupils_outside_schools": 0.0,
+         "pupils_outside_municipalities": 0.0, "suppressed_change": 0.0, "schools_change": 0.0,
+         "national_shift_sd": 0.0, "vanishing_share": 0.0}
+    ]
+)  # fmt: skip
+CODES = {"source_row": 1, "source_column": "code", "fictional": False}
+LINE = {"source_row": 9, "source_column": "Kommunenr", "municipality_code": "1103", "fictional": False,
+        "selection_date": DAY - pd.Timedelta(days=60), "selection_year": 2025}  # fmt: skip
+IN_ROUND, IN_COHORT = {**LINE, "round": "r1"}, {**LINE, "cohort": "c1"}
+REPLY = {"county_governor": "Rogaland", "candidate_list_hash": "abc", "list_in_force": "abc", "answered_revision": "r0001", "replied_on": DAY,
+         "priorities_due": DAY, "conversation_on": DAY, "candidates_sent": 2.0, "advice": None,
+         "reason": "fordi"}  # fmt: skip
+FRAMES: dict[str, dict[str, pd.DataFrame]] = {
+    "pupil_survey": {
+        "cells": cells(("bullying", 7, 8.0), ("teacher_support", 10, 4.1), ("motivation", 7, 3.7)),
+        "units": UNITS, "slices": SLICES,
+    },
+    "national_tests": {
+        "cells": cells(("reading_level_1", 5, 20.0), ("english_scale_score", 8, 50.0)),
+        "units": UNITS, "slices": SLICES,
+    },
+    "grade_points": {"cells": cells(("grade_points", 10, 43.0)), "units": UNITS, "slices": SLICES},
+    "school_register": {
+        "register": pd.DataFrame(
+            [{**CODES, "school_code": code, "school_name": "Skole", "municipality_code": "1103"} for code in SCHOOLS]
+        )
+    },
+    "municipality_changes": {
+        "register": pd.DataFrame([{**CODES, "old_code": "1102", "new_code": "1108", "change_date": DAY}])
+    },
+    "municipality_versions": {"register": pd.DataFrame([{**CODES, "code": "1103", "valid_from": DAY}])},
+    "governor_priorities": {
+        "form": pd.DataFrame(
+            [
+                {**IN_ROUND, **REPLY, "selection_group": "spread", "priority": 1.0},
+                {**IN_ROUND, **REPLY, "municipality_code": "1106", "selection_group": "spread", "priority": None,
+                 "advice": "do_not_take"},
+                {**IN_ROUND, **REPLY, "municipality_code": "1108", "selection_group": "average", "priority": None,
+                 "conversation_on": pd.NaT},
+            ]
+        ),
+        "replies": pd.DataFrame([{"source_row": 9, "candidates_sent": 2, "candidates_returned": 2,
+                                  "missing_candidates": "", "round": "r1", "county_governor": "Rogaland"}]),
+    },
+    "decisions": {
+        "form": pd.DataFrame(
+            [{**IN_ROUND, "decision": decision, "decided_on": DAY, "reason": "fordi"} for decision in ("accept", "exclude")]
+        )
+    },
+    "round_queries": {
+        "form": pd.DataFrame(
+            [{**IN_ROUND, "received_on": DAY, "outcome": "accepted", "outcome_on": DAY, "effect": "rettes",
+              "handled_by": "Kari"}]
+        )
+    },
+    "followup_reports": {"form": pd.DataFrame([{**IN_COHORT, "report": 1, "sender": "guides", "received_on": DAY}])},
+    "support_measures": {
+        "form": pd.DataFrame([{**IN_COHORT, "year": 2026, "applied": 100.0, "granted": 100.0, "spent": 100.0}])
+    },
+}  # fmt: skip
+
+Change = dict[str, Any] | Callable[[pd.DataFrame], pd.DataFrame]
+TWICE: Change = lambda frame: pd.concat([frame, frame.head(1)], ignore_index=True)  # noqa: E731
+LATER = DAY + pd.Timedelta(days=1)
+UNSEEN = {
+    "answered_revision": None,
+    "list_in_force": None,
+    "selection_date": pd.NaT,
+    "priorities_due": pd.NaT,
+    "candidates_sent": 0.0,
+}
+# per file of suites, in its order: the row that is changed, and how
+SPECIMENS: dict[str, list[tuple[int, Change]]] = {
+    "shared/figures": [
+        (0, {"start_year": 2027}), (0, {"unit_code": "974760674"}), (0, {"municipality_code": "1102"}),
+        (0, {"fictional": True}), (0, TWICE), (0, {"pupils_missing": -1}), (0, {"national_gap_sd": -0.51}),
+        (0, {"suppressed_change": 0.11}), (0, {"schools_change": -0.06}), (0, {"national_shift_sd": 1.1}),
+        (0, {"vanishing_share": 0.06}),
+    ],
+    "shared/forms": [(0, {"fictional": True})],
+    "shared/round_forms": [(0, {"round": "r9", **UNSEEN})],
+    "shared/cohort_forms": [(0, {"cohort": "c9", **UNSEEN}), (0, {"municipality_code": "1102"})],
+    "pupil_survey": [
+        (0, {"indicator": "grade_points"}), (0, {"grade": 8}), (0, {"value": 100.1}), (1, {"value": 5.1}),
+        (0, {"pupils_outside_schools": 0.46}), (0, {"pupils_outside_municipalities": 0.11}),
+    ],
+    "national_tests": [
+        (0, {"indicator": "bullying"}), (0, {"grade": 7}), (1, {"grade": 9}), (0, {"value": -0.1}),
+        (0, {"pupils_outside_schools": 0.21}), (0, {"pupils_outside_municipalities": 0.06}),
+    ],
+    "grade_points": [
+        (0, {"indicator": "bullying"}), (0, {"grade": 9}), (0, {"value": 60.1}),
+        (0, {"pupils_outside_schools": 0.21}), (0, {"pupils_outside_municipalities": 0.06}),
+    ],
+    "school_register": [
+        (0, {"school_code": "97476067"}), (0, {"municipality_code": "301"}), (0, {"school_name": None}), (0, TWICE),
+        (1, {"fictional": True}),
+    ],
+    "municipality_changes": [(0, {"old_code": "301"}), (0, {"new_code": "03 1"}), (0, TWICE)],
+    "municipality_versions": [(0, {"code": "301"}), (0, TWICE)],
+    "governor_priorities": [
+        (0, {"candidate_list_hash": "old", "answered_revision": None}), (0, {"municipality_code": "1102"}), (0, {"candidates_returned": 1}),
+        (0, {"priority": None}), (1, {"priority": 2.0}), (2, {"priority": 2.0}), (2, {"advice": "do_not_take"}),
+        (0, {"reason": None}), (0, {"conversation_on": pd.NaT}), (1, {"priority": 1.0, "advice": None}),
+        (0, {"priority": 3.0}), (0, {"conversation_on": LATER}),
+        (0, {"replied_on": pd.Timestamp("2026-03-02"), "priorities_due": pd.NaT}), (0, {"priorities_due": LATER - pd.Timedelta(days=2)}),
+    ],
+    "decisions": [
+        (0, {"municipality_code": "1102"}), (1, {"reason": None}), (0, {"decided_on": pd.Timestamp("2026-03-02")}),
+        (0, {"decided_on": pd.Timestamp("2025-01-01")}),
+    ],
+    "round_queries": [
+        (0, {"municipality_code": "1102"}), (0, {"outcome_on": pd.NaT}), (0, {"handled_by": None}),
+        (0, {"effect": None}), (0, {"received_on": pd.Timestamp("2026-03-02"), "outcome_on": pd.NaT, "outcome": "pending"}),
+        (0, {"outcome_on": pd.Timestamp("2026-03-02")}), (0, {"outcome_on": DAY - pd.Timedelta(days=1)}),
+    ],
+    "followup_reports": [
+        (0, {"report": 2}), (0, {"received_on": pd.Timestamp("2026-03-02")}),
+        (0, {"received_on": pd.Timestamp("2025-01-01")}),
+    ],
+    "support_measures": [
+        (0, {"year": 2027}), (0, {"year": 2024}), (0, {"granted": 101.0, "applied": 100.0}),
+        (0, {"spent": 101.0}),
+    ],
+}  # fmt: skip
+
+
+def shares(dataset: str) -> list[str]:
+    return [f"shared/{n}" for n in json.loads((FOLDER / f"{dataset}.json").read_text())["meta"].get("shares", ())]
+
+
+def cases() -> Iterator[Any]:
+    """One per expectation: a dataset that has it, its place there, and what it has to catch."""
+    seen = set()
+    for dataset in SUITES:
+        position = 0
+        for file in (*shares(dataset), dataset):
+            for number, (row, change) in enumerate(SPECIMENS[file]):
+                if file not in seen:
+                    code = load_suite(FOLDER, dataset)[position].code
+                    yield pytest.param(dataset, position, row, change, id=f"{file}-{number}-{code}")
+                position += 1
+            seen.add(file)
+
+
+def failing(dataset: str, batch: str, frame: pd.DataFrame) -> list[tuple[int, findings.CheckResult]]:
+    entries = load_suite(FOLDER, dataset)
+    mine = [e for e in entries if e.batch == batch]
+    place = findings.place(mine, frame.columns)
+    found = checkpoints.run(None, f"{dataset}_{batch}", mine, frame, place, PARAMETERS, "a file")
+    return [
+        (entries.index(entry), *findings.by_check([(entry, outcome)], PARAMETERS, "a file"))
+        for entry, outcome in found
+        if not outcome.success
+    ]
+
+
+@pytest.mark.parametrize(("dataset", "position", "row", "change"), list(cases()))
+def test_an_expectation_catches_its_specimen_and_no_other_does(
+    dataset: str, position: int, row: int, change: Change
+) -> None:
+    entry = load_suite(FOLDER, dataset)[position]
+    frame = FRAMES[dataset][entry.batch].copy()
+    if callable(change):
+        frame = change(frame)
+    else:
+        for column, value in ((c, v) for c, v in change.items() if c in frame):
+            frame[column] = frame[column].astype(object) if isinstance(value, str) or value is None else frame[column]
+            frame.loc[frame.index[row], column] = value
+    ((found, result),) = failing(dataset, entry.batch, frame)
+    assert found == position, load_suite(FOLDER, dataset)[found]
+    finding = result.findings[0]
+    assert finding.expected and finding.found and finding.found != finding.expected, finding.as_text()
+    assert "{" not in finding.as_text()
+
+
+@pytest.mark.parametrize("dataset", SUITES)
+def test_what_is_in_order_passes_every_expectation_and_every_expectation_has_a_specimen(dataset: str) -> None:
+    for batch, frame in FRAMES[dataset].items():
+        assert failing(dataset, batch, frame) == []
+    assert {e.batch for e in load_suite(FOLDER, dataset)} == set(FRAMES[dataset])
+    assert sum(len(SPECIMENS[file]) for file in (*shares(dataset), dataset)) == len(load_suite(FOLDER, dataset))
+
+
+def every_entry() -> list[Expectation]:
+    return [entry for dataset in SUITES for entry in load_suite(FOLDER, dataset)]
+
+
+def test_no_expectation_asks_whether_a_column_is_true() -> None:
+    asked = [e for e in every_entry() if any(isinstance(v, bool) for v in e.kwargs.get("value_set", ()))]
+    assert asked == []
+
+
+def test_entries_of_one_check_are_equally_grave_and_say_why_and_what_to_do() -> None:
+    for dataset in SUITES:
+        alike: dict[str, set[Any]] = {}
+        for entry in load_suite(FOLDER, dataset):
+            alike.setdefault(entry.code, set()).add((entry.severity, entry.stage, entry.why, entry.fix))
+            assert len(entry.why) > 20 and len(entry.fix) > 10 and entry.stage in ("values", "against_last_year")
+        assert all(len(said) == 1 for said in alike.values())
+
+
+def test_scales_and_grades_of_the_suites_are_those_of_the_format() -> None:
+    """Rules and assumptions are held to ``schema.INDICATORS`` before there is any file."""
+    for name, known in schema.INDICATORS.items():
+        low, high = known.scale_min, known.scale_max
+        others = [g for g in range(1, 11) if g not in known.grades]
+        right = [(name, known.grades[0], v) for v in (low, high)] + [(name, g, low) for g in known.grades]
+        wrong = [(name, known.grades[0], v) for v in (low - 0.1, high + 0.1)] + [(name, g, low) for g in others]
+        caught = failing(known.dataset, "cells", cells(*right, *wrong))
+        rows = {(result.code, row["source_row"]) for _, result in caught for row in result.rows}
+        codes = ["value-off-scale"] * 2 + ["unknown-grade"] * len(others)
+        assert rows == {(code, len(right) + i) for i, code in enumerate(codes)}
+
+
+def sample_rows(folder: Path) -> pa.Table:
+    (table,) = read_file(samples.national_tests(folder / "a.csv"), "0")
+    return table.table
+
+
+def test_results_are_kept_as_great_expectations_keeps_them_and_drawn_as_data_docs(
+    settings: Settings, tmp_path: Path
+) -> None:
+    from great_expectations.core.expectation_validation_result import expectationSuiteValidationResultSchema
+
+    rows = sample_rows(tmp_path)
+    validate(settings, schema.NATIONAL_TESTS, rows, "a/strange name.csv", TODAY, lambda *_: None, keep=True)
+    kept = sorted((settings.home / checkpoints.RESULTS).rglob("*.json"))
+    assert [path.parts[-4] for path in kept] == [
+        "national_tests_cells",
+        "national_tests_slices",
+        "national_tests_units",
+    ]
+    result = expectationSuiteValidationResultSchema.load(json.loads(kept[0].read_text()))
+    assert result.success and result.statistics["evaluated_expectations"] == 9
+    (of_scale,) = [r for r in result.results if r.expectation_config.meta["code"] == "value-off-scale"]
+    assert of_scale.result["element_count"] == rows.num_rows
+    (half := kept[0].with_name("half.json")).write_text('{"success": tr')
+    page = checkpoints.data_docs(settings.home)
+    assert not half.exists() and page == settings.home / checkpoints.PAGES / "index.html"
+    assert "a_strange_name.csv" in page.read_text(encoding="utf-8")
+    assert any("must be organisation numbers" in p.read_text("utf-8") for p in page.parent.rglob("*.html"))
+
+
+def test_nothing_is_kept_of_a_file_that_is_only_checked(settings: Settings, tmp_path: Path) -> None:
+    rows = sample_rows(tmp_path)
+    validate(settings, schema.NATIONAL_TESTS, rows, "a.csv", TODAY, lambda *_: None, keep=False)
+    assert not (settings.home / checkpoints.RESULTS).exists()
