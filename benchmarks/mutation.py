@@ -45,7 +45,7 @@ for seed in (11, 12):
 def places(folder: Path) -> list[tuple[Path, re.Match[str]]]:
     """Every operator in the models that decide something."""
     models = folder / "dbt" / "models"
-    files = [*sorted((models / "intermediate").glob("*.sql")), *sorted((models / "marts").glob("*.sql"))]
+    files = [*sorted((models / "intermediate").rglob("*.sql")), *sorted((models / "marts").glob("*.sql"))]
     files += [folder / "dbt" / "macros" / name for name in ("worse.sql", "ordering.sql")]
     return [(f, m) for f in files for m in TOKEN.finditer(f.read_text(encoding="utf-8"))]
 

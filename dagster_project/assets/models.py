@@ -18,6 +18,8 @@ from dagster_project.transform import built, dbt_step
 from dagster_project.transform.snapshot import pin
 
 UNIQUE_ID = "dagster_dbt/unique_id"
+SOURCE_FILE = "dbt/file"
+"""Of a model: the file it is written in, from the root of the repository."""
 FIRST_ROWS = "first_rows"
 
 
@@ -51,6 +53,7 @@ class Translator(DagsterDbtTranslator):
 
     def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
         return {
+            SOURCE_FILE: f"dbt/{dbt_resource_props['original_file_path']}",
             **self._column_schema(dbt_resource_props),
             **self._column_lineage(dbt_resource_props["unique_id"]),
         }

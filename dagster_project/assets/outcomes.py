@@ -8,7 +8,7 @@ import dagster as dg
 
 from dagster_project.archive import Archive
 from dagster_project.assets.acting import by_run
-from dagster_project.assets.models import UNIQUE_ID
+from dagster_project.assets.models import SOURCE_FILE
 from dagster_project.diagnostics import PipelineProblem
 from dagster_project.lineage.openlineage import AssetOutcome, CheckOutcome, Column, End, RunRecord
 from dagster_project.publication.manifest import code_version
@@ -121,9 +121,8 @@ def _message(error: Any, settings: Settings) -> str:
 
 def _source(node: Any) -> str:
     """The file an asset is written in, from the root of the repository."""
-    unique_id = node.metadata.get(UNIQUE_ID)
-    if unique_id is not None:
-        return f"dbt/models/{node.group_name}/{str(unique_id).rsplit('.', 1)[-1]}.sql"
+    if SOURCE_FILE in node.metadata:
+        return str(node.metadata[SOURCE_FILE])
     module: str = node.assets_def.op.compute_fn.decorated_fn.__module__
     return f"{module.replace('.', '/')}.py"
 

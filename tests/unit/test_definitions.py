@@ -9,7 +9,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 
+from dagster_project.assets.models import SOURCE_FILE
 from dagster_project.orchestration import pipeline
 from dagster_project.settings import REPOSITORY
 
@@ -55,6 +57,16 @@ def test_every_asset_says_what_it_is_and_whose(defs: dg.Definitions) -> None:
         node = graph.get(key)
         assert node.description and len(node.description) > 20, key
         assert node.owners and node.kinds, key
+
+
+def test_every_model_names_the_file_it_is_written_in_and_is_documented_beside_it(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    models = [graph.get(k) for k in graph.materializable_asset_keys if SOURCE_FILE in graph.get(k).metadata]
+    files = {node.key.to_user_string(): REPOSITORY / str(node.metadata[SOURCE_FILE]) for node in models}
+    assert sorted(files.values()) == sorted((REPOSITORY / "dbt" / "models").rglob("*.sql"))
+    for name, file in files.items():
+        (documented,) = yaml.safe_load(file.with_suffix(".yml").read_text("utf-8"))["models"]
+        assert documented["name"] == name == file.stem
 
 
 def test_marts_carry_column_schema_and_lineage_down_to_the_extracts(defs: dg.Definitions) -> None:
