@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,9 @@ FRACTIONS = {
     "probability_worst_quartile",
 }  # fmt: skip
 """Columns that are shown as percent."""
+
+BLOCK = re.compile(r"\{% docs (\w+) %\}\n(.*?)\n\{% enddocs %\}", re.DOTALL)
+REFERENCE = re.compile(r"\{\{ doc\('(\w+)'\) \}\}")
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,19 @@ def marts(settings: Settings) -> dict[str, Path]:
 @cache
 def column_notes(settings: Settings, model: str) -> dict[str, ColumnNote]:
     """Descriptions of a mart's columns, in English and Norwegian."""
-    found = {}
+    texts, found = _glossary(settings), {}
     for column in model_note(settings, model).get("columns", ()):
         meta = column.get("config", {}).get("meta", {})
         found[column["name"]] = ColumnNote(
-            column.get("description", ""), meta.get("norsk", ""), column.get("data_type", ""),
+            REFERENCE.sub(lambda reference: texts[reference[1]], column.get("description", "")),
+            meta.get("norsk", ""),
+            column.get("data_type", ""),
             tuple(meta.get("made_of", ())),
-        )  # fmt: skip
+        )
     return found
+
+
+@cache
+def _glossary(settings: Settings) -> dict[str, str]:
+    """The doc blocks of dbt by name, from their file: whoever reads a mart needs no manifest for it."""
+    return dict(BLOCK.findall((settings.dbt_project / "models" / "glossary.md").read_text(encoding="utf-8")))
