@@ -6,10 +6,12 @@ import json
 import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 import yaml
 
 from dagster_project.settings import REPOSITORY, load_settings
+from dagster_project.transform import dbt_step
 from dagster_project.transform.warehouse import dbt_environment
 
 pytestmark = pytest.mark.pipeline
@@ -43,3 +45,21 @@ def test_every_hand_worked_case_of_the_models_holds(country_home: Path, tmp_path
     cases = [r for r in results if r["unique_id"].startswith("unit_test.")]
     assert {r["unique_id"].rsplit(".", 1)[1] for r in cases} == stated_unit_tests()
     assert [(r["unique_id"], r["message"]) for r in cases if r["status"] != "pass"] == []
+
+
+def test_the_documented_types_are_those_of_the_built_models(country_home: Path, tmp_path: Path) -> None:
+    models = [n for n in dbt_step.load_manifest(load_settings())["nodes"].values() if n["resource_type"] == "model"]
+    warehouse = shutil.copyfile(country_home / "warehouse" / "oppfolging.duckdb", tmp_path / "copy.duckdb")
+    with duckdb.connect(str(warehouse)) as connection:
+        built = connection.execute(
+            "select table_name, column_name, data_type from duckdb_columns() where schema_name = 'main' and not internal"
+        )
+        found = {(table, column): kind for table, column, kind in built.fetchall()}
+        # a type by another name (string, int) is spelled as the engine spells it
+        stated = [(n["name"], c["name"], c["data_type"]) for n in models for c in n["columns"].values()]
+        kinds = sorted({kind for *_, kind in stated})
+        (spelled,) = connection.execute(
+            "select " + ", ".join(f"typeof(cast(null as {kind}))" for kind in kinds)
+        ).fetchall()
+    engine = dict(zip(kinds, spelled, strict=True))
+    assert {(model, column): engine[kind] for model, column, kind in stated} == found

@@ -34,6 +34,18 @@ def test_every_model_belongs_to_a_group_and_only_marts_are_public(manifest: dict
     assert all((node["access"] == "public") == (node["fqn"][1] == "marts") for node in models)
 
 
+def test_every_model_has_a_test_of_its_key(manifest: dict[str, Any]) -> None:
+    nodes = manifest["nodes"].values()
+    tests = [node for node in nodes if (node.get("test_metadata") or {}).get("name") == "unique_combination"]
+    assert {n["unique_id"] for n in nodes if n["resource_type"] == "model"} == {t["attached_node"] for t in tests}
+
+
+def test_every_intermediate_model_has_a_case_worked_by_hand(manifest: dict[str, Any]) -> None:
+    models = [n for n in manifest["nodes"].values() if n["resource_type"] == "model"]
+    cases = {case["model"] for case in manifest["unit_tests"].values()}
+    assert {n["name"] for n in models if n["fqn"][1] == "intermediate"} - cases == set()
+
+
 def test_every_column_has_a_type_and_a_description() -> None:
     columns = [(name, c) for name, table in DOCUMENTED.items() for c in table["columns"]]
     assert [(name, c["name"]) for name, c in columns if not c.get("data_type") or not c.get("description")] == []

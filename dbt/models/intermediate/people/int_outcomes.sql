@@ -21,10 +21,10 @@ with listed as (
 queued as (
     select
         *,
-        coalesce(sum(case when proposed_status = 'reserve' and decision is null then 1 else 0 end) over (
+        cast(coalesce(sum(case when proposed_status = 'reserve' and decision is null then 1 else 0 end) over (
             partition by round, selection_group order by proposed_place asc nulls last, municipality_code asc
             rows between unbounded preceding and 1 preceding
-        ), 0) as passed_over
+        ), 0) as bigint) as passed_over
     from listed
 ),
 

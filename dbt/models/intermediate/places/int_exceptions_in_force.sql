@@ -1,5 +1,5 @@
 -- Exceptions of the register that hold for a round on its selection date.
-select
+select distinct
     r.round,
     e.unit_level,
     e.unit_code,

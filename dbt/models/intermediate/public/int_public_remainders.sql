@@ -11,21 +11,22 @@ with compared as (
         max(m.n_pupils) as n_pupils,
         max(m.public_min_pupils) as public_min_pupils,
         max(m.public_min_hidden) as public_min_hidden,
-        sum(case
+        cast(sum(case
             when s.may_be_part and s.publication = 'hidden_small' then 1
             when s.may_be_part and s.publication = 'hidden_at_source' and not m.worked_out_from_schools then 1
             else 0
-        end) as may_be_hidden,
-        sum(case
+        end) as bigint) as may_be_hidden,
+        cast(sum(case
             when s.is_part and s.publication = 'hidden_small' then 1
             when
                 s.is_part and s.publication = 'hidden_at_source'
                 and not m.worked_out_from_schools and not m.partly_worked_out then 1
             else 0
-        end) as hidden,
-        sum(case when s.is_part and s.publication = 'shown' then 1 else 0 end) as shown,
-        coalesce(sum(case when s.is_part and s.publication = 'shown' then s.n_pupils end), 0) as shown_pupils,
-        max(m.n_pupils) - coalesce(sum(case when s.may_be_part and s.publication = 'shown' then s.n_pupils end), 0)
+        end) as bigint) as hidden,
+        cast(sum(case when s.is_part and s.publication = 'shown' then 1 else 0 end) as bigint) as shown,
+        cast(coalesce(sum(case when s.is_part and s.publication = 'shown' then s.n_pupils end), 0) as bigint) as shown_pupils,
+        max(m.n_pupils)
+        - cast(coalesce(sum(case when s.may_be_part and s.publication = 'shown' then s.n_pupils end), 0) as bigint)
             as left_pupils
     from {{ ref('int_public_small') }} as m
     left join {{ ref('int_public_small') }} as s

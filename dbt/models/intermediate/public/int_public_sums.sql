@@ -5,7 +5,7 @@ with own as (
         round,
         unit_level,
         unit_code,
-        sum(case when judged and publication <> 'shown' then 1 else 0 end) as hidden_cells
+        cast(sum(case when judged and publication <> 'shown' then 1 else 0 end) as bigint) as hidden_cells
     from {{ ref('int_public_cells') }}
     group by round, unit_level, unit_code
 ),

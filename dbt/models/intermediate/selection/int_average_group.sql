@@ -29,7 +29,7 @@ selected as (
 counted as (
     select
         *,
-        sum(case when is_selected then 1 else 0 end) over (partition by round) as taken
+        cast(sum(case when is_selected then 1 else 0 end) over (partition by round) as bigint) as taken
     from selected
 )
 
