@@ -14,7 +14,6 @@ MODELS = sorted((REPOSITORY / "dbt" / "models").rglob("*.sql")) + sorted((REPOSI
 HARMLESS = {"0", "1"}
 # file: literals allowed there, each with its reason
 ALLOWED = {
-    "int_code_targets.sql": {"10": "1 October, the day as of which a school year's codes are read"},
     "int_limits.sql": {"100": "percent", "10000": "ten-thousandths of a percentile"},
     "int_followed_municipalities.sql": {"2": "order of who stands for a merged municipality"},
     "int_outcomes.sql": dict.fromkeys("234", "order of the lists"),

@@ -68,7 +68,7 @@ shares as (
         monitoring_round,
         municipality_code,
         data_year,
-        cast(null as varchar) as school_year,
+        cast(null as string) as school_year,
         'risk_share' as indicator,
         cast(null as int) as grade,
         {{ share('coalesce(sum(weighted_points), 0)', 'sum(possible_points)') }} as value,

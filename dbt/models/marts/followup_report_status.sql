@@ -10,14 +10,14 @@ select
     d.sender,
     d.due_on,
     r.received_on,
-    cast(r.reference as varchar) as reference,
+    cast(r.reference as string) as reference,
     case
         when r.received_on <= d.due_on then 'received'
         when r.received_on is not null then 'received_late'
         when t.as_of > d.due_on then 'overdue'
         else 'not_due'
     end as status,
-    cast(r.source_sha256 as varchar) as source_sha256,
+    cast(r.source_sha256 as string) as source_sha256,
     cast(r.source_row as bigint) as source_row,
     c.origin as data_origin
 from {{ ref('stg_report_duties') }} as d

@@ -9,8 +9,8 @@ with cells as (
         origin,
         max(source_sha256) as source_sha256,
         cast(count(*) as bigint) as cells,
-        cast(count(*) filter (where state = 'observed') as bigint) as observed,
-        cast(count(*) filter (where state = 'suppressed') as bigint) as suppressed
+        cast(sum(case when state = 'observed' then 1 else 0 end) as bigint) as observed,
+        cast(sum(case when state = 'suppressed' then 1 else 0 end) as bigint) as suppressed
     from {{ ref('int_extract_cells') }}
     where ownership = 'all' and state <> 'absent'
     group by dataset, school_year, indicator, grade, origin

@@ -35,7 +35,15 @@ summed as (
         cast(sum(spent) as decimal(18, 2)) as spent,
         max(origin) as data_origin
     from measures
-    group by all
+    group by
+        cohort,
+        round
+        {%- for column in columns | unique if level != 'all' %},
+        {{ column }}
+        {%- endfor %}
+        {%- if year == 'year' %},
+        year
+        {%- endif %}
     {% if not (loop.last and level == 'all') %}union all{% endif %}
 {%- endfor %}
 {%- endfor %}

@@ -25,36 +25,55 @@ with followed as (
         on s.later_round = l.round and l.purpose = 'monitoring' and r.rule_set = l.rule_set
     left join {{ ref('int_cohort_members') }} as c on m.round = c.round and m.municipality_code = c.municipality_code
     where
-        r.round in (select round from {{ ref('int_cohort_members') }})
+        r.round in (select x.round from {{ ref('int_cohort_members') }} as x)
         and (m.not_rated_reason is null or c.municipality_code is not null)
 ),
 
-once as (
-    select *
+ordered as (
+    select
+        *,
+        row_number() over (
+            partition by cohort, municipality_code
+            order by case when in_cohort then 1 else 2 end asc, baseline_pupils desc, selected_code asc
+        ) as place
     from followed
-    qualify row_number() over (
-        partition by cohort, municipality_code
-        order by case when in_cohort then 1 else 2 end asc, baseline_pupils desc, selected_code asc
-    ) = 1
+),
+
+members as (
+    select distinct
+        monitoring_round,
+        municipality_code,
+        followup_starts_on,
+        followup_ends_on
+    from followed
+    where in_cohort
 )
 
 -- Whoever was already followed at the selection is no comparison. Those selected later are: to leave them out would be
 -- to look ahead, and the municipalities that did badly by chance would be missing from the comparison.
 select
-    o.*,
+    o.cohort,
+    o.round,
+    o.origin,
+    o.last_start_year,
+    o.followup_starts_on,
+    o.followup_ends_on,
+    o.monitoring_round,
+    o.selected_code,
+    o.municipality_name,
+    o.county_governor,
+    o.baseline_share,
+    o.baseline_rank,
+    o.baseline_pupils,
+    o.municipality_code,
+    o.how,
+    o.in_cohort,
     not o.in_cohort and earlier.municipality_code is null as eligible_comparison
-from once as o
-left join (
-    select distinct
-        f.monitoring_round,
-        f.municipality_code,
-        f.followup_starts_on,
-        f.followup_ends_on
-    from followed as f
-    where f.in_cohort
-) as earlier
+from ordered as o
+left join members as earlier
     on
         o.monitoring_round = earlier.monitoring_round
         and o.municipality_code = earlier.municipality_code
-        and earlier.followup_starts_on < o.followup_starts_on
-        and earlier.followup_ends_on >= o.followup_starts_on
+        and o.followup_starts_on > earlier.followup_starts_on
+        and o.followup_starts_on <= earlier.followup_ends_on
+where o.place = 1

@@ -94,9 +94,9 @@ derived as (
         side,
         cast({{ round_half_up('limit_value', 'limit_decimals') }} as decimal(18, 4)) as limit_value,
         schools,
-        cast(null as varchar) as source_sha256,
+        cast(null as string) as source_sha256,
         cast(null as bigint) as source_row,
-        cast(null as varchar) as source_column
+        cast(null as string) as source_column
     from deviations
     where limit_value is not null
 ),

@@ -22,7 +22,7 @@ walk as (
         municipality_code as successor,
         known_on as reached_on
     from pairs
-    union
+    union all
     select
         w.round,
         w.municipality_code,

@@ -23,7 +23,7 @@ with recursive codes as (
     inner join {{ ref('int_code_changes') }} as ch
         on
             r.origin = ch.origin
-            and ch.change_date > make_date(y.start_year, 10, 1)
+            and ch.change_date > {{ codes_as_of('y.start_year') }}
             and ch.change_date <= r.selection_date
 ),
 
@@ -44,9 +44,9 @@ walk as (
         start_year,
         code,
         code as target,
-        make_date(start_year, 10, 1) as reached_on
+        {{ codes_as_of('start_year') }} as reached_on
     from codes
-    union
+    union all
     select
         w.round,
         w.start_year,

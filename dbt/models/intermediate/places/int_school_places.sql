@@ -1,18 +1,29 @@
 -- The municipality a school belongs to on the selection date: that of its newest row, carried forward. Where that
 -- code was split, the school register settles it; where it cannot, the school has no place and is not guessed one.
-with newest as (
+with ordered as (
     select
         round,
         unit_code as school_code,
         unit_name as school_name,
         start_year,
-        municipality_code
+        municipality_code,
+        row_number() over (
+            partition by round, unit_code
+            order by start_year desc, municipality_code desc, unit_name asc
+        ) as newest_first
     from {{ ref('int_round_cells') }}
     where unit_level = 'school' and in_window
-    qualify row_number() over (
-        partition by round, unit_code
-        order by start_year desc, municipality_code desc, unit_name asc
-    ) = 1
+),
+
+newest as (
+    select
+        round,
+        school_code,
+        school_name,
+        start_year,
+        municipality_code
+    from ordered
+    where newest_first = 1
 ),
 
 targets as (

@@ -28,7 +28,7 @@ in_window as (
         dataset,
         indicator,
         grade,
-        cast(start_year as varchar) || '-' || substr(cast(start_year + 1 as varchar), 3, 2) as school_year
+        cast(start_year as string) || '-' || substr(cast(start_year + 1 as string), 3, 2) as school_year
     from years
 ),
 

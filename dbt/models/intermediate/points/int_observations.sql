@@ -56,7 +56,7 @@ select
         when 1 then 'observed' when 2 then 'suppressed' when 3 then 'no_participants' else 'absent'
     end as state,
     'combined' as value_basis,
-    cast(null as varchar) as source_sha256,
+    cast(null as string) as source_sha256,
     cast(null as bigint) as source_row,
-    cast(null as varchar) as source_column
+    cast(null as string) as source_column
 from combined

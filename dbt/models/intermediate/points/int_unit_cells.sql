@@ -81,7 +81,7 @@ with published as (
         dataset,
         'municipality' as unit_level,
         municipality_code as unit_code,
-        cast(null as varchar) as source_unit_code,
+        cast(null as string) as source_unit_code,
         school_year,
         start_year,
         indicator,
@@ -90,10 +90,10 @@ with published as (
         n_pupils,
         state,
         'recomputed' as value_basis,
-        cast(null as varchar) as raw_value,
-        cast(null as varchar) as source_sha256,
+        cast(null as string) as raw_value,
+        cast(null as string) as source_sha256,
         cast(null as bigint) as source_row,
-        cast(null as varchar) as source_column
+        cast(null as string) as source_column
     from {{ ref('int_restructured_cells') }}
 )
 

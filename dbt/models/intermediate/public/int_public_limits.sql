@@ -71,7 +71,7 @@ select
     year_key,
     {% for side in ['national', 'absolute'] %}
     max(case when side = '{{ side }}' then method end) as {{ side }}_method,
-    coalesce(bool_or(case when side = '{{ side }}' then is_shown end), true) as {{ side }}_shown{{ ',' if not loop.last }}
+    min(case when side = '{{ side }}' and not is_shown then 0 else 1 end) = 1 as {{ side }}_shown{{ ',' if not loop.last }}
     {% endfor %}
 from sides
 group by round, indicator, grade_key, year_key

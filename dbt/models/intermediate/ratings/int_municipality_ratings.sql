@@ -9,14 +9,14 @@ with names as (
     select
         c.round,
         t.target as municipality_code,
-        c.unit_name as municipality_name
+        c.unit_name as municipality_name,
+        row_number() over (
+            partition by c.round, t.target order by c.start_year desc, c.unit_code desc, c.unit_name asc
+        ) as newest_first
     from {{ ref('int_round_cells') }} as c
     inner join {{ ref('int_code_targets') }} as t
         on c.round = t.round and c.start_year = t.start_year and c.unit_code = t.code
     where c.unit_level = 'municipality'
-    qualify row_number() over (
-        partition by c.round, t.target order by c.start_year desc, c.unit_code desc, c.unit_name asc
-    ) = 1
 ),
 
 from_schools as (
@@ -75,7 +75,8 @@ summed as (
         coalesce(case r.municipality_share_from when 'school_points' then a.areas else u.areas end, 0) as areas
     from municipalities as m
     inner join {{ ref('stg_rounds') }} as r on m.round = r.round
-    left join names as n on m.round = n.round and m.municipality_code = n.municipality_code
+    left join names as n
+        on m.round = n.round and m.municipality_code = n.municipality_code and n.newest_first = 1
     left join {{ ref('int_pseudo_municipalities') }} as pseudo
         on m.round = pseudo.round and m.municipality_code = pseudo.municipality_code
     left join {{ ref('int_unit_sums') }} as u
