@@ -24,10 +24,11 @@ test: manifest ## every test
 ui: manifest ## the Dagster web UI and its daemon on 127.0.0.1:3000
 	@$(RUN) ui
 
-lint: manifest ## ruff, mypy, sqlfluff
+lint: manifest ## ruff, mypy, import-linter, sqlfluff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/sqlfluff lint dbt/models dbt/tests --processes 2
 
 bench: manifest ## how long the pipeline takes, at several sizes
@@ -51,8 +52,8 @@ environment: .venv/.ready
 	@$(BIN)/python -m compileall -q dagster_project
 	@touch $@
 
-lock: ## resolve requirements.in anew
-	$(BIN)/uv pip compile requirements.in --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -o requirements.lock
+lock: ## resolve the dependencies of pyproject.toml anew
+	$(BIN)/uv pip compile pyproject.toml --group checks --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -o requirements.lock
 	$(BIN)/uv pip compile bootstrap.in --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -o bootstrap.lock
 
 clean: ## remove what runs have made under data/; rules, rounds and registers stay

@@ -152,19 +152,6 @@ def versions_schema() -> pa.Schema:
     )
 
 
-def form_schema(dataset: str) -> pa.Schema:
-    """Columns of a dataset people fill in. One row is one line of a form; the form itself is in forms/spec.py."""
-    import pyarrow as pa
-
-    from dagster_project.forms.spec import FORMS
-
-    kinds = {"whole": pa.int32(), "date": pa.date32(), "money": pa.decimal128(18, 2)}
-    form = FORMS[dataset]
-    named = [(c.name, kinds.get(c.kind, pa.string())) for c in (*form.fields, *form.columns)]
-    place = [("source_sha256", pa.string()), ("source_row", pa.int64()), ("source_column", pa.string())]
-    return pa.schema([*named, ("fictional", pa.bool_()), *place])
-
-
 def start_year(school_year: str) -> int:
     """The year in which a school year such as ``2024-25`` begins."""
     return int(school_year[:4])

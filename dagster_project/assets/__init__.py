@@ -4,7 +4,7 @@ import warnings
 
 import dagster as dg
 
-# checks per partition and backfills in one run: used on purpose, and pinned with the version in requirements.in
+# checks per partition and backfills in one run: used on purpose, and pinned with the version in pyproject.toml
 warnings.filterwarnings("ignore", category=dg.PreviewWarning)
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 

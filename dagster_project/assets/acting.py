@@ -6,8 +6,9 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from dagster_project.archive.guard import writing as guarded
 from dagster_project.diagnostics import Finding, OppfolgingError, Severity
-from dagster_project.publication.guard import writing as guarded
+from dagster_project.orchestration.outcomes import by_run
 from dagster_project.settings import Settings
 
 WORST = 15
@@ -16,11 +17,6 @@ WORST = 15
 def now() -> dt.datetime:
     """The time of this step, in whole seconds."""
     return dt.datetime.now(dt.UTC).replace(microsecond=0)
-
-
-def by_run(run_id: str) -> str:
-    """How the ledger names a run."""
-    return f"run {run_id}"
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from dagster_project.assets.acting import now, writing
 from dagster_project.assets.by_partition import tell_checked, tell_made
 from dagster_project.assets.inbox import OWNER
 from dagster_project.diagnostics import PipelineProblem, Severity
+from dagster_project.forms.spec import form_schema
 from dagster_project.intake import flow
 from dagster_project.intake.checks import Checked, check_partition, checks_of, without_rows
 from dagster_project.intake.partitions import Extracts, name_of
@@ -40,7 +41,7 @@ SHAPES: Mapping[str, Callable[[], Any]] = {
     schema.SCHOOL_REGISTER: schema.register_schema,
     schema.MUNICIPALITY_CHANGES: schema.changes_schema,
     schema.MUNICIPALITY_VERSIONS: schema.versions_schema,
-    **{dataset: partial(schema.form_schema, dataset) for dataset in schema.FORM_DATASETS},
+    **{dataset: partial(form_schema, dataset) for dataset in schema.FORM_DATASETS},
 }
 RUN_ID = "validated_by_run"
 

@@ -7,10 +7,11 @@ import dagster as dg
 from dagster_project import progress
 from dagster_project.archive import Archive
 from dagster_project.archive.files import files_of, open_files
-from dagster_project.assets.acting import by_run, writing
+from dagster_project.assets.acting import writing
 from dagster_project.assets.versions import code_of
 from dagster_project.intake import flow
 from dagster_project.intake.inbox import LEFT_LYING, left_lying, name_of
+from dagster_project.orchestration.outcomes import by_run
 from dagster_project.orchestration.resources import Home
 from dagster_project.rounds.publishing import open_rounds
 from dagster_project.transform.snapshot import repin

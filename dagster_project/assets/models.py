@@ -7,20 +7,17 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
-from dagster_project import lineage, progress
+from dagster_project import progress
 from dagster_project.assets import STATISTICS
 from dagster_project.assets.acting import writing
 from dagster_project.assets.versions import code_of_model
 from dagster_project.diagnostics import PipelineProblem
+from dagster_project.orchestration.outcomes import FIRST_ROWS, SOURCE_FILE, UNIQUE_ID
 from dagster_project.orchestration.resources import Home
 from dagster_project.settings import Settings
 from dagster_project.transform import built, dbt_step
+from dagster_project.transform import columns as lineage
 from dagster_project.transform.snapshot import pin
-
-UNIQUE_ID = "dagster_dbt/unique_id"
-SOURCE_FILE = "dbt/file"
-"""Of a model: the file it is written in, from the root of the repository."""
-FIRST_ROWS = "first_rows"
 
 
 class Translator(DagsterDbtTranslator):

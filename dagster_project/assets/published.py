@@ -7,17 +7,19 @@ from typing import Any
 import dagster as dg
 
 from dagster_project import progress
+from dagster_project.archive.commits import pointer_of
+from dagster_project.archive.published import published_rows
 from dagster_project.assets import STATISTICS
-from dagster_project.assets.acting import by_run, findings_table, now, writing
+from dagster_project.assets.acting import findings_table, now, writing
 from dagster_project.assets.by_partition import newest, tell_checked, tell_made
 from dagster_project.assets.marts import exposed
 from dagster_project.assets.versions import code_of
 from dagster_project.diagnostics import Finding
+from dagster_project.forms.candidates import unanswered
+from dagster_project.orchestration.outcomes import by_run
 from dagster_project.orchestration.partitions import ROUNDS, names_partitions, processed_keys, round_ids
 from dagster_project.orchestration.resources import Home
 from dagster_project.publication import Revision, verify_revision
-from dagster_project.publication.commits import pointer_of
-from dagster_project.rounds.candidates import published_rows, unanswered
 from dagster_project.rounds.publishing import (
     behind,
     missing_inputs_of,

@@ -13,9 +13,12 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.archive.published import INTERNAL
 from dagster_project.audit.revisions import Published, Row
 from dagster_project.diagnostics import NotFound, PipelineProblem
 from dagster_project.schema import INDICATORS
+from dagster_project.simulation.judge import judge_of, weighted_points
+from dagster_project.simulation.scenario import Base
 
 if TYPE_CHECKING:
     from dagster_project.settings import Settings
@@ -102,10 +105,6 @@ def margin_of(published: Published, ranking: list[Row], code: str) -> Margin | N
 @contextmanager
 def judge_of_revision(settings: Settings, published: Published) -> Iterator[Judge | None]:
     """The models, ready to judge changed figures of a revision; None when they no longer give what it has."""
-    from dagster_project.publication.edition import INTERNAL
-    from dagster_project.simulation.judge import judge_of
-    from dagster_project.simulation.scenario import Base
-
     (round_,) = published.rulebook.rounds
     base = Base(round_, published.rulebook, published.folder / INTERNAL, published.folder)
     with ExitStack() as stack:
@@ -166,8 +165,6 @@ class _Change:
 def _changes(judge: Judge, published: Published, place: int) -> Iterator[_Change]:
     """For each published figure of a unit and each number of points it does not have: the nearest value that has it."""
     import numpy as np
-
-    from dagster_project.simulation.judge import weighted_points
 
     level, unit = judge.unit_at(place)
     rows = published.rows("indicator_points", unit_level=level, unit_code=unit[f"{level}_code"])

@@ -5,14 +5,15 @@ The folders are two revisions of a round, two rounds, or the same round under tw
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from dagster_project.audit.revisions import Published, Row, open_folder
+from dagster_project.pages.json import as_json
 from dagster_project.publication.changes import Cause, RowChange, causes, inputs_only_in, row_changes
+from dagster_project.words import number
 
 SELECTION_COLUMNS = ("within_quota", "status", "rank_in_group", "governor_priority", "decision", "decided_on")
 COMPARED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -115,9 +116,7 @@ class Difference:
         }
 
     def as_json(self) -> str:
-        from dagster_project.audit.explain import plain
-
-        return json.dumps(self.as_dict(), ensure_ascii=False, indent=2, default=plain)
+        return as_json(self.as_dict())
 
     def as_text(self) -> str:
         """For a terminal: the lists first, then each municipality that moved in or out with its cells."""
@@ -162,8 +161,6 @@ def _named(cell: CellChange) -> str:
 
 
 def _shown(columns: dict[str, tuple[Any, Any]]) -> str:
-    from dagster_project.words import number
-
     def one(value: Any) -> str:
         return str(value) if value is None or isinstance(value, bool | str) else (
             value.isoformat() if hasattr(value, "isoformat") else number(value, "en"))  # fmt: skip

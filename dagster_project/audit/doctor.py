@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from dagster_project.archive import Archive
+from dagster_project.archive import Archive, commits
 from dagster_project.archive.files import open_files
 from dagster_project.diagnostics import Finding, OppfolgingError, Severity
 from dagster_project.intake import inbox
 from dagster_project.intake.partitions import Extracts, name_of
-from dagster_project.publication import commits, verify_revision
+from dagster_project.publication import verify_revision
 from dagster_project.rounds.publishing import behind, changed_releases, open_rounds
 from dagster_project.settings import Settings
 from dagster_project.transform import dbt_step

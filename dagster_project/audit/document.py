@@ -3,52 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dagster_project.audit.counterfactual import Difference
+from dagster_project.audit.explain import Explanation
+from dagster_project.pages.document import Document, Section, Table
 from dagster_project.publication.sentences import outcome_sentences
 from dagster_project.rules.describe import choice_text
 from dagster_project.words import number, percent, word
 
-if TYPE_CHECKING:
-    from dagster_project.audit.counterfactual import Difference
-    from dagster_project.audit.explain import Explanation
-
 SHORT = 12
 SHOWN_DIFFERENCES = 8
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of text under titles; ``numeric`` holds the positions to align right, ``total`` a last row that sums."""
-
-    titles: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numeric: frozenset[int] = frozenset()
-    total: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading with paragraphs and perhaps a table. ``name`` is stable and the same in every language."""
-
-    name: str
-    title: str
-    paragraphs: tuple[str, ...] = ()
-    table: Table | None = None
-
-
-@dataclass(frozen=True)
-class Document:
-    """What a renderer gets. ``warnings`` must be shown where nobody can miss them."""
-
-    lang: str
-    title: str
-    subtitle: str
-    created: dt.datetime
-    fictional: bool
-    warnings: tuple[str, ...]
-    sections: tuple[Section, ...] = field(default=())
 
 
 def document_of(e: Explanation, lang: str) -> Document:

@@ -12,14 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.archive import Archive
+from dagster_project.archive.commits import MANIFEST
 from dagster_project.atomic import replacing
 from dagster_project.audit.counterfactual import judge_of_revision
+from dagster_project.audit.document import document_of
 from dagster_project.audit.excerpts import Excerpt, Place, PlaceReader, place_of
 from dagster_project.audit.explain import explain_in, find_unit
 from dagster_project.audit.revisions import Published, Row, open_revision
 from dagster_project.diagnostics import NotFound
-from dagster_project.publication.commits import MANIFEST
+from dagster_project.pages.html import as_html
+from dagster_project.pages.pdf import as_pdf
 from dagster_project.publication.edition import RULEBOOK
+from dagster_project.publication.tables import write_csv
 from dagster_project.settings import Settings
 from dagster_project.words import LANGUAGES
 
@@ -85,10 +89,10 @@ def _entries(
         explanation = explain_in(published, reader, judge, code, whole_round=whole)
         if len(codes) == 1:
             for lang in LANGUAGES:
-                yield f"pages/{code}.{lang}.html", explanation.as_html(lang).encode("utf-8")
-                yield f"pages/{code}.{lang}.pdf", explanation.as_pdf(lang)
+                yield f"pages/{code}.{lang}.html", as_html(document_of(explanation, lang)).encode("utf-8")
+                yield f"pages/{code}.{lang}.pdf", as_pdf(document_of(explanation, lang))
         else:
-            yield f"pages/{code}.html", explanation.as_html("no").encode("utf-8")
+            yield f"pages/{code}.html", as_html(document_of(explanation, "no")).encode("utf-8")
     root = published.folder / RULEBOOK
     for path in sorted(p for p in root.rglob("*") if p.is_file()):
         yield f"{RULEBOOK}/{path.relative_to(root).as_posix()}", path.read_bytes()
@@ -129,8 +133,6 @@ def _tables(published: Published, codes: list[str] | None) -> dict[str, pa.Table
 
 
 def _csv(table: pa.Table) -> bytes:
-    from dagster_project.publication.tables import write_csv
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
         write_csv(path, table)

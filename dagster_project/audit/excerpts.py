@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from dagster_project.archive import Archive
 from dagster_project.diagnostics import NotFound
-from dagster_project.intake.tables import first_lines, split_header
+from dagster_project.intake.tables import first_lines, read_xlsx, split_header
 from dagster_project.intake.text import SNIFF_BYTES, encoding_of
 
 
@@ -139,8 +139,6 @@ def _of_json(sha256: str, member: str, content: bytes, lines: set[int]) -> list[
 def _of_workbook(sha256: str, member: str, content: bytes, lines: set[int]) -> list[Excerpt]:
     """Rows of a workbook's first sheet, as tab-separated text; the reader's own module says what a cell's text is."""
     import tempfile
-
-    from dagster_project.intake.tables import read_xlsx
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "book"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -18,10 +17,10 @@ from dagster_project.audit.counterfactual import (
 from dagster_project.audit.excerpts import PlaceReader, place_of
 from dagster_project.audit.revisions import Published, Row, open_revision
 from dagster_project.diagnostics import NotFound
+from dagster_project.pages.json import as_json
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
-    from dagster_project.audit.document import Document
     from dagster_project.simulation.judge import Judge
 
 NEIGHBOURS = 3
@@ -89,36 +88,7 @@ class Explanation:
 
     def as_json(self) -> str:
         """The explanation as JSON."""
-        return json.dumps(self.as_dict(), ensure_ascii=False, indent=2, default=plain)
-
-    def document(self, lang: str = "en") -> Document:
-        """The explanation in words and tables, for any renderer. ``lang`` is ``no`` or ``en``."""
-        from dagster_project.audit.document import document_of
-
-        return document_of(self, lang)
-
-    def as_text(self, lang: str = "en") -> str:
-        """The explanation for a terminal."""
-        from dagster_project.audit.render import as_text
-
-        return as_text(self.document(lang))
-
-    def as_html(self, lang: str = "en") -> str:
-        """The explanation as one page that needs nothing beside itself."""
-        from dagster_project.audit.page import as_html
-
-        return as_html(self.document(lang))
-
-    def as_pdf(self, lang: str = "en") -> bytes:
-        """The explanation as a PDF; its bytes depend on the revision alone."""
-        from dagster_project.audit.pdf import as_pdf
-
-        return as_pdf(self.document(lang))
-
-
-def plain(value: Any) -> Any:
-    """A date as text, a decimal as a number."""
-    return value.isoformat() if hasattr(value, "isoformat") else float(value)
+        return as_json(self.as_dict())
 
 
 def find_unit(ranking: list[Row], level: str, wanted: str, round_id: str) -> Row:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from dagster_project.archive import Archive
 from dagster_project.audit.revisions import Published, Row
+from dagster_project.forms.spec import FORMS
+from dagster_project.intake.read import read_file
+from dagster_project.intake.recognise import recognise
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,8 +28,6 @@ class FormLines:
 
     def in_force(self, published: Published, dataset: str) -> list[Row]:
         """The lines that no later form among the inputs of the revision has taken over."""
-        from dagster_project.forms.spec import FORMS
-
         if dataset not in self._accepted[self._sha256]["datasets"] or self._sha256 not in published.file_names:
             return []
         form, order = FORMS[dataset], list(self._accepted)
@@ -45,9 +46,6 @@ class FormLines:
 
     def _lines(self, sha256: str) -> dict[str, list[Row]]:
         if sha256 not in self._read:
-            from dagster_project.intake.read import read_file
-            from dagster_project.intake.recognise import recognise
-
             path, name = self._archive.path(sha256), self._accepted[sha256]["file"]
             extracts = read_file(path, sha256, name, recognise(path, name))
             self._read[sha256] = {extract.dataset: extract.table.to_pylist() for extract in extracts}

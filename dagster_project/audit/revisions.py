@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.archive import Archive
+from dagster_project.archive.commits import MANIFEST, current_revision, read_manifest
+from dagster_project.archive.published import INTERNAL, read_published
+from dagster_project.audit.earlier_rules import in_todays_keys
 from dagster_project.diagnostics import NotFound
-from dagster_project.publication.commits import MANIFEST, current_revision, read_manifest
-from dagster_project.publication.edition import INTERNAL, RULEBOOK, round_revision
-from dagster_project.publication.tables import read_published
+from dagster_project.publication.edition import RULEBOOK, round_revision
+from dagster_project.publication.rulebook import with_cohorts
+from dagster_project.rules import RuleBook
+from dagster_project.rules.model import Exceptions, Governors, Publication, Round, RuleSet
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -97,11 +101,6 @@ class Published:
     def rulebook(self) -> RuleBook:
         """The rules this revision was made from: only its own round and rule set."""
         import yaml
-
-        from dagster_project.audit.earlier_rules import in_todays_keys
-        from dagster_project.publication.rulebook import with_cohorts
-        from dagster_project.rules import RuleBook
-        from dagster_project.rules.model import Exceptions, Governors, Publication, Round, RuleSet
 
         def read(*parts: str) -> Any:
             return yaml.safe_load((self.folder / RULEBOOK).joinpath(*parts).read_text(encoding="utf-8"))

@@ -12,6 +12,8 @@ from dagster_project.audit.explain import judged_cells
 from dagster_project.audit.form_lines import FormLines
 from dagster_project.audit.revisions import Published, Row, accepted_files, all_revisions, open_revision
 from dagster_project.diagnostics import NotFound
+from dagster_project.intake.read import read_file
+from dagster_project.intake.recognise import recognise
 from dagster_project.schema import (
     DECISIONS,
     MUNICIPALITY_CHANGES,
@@ -20,6 +22,7 @@ from dagster_project.schema import (
     YEARLY_DATASETS,
 )
 from dagster_project.settings import Settings
+from dagster_project.words import number
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -207,9 +210,6 @@ class _Years:
 
     @cached_property
     def _cells(self) -> list[pa.Table]:
-        from dagster_project.intake.read import read_file
-        from dagster_project.intake.recognise import recognise
-
         path = self._archive.path(self._sha256)
         extracts = read_file(path, self._sha256, self._event["file"], recognise(path, self._event["file"]))
         return [_at(e.table, self._line, self._column) for e in extracts if e.dataset in YEARLY_DATASETS]
@@ -324,8 +324,6 @@ def _years(published: Published, years: _Years) -> list[Row]:
 
 def cells_as_text(cells: list[Row]) -> str:
     """Judged cells with what they rest on, for a terminal."""
-    from dagster_project.words import number
-
     lines = []
     for cell in cells:
         name = " ".join(str(cell[k]) for k in ("unit_code", "indicator", "grade", "school_year") if cell[k] is not None)

@@ -26,12 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.archive import Archive, Head, seals
-from dagster_project.archive.store import LINE_LOST, ledger_lines, lost_line, sha256_of, whole_line
-from dagster_project.audit import rebuild
-from dagster_project.diagnostics import Finding, NotFound, OppfolgingError, Severity
-from dagster_project.intake.partitions import Extracts
-from dagster_project.publication import manifest as manifests
-from dagster_project.publication.commits import (
+from dagster_project.archive.commits import (
     MANIFEST,
     MOVED,
     POINTER,
@@ -41,7 +36,14 @@ from dagster_project.publication.commits import (
     pointer_text,
     read_manifest,
 )
-from dagster_project.publication.edition import INTERNAL, RULEBOOK
+from dagster_project.archive.published import INTERNAL
+from dagster_project.archive.store import LINE_LOST, ledger_lines, lost_line, sha256_of, whole_line
+from dagster_project.audit import rebuild
+from dagster_project.diagnostics import Finding, NotFound, OppfolgingError, Severity
+from dagster_project.intake.partitions import Extracts
+from dagster_project.pages.json import as_json
+from dagster_project.publication import manifest as manifests
+from dagster_project.publication.edition import RULEBOOK
 from dagster_project.publication.public import PUBLIC
 from dagster_project.settings import Settings
 
@@ -102,7 +104,7 @@ class Verification:
             "checked": self.checked, "findings": [f.as_dict() for f in self.findings],
             "notes": [f.as_dict() for f in self.notes],
         }  # fmt: skip
-        return json.dumps(content, ensure_ascii=False, indent=2)
+        return as_json(content)
 
 
 def verify(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dagster_project.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster_project.pages.document import Document
 
 ROUND = click.option("--round", "round_id", required=True, help="Id of the round, as `status` shows it.")
 REVISION = click.option("--revision", help="An earlier revision, such as r0001.")
@@ -44,6 +49,10 @@ def explain(
     rule judge every change.
     """
     from dagster_project.audit import explain as explain_unit
+    from dagster_project.audit.document import document_of
+    from dagster_project.pages.html import as_html
+    from dagster_project.pages.pdf import as_pdf
+    from dagster_project.pages.text import as_text
 
     if (municipality is None) == (school is None):
         raise click.UsageError("name one municipality, or one school with --school")
@@ -55,12 +64,9 @@ def explain(
     )  # fmt: skip
     if as_json or form == "json":
         _deliver(explanation.as_json(), out)
-    elif form == "html":
-        _deliver(explanation.as_html(lang), out)
-    elif form == "pdf":
-        _deliver(explanation.as_pdf(lang), out)
     else:
-        _deliver(explanation.as_text(lang), out)
+        render: dict[str, Callable[[Document], str | bytes]] = {"html": as_html, "pdf": as_pdf, "text": as_text}
+        _deliver(render[form](document_of(explanation, lang)), out)
 
 
 @click.command()
@@ -80,21 +86,19 @@ def trace(
 
     Upwards answers: what must be redone, in which rounds and revisions, if this file is withdrawn?
     """
-    import json
-
     from dagster_project.audit import trace as tracing
-    from dagster_project.audit.explain import plain
+    from dagster_project.pages.json import as_json as json_of
 
     if cell is not None and round_id is not None and file is None:
         cells = tracing.down(settings, round_id, cell, revision=revision)
-        click.echo(json.dumps(cells, ensure_ascii=False, indent=2, default=plain) if as_json
+        click.echo(json_of(cells) if as_json
                    else tracing.cells_as_text(cells))  # fmt: skip
     elif file is not None and cell is None:
         sha256, event = tracing.find_file(settings, file)
         touched = tracing.up(settings, sha256, line=line, column=column)
         if as_json:
             content = {"file": event["file"], "sha256": sha256, "touched": [t.as_dict() for t in touched]}
-            click.echo(json.dumps(content, ensure_ascii=False, indent=2, default=plain))
+            click.echo(json_of(content))
         else:
             click.echo(tracing.touched_as_text(event["file"], sha256, touched))
     else:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from dagster_project.commands.rounds import waits
+from dagster_project.commands.running import whole_run
 from dagster_project.settings import Settings
 
 
@@ -46,14 +47,13 @@ def _tell(settings: Settings, scale: int, seed: int) -> None:
     from dagster_project import progress
     from dagster_project.demo.story import tell
     from dagster_project.diagnostics import PipelineProblem
-    from dagster_project.orchestration import pipeline
 
     console = Console()
     with console.status("starting") as status:
         progress.listen(lambda stage, detail: status.update(f"{stage} {detail}"))
 
         def run() -> None:
-            outcome = pipeline.run_everything(settings)
+            outcome = whole_run(settings)
             if not outcome.success:
                 raise PipelineProblem(f"The run stopped.\n{outcome.message}")
             console.print(f"  run {outcome.run_id[:8]}: {outcome.timings['total']:.1f} s")
@@ -109,9 +109,9 @@ def check(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
 @click.pass_obj
 def ingest(settings: Settings, files: tuple[Path, ...]) -> None:
     """Ingest FILES: archive, validate, and bring into force what passes. Registers and earlier years go first."""
+    from dagster_project.archive.guard import writing
     from dagster_project.intake.flow import take_in_all
     from dagster_project.intake.inbox import is_finished, name_of
-    from dagster_project.publication.guard import writing
 
     wanted = _expand(files)
     if unfinished := [f for f in wanted if not is_finished(f)]:
@@ -149,8 +149,8 @@ def _signed(command: Callable[..., None]) -> Callable[..., None]:
 @click.pass_obj
 def accept(settings: Settings, file: str, code: str, by: str, reason: str) -> None:
     """Accept one warning of a held FILE (name, or beginning of its hash). It is recorded with your name and reason."""
+    from dagster_project.archive.guard import writing
     from dagster_project.intake import flow
-    from dagster_project.publication.guard import writing
 
     with writing(settings, "accept", waits):
         result = flow.accept(settings, file, code=code, by=by, reason=reason)
@@ -163,8 +163,8 @@ def accept(settings: Settings, file: str, code: str, by: str, reason: str) -> No
 @click.pass_obj
 def dismiss(settings: Settings, file: str, by: str, reason: str) -> None:
     """Settle a rejected or held FILE without it: it is no open problem any more."""
+    from dagster_project.archive.guard import writing
     from dagster_project.intake import flow
-    from dagster_project.publication.guard import writing
 
     with writing(settings, "dismiss", waits):
         settled = flow.dismiss(settings, file, by=by, reason=reason)
@@ -177,8 +177,8 @@ def dismiss(settings: Settings, file: str, by: str, reason: str) -> None:
 @click.pass_obj
 def withdraw(settings: Settings, file: str, by: str, reason: str) -> None:
     """Take an accepted FILE out of force. It stays in the archive; the next run computes without it."""
+    from dagster_project.archive.guard import writing
     from dagster_project.intake import flow
-    from dagster_project.publication.guard import writing
 
     with writing(settings, "withdraw", waits):
         gone = flow.withdraw(settings, file, by=by, reason=reason)
@@ -189,7 +189,7 @@ def withdraw(settings: Settings, file: str, by: str, reason: str) -> None:
 @click.pass_obj
 def data_docs(settings: Settings) -> None:
     """Draw Great Expectations' Data Docs of every validation that was kept."""
-    from dagster_project.publication.guard import writing
+    from dagster_project.archive.guard import writing
     from dagster_project.validation import checkpoints
 
     with writing(settings, "data-docs", waits):

@@ -36,7 +36,7 @@ def _act(act: Callable[..., str]) -> click.Command:
     @click.pass_obj
     @wraps(act)
     def command(settings: Settings, **given: Any) -> None:
-        from dagster_project.publication.guard import writing
+        from dagster_project.archive.guard import writing
 
         with writing(settings, f"round {act.__name__}", waits):
             told = act(settings, now=dt.datetime.now(dt.UTC).replace(microsecond=0), **given)
@@ -66,9 +66,9 @@ def show(settings: Settings, round_id: str, as_json: bool) -> None:
 @click.pass_obj
 def candidates(settings: Settings, round_id: str) -> None:
     """The candidates of the spread group by county governor, and where their workbooks lie."""
+    from dagster_project.forms.candidates import answered, candidate_list
     from dagster_project.publication.edition import FORMS
     from dagster_project.rounds import release
-    from dagster_project.rounds.candidates import answered, candidate_list
 
     stand = release.standing(settings, round_id)
     found = candidate_list(settings, round_id)

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dagster_project.diagnostics import IntegrityProblem
 from dagster_project.settings import Settings
 
+if TYPE_CHECKING:
+    from dagster_project.orchestration.pipeline import RunOutcome
+
 
 def damaged_rounds(settings: Settings) -> list[str]:
     """The rounds and cohorts of which what is in force is gone; the result names what."""
-    from dagster_project.archive import Archive
-    from dagster_project.publication import commits
+    from dagster_project.archive import Archive, commits
 
     events = Archive(settings).events()
     return [name for name in sorted(commits.committed(events)) if commits.damaged(settings, name, events)]
+
+
+def whole_run(settings: Settings) -> RunOutcome:
+    """Run the job of everything in this process."""
+    from dagster_project.orchestration import pipeline
+
+    return pipeline.run_everything(settings, _definitions)
+
+
+def _definitions() -> Any:
+    from dagster_project.definitions import defs
+
+    return defs
 
 
 @click.command()
@@ -30,12 +46,11 @@ def run(settings: Settings, timings: bool) -> None:
     from dagster_project.archive import Archive
     from dagster_project.archive.files import files_of, open_files
     from dagster_project.intake import inbox
-    from dagster_project.orchestration import pipeline
 
     console = Console()
     with console.status("starting") as status:
         progress.listen(lambda stage, detail: status.update(f"{stage} {detail}"))
-        outcome = pipeline.run_everything(settings)
+        outcome = whole_run(settings)
         progress.listen(None)
     if timings:
         for stage, seconds in outcome.timings.items():
@@ -48,7 +63,7 @@ def run(settings: Settings, timings: bool) -> None:
         )
         click.echo(f"The run stopped. {made}\n{outcome.message}", err=True)
         sys.exit(outcome.exit_code)
-    from dagster_project.report import print_result
+    from dagster_project.commands.report import print_result
 
     print_result(settings, console)
     seconds = outcome.timings["total"]
@@ -66,8 +81,8 @@ def status(settings: Settings) -> None:
     """Show the rounds that are published or wait, and the files that wait or were refused."""
     from rich.console import Console
 
-    from dagster_project.publication.guard import refuse_lost_ledger
-    from dagster_project.report import print_result
+    from dagster_project.archive.guard import refuse_lost_ledger
+    from dagster_project.commands.report import print_result
 
     print_result(settings, Console())
     refuse_lost_ledger(settings)
@@ -80,9 +95,9 @@ def status(settings: Settings) -> None:
 @click.pass_obj
 def doctor(settings: Settings, fix: bool) -> None:
     """Name everything in the data folder that is not as it should be, and what to do about it."""
+    from dagster_project.archive.guard import writing
     from dagster_project.audit import doctor as doctors
     from dagster_project.commands.rounds import waits
-    from dagster_project.publication.guard import writing
 
     if fix:
         with writing(settings, "doctor", waits):

@@ -53,7 +53,7 @@ def seal(settings: Settings, key: Path) -> None:
     import datetime as dt
 
     from dagster_project.archive import seals
-    from dagster_project.publication.guard import writing
+    from dagster_project.archive.guard import writing
 
     with writing(settings, "seal"):
         made = seals.seal(settings, key, now=dt.datetime.now(dt.UTC).replace(microsecond=0))

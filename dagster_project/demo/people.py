@@ -6,11 +6,12 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dagster_project.archive.commits import current_revision
+from dagster_project.archive.published import published_rows
+from dagster_project.forms.candidates import candidate_list
 from dagster_project.forms.spec import ADVICE, DECISION_CHOICES, MEASURES, QUERIES, REPORTS, SENDERS
 from dagster_project.forms.write import FORM_SHEET, write_form
-from dagster_project.publication.commits import current_revision
 from dagster_project.publication.edition import FORMS
-from dagster_project.rounds.candidates import candidate_list, published_rows
 from dagster_project.rules import load_rules
 from dagster_project.settings import Settings
 

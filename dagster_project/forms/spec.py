@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from dagster_project import schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Kind = Literal["text", "whole", "date", "money", "choice", "code"]
 
@@ -194,3 +197,14 @@ QUERIES = Form(
     key=("round", "query_id"),
 )
 FORMS = {form.dataset: form for form in (PRIORITIES, DECISIONS, REPORTS, MEASURES, QUERIES)}
+
+
+def form_schema(dataset: str) -> pa.Schema:
+    """Columns of the extract of a dataset people fill in. One row is one line of a form."""
+    import pyarrow as pa
+
+    kinds = {"whole": pa.int32(), "date": pa.date32(), "money": pa.decimal128(18, 2)}
+    form = FORMS[dataset]
+    named = [(c.name, kinds.get(c.kind, pa.string())) for c in (*form.fields, *form.columns)]
+    place = [("source_sha256", pa.string()), ("source_row", pa.int64()), ("source_column", pa.string())]
+    return pa.schema([*named, ("fictional", pa.bool_()), *place])

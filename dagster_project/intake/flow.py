@@ -29,7 +29,7 @@ from dagster_project.intake.partitions import Change, Extracts, difference, keys
 from dagster_project.intake.reader import Reader
 from dagster_project.intake.recognise import Recognised, recognise
 from dagster_project.intake.screen import Screening, circumstances, program_version, screen
-from dagster_project.intake.text import refuse_oversize
+from dagster_project.intake.text import encoding_of, refuse_oversize, sniff
 from dagster_project.settings import Settings
 from dagster_project.validation import frames
 
@@ -88,8 +88,6 @@ def _recognised(path: Path, name: str | None = None) -> Recognised | None:
 def _first_year(path: Path) -> str:
     """The first school year in the head of a file, as text that sorts; empty when there is none in it."""
     import re
-
-    from dagster_project.intake.text import encoding_of, sniff
 
     head = sniff(path)
     encoding = encoding_of(head)

@@ -25,6 +25,7 @@ from dagster_project.archive.files import File, Key, files_of, in_force
 from dagster_project.archive.store import sha256_of
 from dagster_project.atomic import replacing
 from dagster_project.diagnostics import PipelineProblem
+from dagster_project.forms.spec import FORMS
 from dagster_project.intake.cells import ExtractTable
 from dagster_project.intake.reader import Reader, readers_version, write_table
 from dagster_project.settings import Settings
@@ -104,8 +105,6 @@ CELL_VALUES = ("value", "n_pupils", "uncertainty", "state")
 
 def _keys(dataset: str) -> tuple[list[str], list[str]]:
     """What makes a row unique, and which columns name the slice that newer rows replace."""
-    from dagster_project.forms.spec import FORMS
-
     if dataset in schema.YEARLY_DATASETS:
         return list(CELL_KEY), list(schema.SLICE_KEY)
     if dataset in FORMS:

@@ -9,6 +9,7 @@ import dagster as dg
 
 from dagster_project.diagnostics import OppfolgingError
 from dagster_project.intake.partitions import Extracts
+from dagster_project.rules import load_rules
 from dagster_project.settings import Settings, load_settings
 
 _ROUND_ID = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -44,8 +45,6 @@ def read_rounds(settings: Settings) -> tuple[tuple[str, ...], str]:
 
 def _problem(settings: Settings) -> str:
     """The rules room's own words for what is wrong with the rounds."""
-    from dagster_project.rules import load_rules
-
     try:
         load_rules(settings)
     except OppfolgingError as error:
@@ -63,8 +62,6 @@ def begun_rounds(settings: Settings) -> list[str]:
 
     All of them while there is no file, or when the rules or the ledger cannot be read.
     """
-    from dagster_project.rules import load_rules
-
     try:
         extracts = Extracts(settings)
         origins = {"fictional" if f.fictional else "official" for files in extracts.in_force.values() for f in files}

@@ -8,7 +8,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.orchestration import manifest
 from dagster_project.orchestration.processes import end_runs_of_gone_processes, tags_of_this_process
 from dagster_project.settings import HOME_VARIABLE, REPOSITORY, Settings
+from dagster_project.validation import checkpoints
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -104,8 +105,11 @@ def _without_collection() -> Iterator[None]:
         gc.enable()
 
 
-def run_everything(settings: Settings) -> RunOutcome:
+def run_everything(settings: Settings, load: Callable[[], dg.Definitions]) -> RunOutcome:
     """From the inbox to the published tables in one Dagster run.
+
+    ``load`` imports the definitions. It is called once the environment is set and dbt's manifest is made: both decide
+    what the definitions hold.
 
     Raises:
         PipelineProblem: dbt cannot compile the project, or Dagster could not start the run.
@@ -122,11 +126,8 @@ def run_everything(settings: Settings) -> RunOutcome:
         import dagster as dg
         from sqlalchemy.exc import SQLAlchemyError
 
-        from dagster_project.definitions import defs
-
+        defs = load()
         if needs_suites:
-            from dagster_project.validation import checkpoints
-
             checkpoints.warm()
     progress.add("imports", time.perf_counter() - start)
     logging.getLogger("dagster").setLevel(logging.ERROR)
@@ -153,8 +154,8 @@ def run_everything(settings: Settings) -> RunOutcome:
             and failure.error is not None
         ]
         with progress.stage("lineage"):
-            from dagster_project.assets.outcomes import record_of
-            from dagster_project.lineage import openlineage
+            from dagster_project.orchestration import openlineage
+            from dagster_project.orchestration.outcomes import record_of
 
             record = record_of(instance, result.run_id, defs.get_repository_def(), settings)
             warnings = openlineage.deliver(settings, record)
@@ -205,7 +206,7 @@ def _exit_code(errors: Sequence[Any], success: bool) -> int:
 
 def _warned(evaluations: Iterable[dg.AssetCheckEvaluation], defs: dg.Definitions) -> Iterator[Finding]:
     """Tests of the models that warned, with the rows they name. Warnings about files are shown with the files."""
-    from dagster_project.assets.models import FIRST_ROWS
+    from dagster_project.orchestration.outcomes import FIRST_ROWS
 
     graph = defs.resolve_asset_graph()
     for check in evaluations:

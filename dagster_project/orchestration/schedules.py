@@ -11,6 +11,8 @@ from __future__ import annotations
 import dagster as dg
 
 from dagster_project.orchestration.ticks import in_own_words
+from dagster_project.rounds.state import lock_of, round_events
+from dagster_project.rules import load_rules
 from dagster_project.schema import school_year_label
 from dagster_project.settings import load_settings
 
@@ -52,9 +54,6 @@ def round_schedule(job: dg.JobDefinition) -> dg.ScheduleDefinition:
     )
     @in_own_words("Then launch the job everything: the schedule runs once a year.")
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        from dagster_project.rounds.state import lock_of, round_events
-        from dagster_project.rules import load_rules
-
         day = context.scheduled_execution_time
         year = school_year_label(day.year - 1)
         settings = load_settings()

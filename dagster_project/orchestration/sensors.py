@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from dagster_project.intake.inbox import is_being_written, name_of, waiting
+from dagster_project.orchestration import openlineage
+from dagster_project.orchestration.outcomes import record_of
 from dagster_project.orchestration.schedules import TIME_ZONE
 from dagster_project.orchestration.ticks import in_own_words
 from dagster_project.settings import load_settings
@@ -133,9 +135,6 @@ def lineage_sensor(status: dg.DagsterRunStatus) -> dg.SensorDefinition:
     )
     @in_own_words("Its lineage is not sent: a run is looked at once.")
     def deliver_lineage(context: dg.RunStatusSensorContext) -> None:
-        from dagster_project.assets.outcomes import record_of
-        from dagster_project.lineage import openlineage
-
         settings, run_id = load_settings(), context.dagster_run.run_id
         if openlineage.file_of(settings, run_id).exists():
             return

@@ -19,11 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.archive import Archive
-from dagster_project.archive.store import sha256_of
-from dagster_project.diagnostics import Finding, NotFound, PipelineProblem, Severity
-from dagster_project.publication import manifest as manifests
-from dagster_project.publication import public, run_report, tables
-from dagster_project.publication.commits import (
+from dagster_project.archive.commits import (
     BUILDING,
     MANIFEST,
     building_folder,
@@ -32,9 +28,14 @@ from dagster_project.publication.commits import (
     finish,
     read_manifest,
 )
+from dagster_project.archive.published import INTERNAL, read_published
+from dagster_project.archive.store import sha256_of
+from dagster_project.diagnostics import Finding, NotFound, PipelineProblem, Severity
+from dagster_project.publication import manifest as manifests
+from dagster_project.publication import public, run_report, tables
 from dagster_project.publication.notes import marts
 from dagster_project.publication.subjects import Subject
-from dagster_project.publication.tables import INTERNAL as INTERNAL
+from dagster_project.publication.workbook import beside_rank, write_xlsx
 from dagster_project.rules import RuleBook, describe
 from dagster_project.settings import Settings
 from dagster_project.transform.snapshot import Snapshot
@@ -177,7 +178,7 @@ def released_tables(folder: Path) -> Iterator[tuple[str, pa.Table]]:
     for place in sorted(manifest["files"]):
         if place.startswith((f"{INTERNAL}/", f"{public.PUBLIC}/")) and place.endswith(".parquet"):
             name = place.removeprefix(f"{INTERNAL}/").removesuffix(".parquet")
-            yield name, tables.read_published(folder, name, manifest=manifest)
+            yield name, read_published(folder, name, manifest=manifest)
 
 
 def marked_withdrawn(source: Iterator[tuple[str, pa.Table]], reason: str) -> Iterator[tuple[str, pa.Table]]:
@@ -223,8 +224,6 @@ def _fill_rules(settings: Settings, rulebook: RuleBook, subject: Subject, buildi
 def _fill_spreadsheets(settings: Settings, notes: list[str], building: Path) -> None:
     """Write a workbook beside every table people read; the list of source cells is for programs."""
     import pyarrow.parquet as pq
-
-    from dagster_project.publication.workbook import beside_rank, write_xlsx
 
     def sheets(edition: str) -> Iterator[Path]:
         yield from (p for p in sorted((building / edition).glob("*.parquet")) if p.stem not in FOR_PROGRAMS)

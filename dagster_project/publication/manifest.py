@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.archive import Head
+from dagster_project.archive.commits import MANIFEST, read_manifest
 from dagster_project.archive.store import sha256_of
 from dagster_project.diagnostics import Finding, Severity
 from dagster_project.intake.partitions import Extracts
-from dagster_project.publication.commits import MANIFEST, read_manifest
 from dagster_project.publication.subjects import Subject
 from dagster_project.rules import RuleBook
 from dagster_project.settings import REPOSITORY, Settings

@@ -16,6 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.archive import journal as history
+from dagster_project.archive.commits import MANIFEST, current_revision
+from dagster_project.publication.manifest import describe_files
 from dagster_project.publication.subjects import Subject
 from dagster_project.publication.tables import write_parquet
 from dagster_project.rules import RuleBook
@@ -70,8 +73,6 @@ def is_report(name: str) -> bool:
 
 def previous_revision(settings: Settings, rulebook: RuleBook, manifest: dict[str, Any]) -> str | None:
     """What to compare with, relative to a revision: the one it replaces, else the last round before it of its kind."""
-    from dagster_project.publication.commits import current_revision
-
     if manifest["replaces"]:
         return f"../{manifest['replaces']}"
     this = rulebook.round(manifest["round"])
@@ -93,8 +94,6 @@ def _facts(settings: Settings, rulebook: RuleBook, manifest: dict[str, Any]) -> 
     import pyarrow as pa
 
     # validation itself reads published candidate lists, so it is not imported before it is needed
-    from dagster_project.archive import journal as history
-
     text, flag, day = pa.string(), pa.bool_(), pa.date32()
 
     def table(rows: list[dict[str, Any]], **shape: pa.DataType) -> pa.Table:
@@ -232,9 +231,6 @@ def _dots(rows: list[tuple[Any, ...]]) -> str:
 
 def describe_crate(building: Path, manifest: dict[str, Any]) -> dict[str, Any]:
     """The revision as RO-Crate 1.1: what is in it, what it was made from, by what, and when."""
-    from dagster_project.publication.commits import MANIFEST
-    from dagster_project.publication.manifest import describe_files
-
     files = describe_files(building)
     rules = [name for name in files if name.startswith("rulebook/")]
     made = [name for name in files if name not in rules]

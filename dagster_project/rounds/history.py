@@ -8,8 +8,8 @@ from typing import Any
 
 from dagster_project import schema
 from dagster_project.archive import Archive
+from dagster_project.archive.commits import read_manifest
 from dagster_project.intake.partitions import read_partition
-from dagster_project.publication.commits import read_manifest
 from dagster_project.rounds import state as states
 from dagster_project.rounds.release import Item, Standing, queries_of
 from dagster_project.rules import load_rules

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dagster_project.archive.commits import read_manifest
 from dagster_project.diagnostics import NotFound
 from dagster_project.forms.write import Evidence, write_evidence
 from dagster_project.publication.changes import PLACES
-from dagster_project.publication.commits import read_manifest
 from dagster_project.publication.edition import WITHOUT
 from dagster_project.publication.notes import FRACTIONS, column_notes
 from dagster_project.publication.sentences import outcome_sentences

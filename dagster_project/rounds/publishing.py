@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.archive import Archive, journal
+from dagster_project.archive.commits import committed, current_revision, finish
 from dagster_project.archive.files import files_of, open_files
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
+from dagster_project.forms.candidates import of_rows
 from dagster_project.publication import edition
 from dagster_project.publication.changes import all_changes, as_findings, figures
-from dagster_project.publication.commits import committed, current_revision, finish
 from dagster_project.publication.edition import Revision
 from dagster_project.publication.subjects import Subject, cohort_subject, round_subject
 from dagster_project.rounds import state as states
-from dagster_project.rounds.candidates import of_rows
 from dagster_project.rounds.monitoring import effects_basis
 from dagster_project.rounds.state import State
 from dagster_project.rounds.uncertainty import uncertainty_bases

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_project import schema
 from dagster_project.archive import Archive
+from dagster_project.archive.commits import current_revision, pointer_of, read_manifest
 from dagster_project.diagnostics import NotFound, RoundProblem
+from dagster_project.forms.candidates import decided, unanswered
 from dagster_project.intake.partitions import Extracts, read_partition
 from dagster_project.publication import changes, edition
-from dagster_project.publication.commits import current_revision, pointer_of, read_manifest
 from dagster_project.publication.edition import Revision
 from dagster_project.publication.manifest import inputs_of, verify_revision
 from dagster_project.publication.subjects import Subject, round_subject
 from dagster_project.rounds import state as states
-from dagster_project.rounds.candidates import decided, unanswered
 from dagster_project.rounds.publishing import behind, state_of_tables, tables_digest
 from dagster_project.rounds.state import MOVES, Lock, State
 from dagster_project.rules import RuleBook, load_rules

@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import Any
 
 from dagster_project.archive import Archive
-from dagster_project.publication.commits import MOVED
+from dagster_project.archive.commits import MOVED
 from dagster_project.settings import Settings
 from dagster_project.transform.snapshot import GAP_ACCEPTED
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.forms import spec
+from dagster_project.forms.candidates import CandidateList, decided
 from dagster_project.forms.spec import DECISIONS, PRIORITIES
 from dagster_project.forms.write import Evidence, write_form
-from dagster_project.rounds.candidates import CandidateList, decided
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dagster_project.archive.commits import read_manifest
+from dagster_project.archive.published import INTERNAL, read_published
 from dagster_project.diagnostics import NotFound, PipelineProblem
 from dagster_project.intake.partitions import Extracts
-from dagster_project.publication.commits import read_manifest
-from dagster_project.publication.edition import INTERNAL, RULEBOOK, round_revision
+from dagster_project.publication.edition import RULEBOOK, round_revision
 from dagster_project.publication.manifest import extracts_of
 from dagster_project.publication.rulebook import with_cohorts
-from dagster_project.publication.tables import read_published
 from dagster_project.rules import Round, RuleBook, RuleSet, load_rules
 from dagster_project.schema import school_year_label, start_year
 from dagster_project.settings import Settings

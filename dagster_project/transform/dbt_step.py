@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
-from dagster_project.settings import Settings
+from dagster_project.settings import Settings, load_settings
+from dagster_project.transform import columns
 from dagster_project.transform.warehouse import Inputs, dbt_environment, prepare_home, record_path
 
 SOURCE_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".py", ".md"}
@@ -106,8 +107,6 @@ def prepare(settings: Settings, *, force: bool = False) -> bool:
 
     Raises ``PipelineProblem`` when dbt cannot compile the project.
     """
-    from dagster_project import lineage
-
     if not force and is_prepared(settings):
         return False
     target = _target(settings)
@@ -120,7 +119,7 @@ def prepare(settings: Settings, *, force: bool = False) -> bool:
     if not outcome.success:
         raise PipelineProblem("dbt cannot compile the project under dbt/", outcome.findings)
     manifest = json.loads(settings.dbt_manifest.read_text(encoding="utf-8"))
-    lineage.write(settings, lineage.from_manifest(manifest))
+    columns.write(settings, columns.from_manifest(manifest))
     (target / PREPARED).write_text(json.dumps({"digest": digest}) + "\n", encoding="utf-8")
     load_manifest.cache_clear()
     return True
@@ -306,8 +305,6 @@ def _findings(results: Iterable[NodeResult]) -> Iterator[Finding]:
 
 def main() -> int:
     """``python -m dagster_project.transform.dbt_step``: prepare the manifest if the dbt files changed."""
-    from dagster_project.settings import load_settings
-
     try:
         done = prepare(load_settings(), force="--force" in sys.argv[1:])
     except PipelineProblem as problem:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dagster_project import schema
 from dagster_project.atomic import replacing
+from dagster_project.forms.spec import form_schema
 from dagster_project.settings import HOME_VARIABLE, Settings
 
 EMPTY_FOLDER = "empty"
@@ -37,7 +38,7 @@ def prepare_home(settings: Settings, inputs: Inputs) -> None:
         **yearly,
         schema.SCHOOL_REGISTER: schema.register_schema(),
         schema.MUNICIPALITY_CHANGES: schema.changes_schema(),
-        **{dataset: schema.form_schema(dataset) for dataset in schema.FORM_DATASETS},
+        **{dataset: form_schema(dataset) for dataset in schema.FORM_DATASETS},
     }
     rows = [("parameters", p.stem, p) for p in sorted(settings.parameters.glob("*.parquet"))]
     for dataset, shape in shapes.items():

@@ -13,7 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dagster_project import schema
-from dagster_project.rounds.candidates import CandidateList, candidate_list, published_rows
+from dagster_project.archive.published import published_rows
+from dagster_project.forms.candidates import CandidateList, candidate_list
 from dagster_project.rules import RuleBook, load_rules
 from dagster_project.settings import Settings
 from dagster_project.validation.suites import combination

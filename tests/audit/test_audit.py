@@ -25,9 +25,13 @@ import pytest
 from dagster_project.audit import explain, trace
 from dagster_project.audit.counterfactual import Difference, judge_of_revision, what_would_differ
 from dagster_project.audit.diff import compare
+from dagster_project.audit.document import document_of
 from dagster_project.audit.evidence import write_pack
 from dagster_project.audit.explain import Explanation
 from dagster_project.audit.revisions import Published, open_folder, open_revision
+from dagster_project.pages.html import as_html
+from dagster_project.pages.pdf import as_pdf
+from dagster_project.pages.text import as_text
 from dagster_project.publication import current_revision
 from dagster_project.settings import Settings, load_settings
 from tests.audit.changed import outcome_with
@@ -101,7 +105,7 @@ def test_the_arithmetic_on_the_page_adds_up(home: Settings, published: Published
 
     for code in some(published, 3):
         e = explained(home, ROUND, code)
-        text = e.as_html(lang)
+        text = as_html(document_of(e, lang))
         page = Page(text)
         _, *rows, total = page.tables["points"]
         for row in rows:
@@ -119,8 +123,8 @@ def test_the_arithmetic_on_the_page_adds_up(home: Settings, published: Published
 def test_the_pdf_carries_its_own_letters_and_is_the_same_twice(home: Settings) -> None:
     e = explained(home, ROUND, "6101")
     named = replace(e, unit={**e.unit, "municipality_name": "Áltá Čáhcesuolu, Ŋ đ ŧ ž æøå"})
-    first = named.as_pdf("no")
-    assert first == named.as_pdf("no") and first.startswith(b"%PDF-")
+    first = as_pdf(document_of(named, "no"))
+    assert first == as_pdf(document_of(named, "no")) and first.startswith(b"%PDF-")
     assert b"DejaVuSansCondensed" in first
 
 
@@ -131,7 +135,7 @@ def test_the_outcome_is_told_in_words_of_the_language(home: Settings, lang: str)
     kinds = {(r["selection_group"], r["status"], r["decision"]): r for r in decided.rows("selection")}
     assert len(kinds) >= 6
     for row in kinds.values():
-        document = explained(home, "fictional-2024", row["municipality_code"]).document(lang)
+        document = document_of(explained(home, "fictional-2024", row["municipality_code"]), lang)
         text = "\n".join(document.sections[0].paragraphs)
         codes = {value for name, value in row.items() if name.endswith("status") or name == "decision"} - {
             "reserve",
@@ -165,7 +169,7 @@ def test_a_revision_of_before_a_rule_key_or_a_column_existed_is_explained(home: 
     assert decided.rules.groups.spread.candidates.value == "quota_and_reserve"
     assert decided.rules.scope.closed_schools.value == "leave_out"
     row = next(r for r in decided.rows("selection") if r["governor_priority"])
-    text = explain(settings, "fictional-2024", row["municipality_code"]).as_text("en")
+    text = as_text(document_of(explain(settings, "fictional-2024", row["municipality_code"]), "en"))
     assert f"The county governor's priority {row['governor_priority']}" in text
 
 
@@ -173,9 +177,9 @@ def test_how_sure_the_rank_is_stands_beside_it(home: Settings, published: Publis
     (code,) = some(published, 1)
     e = explained(home, ROUND, code)
     (row,) = published.rows("selection_uncertainty", unit_level="municipality", unit_code=code)
-    page = Page(e.as_html("en"))
+    page = Page(as_html(document_of(e, "en")))
     assert json.loads(e.as_json())["uncertainty"]["rank_low"] == row["rank_low"]
-    assert f"lie from {row['rank_low']} to {row['rank_high']}" in e.as_text().replace("\n", " ")
+    assert f"lie from {row['rank_low']} to {row['rank_high']}" in as_text(document_of(e, "en")).replace("\n", " ")
     _, *near = page.tables["neighbours"]
     (own,) = [r for r in near if r[1].startswith(code)]
     assert own[5:] == [f"{row['rank_low']}–{row['rank_high']}", f"{100 * row['probability_selected']:.0f} %"]
@@ -187,7 +191,7 @@ def test_a_school_is_explained_and_a_hidden_cell_stays_hidden(home: Settings, pu
     assert json.loads(e.as_json())["school"]["school_code"] == school["school_code"]
     hidden = [c for c in e.cells if c["state"] == "suppressed"]
     assert hidden and all(c["value"] is None and c["points"] is None for c in hidden)
-    assert str(school["municipality_code"]) in e.as_text("no")
+    assert str(school["municipality_code"]) in as_text(document_of(e, "no"))
 
 
 Change = tuple[Published, str, Difference]
@@ -265,7 +269,7 @@ def test_figures_the_models_no_longer_give_have_no_smallest_change(home: Setting
     pq.write_table(ranking.set_column(at, "risk_share", pa.array(shares)), path)
     vouch_for(path)
     e = explain(scratch, ROUND, "6101")
-    assert e.differences is None and "cannot be computed" in e.as_text("en").replace("\n", " ")
+    assert e.differences is None and "cannot be computed" in as_text(document_of(e, "en")).replace("\n", " ")
 
 
 def test_a_cell_is_traced_down_and_its_file_up_again(home: Settings, published: Published) -> None:

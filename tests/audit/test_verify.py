@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 from dagster_project.archive import Archive
+from dagster_project.archive.commits import read_manifest
 from dagster_project.archive.store import sha256_of
 from dagster_project.audit.verify import verify
 from dagster_project.publication import current_revision, tables
-from dagster_project.publication.commits import read_manifest
 from dagster_project.rounds.monitoring import current_effects
 from dagster_project.rounds.publishing import computed_rounds, publish_cohort, publish_round
 from dagster_project.rounds.uncertainty import current_uncertainty

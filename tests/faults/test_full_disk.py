@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dagster_project.archive import Archive
+from dagster_project.archive import Archive, commits
+from dagster_project.archive.guard import writing
 from dagster_project.diagnostics import PipelineProblem
-from dagster_project.publication import commits, current_revision, edition, tables, verify_revision, workbook
+from dagster_project.publication import current_revision, edition, tables, verify_revision, workbook
 from dagster_project.publication.edition import Revision, make_revision, subject_tables
-from dagster_project.publication.guard import writing
 from dagster_project.publication.subjects import round_subject
 from dagster_project.rules import load_rules
 from dagster_project.settings import Settings

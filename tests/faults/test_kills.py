@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 from dagster_project.archive import Archive
+from dagster_project.archive.commits import POINTER, pointer_of
 from dagster_project.audit import doctor
 from dagster_project.diagnostics import Severity
 from dagster_project.intake.partitions import PART
-from dagster_project.publication.commits import POINTER, pointer_of
 from dagster_project.publication.manifest import verify_revision
 from dagster_project.settings import Settings
 from tests.faults import tiny

@@ -36,12 +36,12 @@ from hypothesis.stateful import (
 
 from dagster_project import schema
 from dagster_project.archive import Archive
+from dagster_project.archive.commits import BUILDING, POINTER, read_manifest
 from dagster_project.archive.files import files_of
 from dagster_project.archive.files import in_force as product_in_force
 from dagster_project.audit import doctor
 from dagster_project.diagnostics import IntegrityProblem, OppfolgingError, RuleProblem
 from dagster_project.intake.partitions import PART, RECORD, Extracts
-from dagster_project.publication.commits import BUILDING, POINTER, read_manifest
 from dagster_project.publication.edition import WITHDRAWN_COLUMN, fill_data, subject_tables
 from dagster_project.publication.manifest import verify_revision
 from dagster_project.publication.subjects import cohort_subject, round_subject

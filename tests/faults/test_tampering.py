@@ -17,15 +17,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from dagster_project.archive import Archive, Head, seals
+from dagster_project.archive.commits import lost_lines, read_manifest
+from dagster_project.archive.guard import writing
 from dagster_project.archive.store import sha256_of
 from dagster_project.audit.verify import compare_extracts, difference, verify
 from dagster_project.cli import main
 from dagster_project.diagnostics import IntegrityProblem, PipelineProblem
 from dagster_project.intake.partitions import Extracts
 from dagster_project.publication import tables
-from dagster_project.publication.commits import lost_lines, read_manifest
 from dagster_project.publication.edition import make_revision, marked_withdrawn, released_tables, subject_tables
-from dagster_project.publication.guard import writing
 from dagster_project.publication.subjects import round_subject
 from dagster_project.rounds.monitoring import current_effects
 from dagster_project.rounds.publishing import behind, computed_rounds, refuse_behind

@@ -33,6 +33,7 @@ from unittest import mock
 import yaml
 
 from dagster_project import schema
+from dagster_project.archive.guard import writing
 from dagster_project.archive.store import sha256_of
 from dagster_project.audit import doctor
 from dagster_project.forms.spec import DECISIONS
@@ -42,7 +43,6 @@ from dagster_project.intake.checks import check_partition
 from dagster_project.intake.partitions import Extracts
 from dagster_project.publication import edition, manifest, run_report
 from dagster_project.publication.edition import Revision
-from dagster_project.publication.guard import writing
 from dagster_project.rounds import inputs, monitoring, publishing, release, uncertainty
 from dagster_project.rules import load_rules, loader
 from dagster_project.rules.fields import valid_organisation_number

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dagster_project import schema
+from dagster_project.forms.spec import form_schema
 from dagster_project.rules.compile import parameter_schemas
 from tests.oracle.oracle import Oracle
 
@@ -282,7 +283,7 @@ def write_home(home: Path, rng: Random, rounds: int) -> None:
     }
     people = answers(rng, cells, register, changes, tables)
     for dataset, rows in people.items():
-        write(home / "extracts" / dataset / "part-0.parquet", rows, schema.form_schema(dataset))
+        write(home / "extracts" / dataset / "part-0.parquet", rows, form_schema(dataset))
     tables |= {
         "report_duties": [], "calendar": [], "input_files": input_files(),
         "accepted_gaps": accepted_gaps(rng, tables["rule_indicators"]),

@@ -26,11 +26,11 @@ import openlineage.client.generated as generated
 import pytest
 from dagster._core.definitions.run_status_sensor_definition import RunStatusSensorCursor
 
-from dagster_project import lineage
 from dagster_project.archive import Archive
 from dagster_project.intake.flow import take_in_all
-from dagster_project.lineage import openlineage
+from dagster_project.orchestration import openlineage
 from dagster_project.settings import HOME_VARIABLE, Settings, load_settings
+from dagster_project.transform import columns as lineage
 from dagster_project.transform import dbt_step
 from tests import samples
 from tests.pipeline.openlineage_spec import FACETS, Facet, facets_of, problems

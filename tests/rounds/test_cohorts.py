@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from dagster_project.rounds.candidates import published_rows
+from dagster_project.archive.published import published_rows
 from dagster_project.settings import Settings, load_settings
 
 pytestmark = pytest.mark.pipeline

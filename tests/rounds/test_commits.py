@@ -18,6 +18,8 @@ import pytest
 from click.testing import CliRunner
 
 from dagster_project.archive import Archive
+from dagster_project.archive.commits import commits_of, lost_lines, pointer_of, read_manifest
+from dagster_project.archive.guard import writing
 from dagster_project.assets.published import FOLLOWS
 from dagster_project.audit.doctor import examine
 from dagster_project.cli import main
@@ -26,9 +28,7 @@ from dagster_project.intake import flow
 from dagster_project.orchestration.pipeline import dagster_home
 from dagster_project.publication import current_revision, edition, verify_revision
 from dagster_project.publication import manifest as manifests
-from dagster_project.publication.commits import commits_of, lost_lines, pointer_of, read_manifest
 from dagster_project.publication.edition import Revision
-from dagster_project.publication.guard import writing
 from dagster_project.rounds import inputs, release, state
 from dagster_project.rounds.monitoring import current_effects
 from dagster_project.rounds.publishing import (
@@ -60,7 +60,7 @@ TESTS, CORRECTED = tiny.name_of("base24"), "20240201-0900_rettet.csv"
 # what a kill leaves undone, and the call that it hits, as `oppfolging` makes it
 UNDONE = {
     "the folder has no name": "from dagster_project.publication import edition as m; m.finish = ",
-    "no pointer names it": "from dagster_project.publication import commits as m; m.write_pointer = ",
+    "no pointer names it": "from dagster_project.archive import commits as m; m.write_pointer = ",
 }
 
 

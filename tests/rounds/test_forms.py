@@ -14,11 +14,11 @@ import pytest
 from openpyxl import Workbook, load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
+from dagster_project.forms.candidates import candidate_list
 from dagster_project.forms.write import FORM_SHEET
 from dagster_project.intake.read import read_file
 from dagster_project.intake.screen import Screening, screen_path
 from dagster_project.publication import current_revision
-from dagster_project.rounds.candidates import candidate_list
 from dagster_project.settings import Settings, load_settings
 from tests.conftest import NOW
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from dagster_project.archive.published import published_rows
 from dagster_project.forms.spec import FORMS
 from dagster_project.forms.write import write_form
 from dagster_project.intake.screen import screen_path
-from dagster_project.rounds.candidates import published_rows
 from dagster_project.settings import load_settings
 from tests.conftest import NOW, part_of
 

@@ -16,15 +16,16 @@ import pytest
 from click.testing import CliRunner
 from dagster import AssetCheckEvaluation
 
+from dagster_project.archive.commits import pointer_of, read_manifest
+from dagster_project.archive.published import published_rows
 from dagster_project.assets.published import published_round
 from dagster_project.audit.diff import compare
 from dagster_project.cli import main
 from dagster_project.diagnostics import OppfolgingError, RoundProblem
+from dagster_project.forms.candidates import candidate_list
 from dagster_project.orchestration.resources import Home
 from dagster_project.publication import current_revision, verify_revision
-from dagster_project.publication.commits import pointer_of, read_manifest
 from dagster_project.rounds import history, release, state
-from dagster_project.rounds.candidates import candidate_list, published_rows
 from dagster_project.rounds.publishing import publish_round
 from dagster_project.rounds.state import MOVES, State
 from dagster_project.rounds.workbooks import write_decision_form

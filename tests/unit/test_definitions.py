@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,13 @@ def test_only_the_modules_that_contributors_are_told_of_know_dagster() -> None:
     found = {p.relative_to(package).parts[0] for p in package.rglob("*.py") if imports.search(p.read_text("utf-8"))}
     (line,) = [x for x in (REPOSITORY / "CONTRIBUTING.md").read_text("utf-8").splitlines() if "know no Dagster" in x]
     assert {name.rstrip("/") for name in re.findall(r"`([a-z_]+(?:/|\.py))`", line)} == found
+
+
+def test_imports_run_downward_and_no_two_files_import_each_other() -> None:
+    found = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stdout
 
 
 def test_every_asset_says_what_it_is_and_whose(defs: dg.Definitions) -> None:

@@ -21,6 +21,7 @@ import pytest
 from dagster_project import schema
 from dagster_project.archive import Archive, journal
 from dagster_project.archive.files import files_of, open_files
+from dagster_project.archive.guard import writing
 from dagster_project.audit.doctor import examine
 from dagster_project.diagnostics import IntegrityProblem, NotFound, OppfolgingError, Severity
 from dagster_project.intake import flow, inbox, screen
@@ -28,7 +29,6 @@ from dagster_project.intake.checks import check_partition
 from dagster_project.intake.partitions import PART, RECORD, Extracts, partition_folder, read_partition
 from dagster_project.intake.reader import Reader
 from dagster_project.intake.screen import screen_path
-from dagster_project.publication.guard import writing
 from dagster_project.settings import Settings, load_settings
 from dagster_project.validation.suites import load_suite
 from tests import samples

@@ -16,9 +16,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from dagster_project import schema
 from dagster_project.diagnostics import Finding, Severity
-from dagster_project.forms.spec import FORMS, Column, Form
+from dagster_project.forms.spec import FORMS, Column, Form, form_schema
 from dagster_project.intake.cells import FIRST_FICTIONAL_COUNTY, ExtractTable, problem, refuse
 from dagster_project.intake.numbers import OUT_OF_RANGE, TOO_MANY_DECIMALS, BadNumber, parse_number
 from dagster_project.intake.tables import (
@@ -189,7 +188,7 @@ def _assemble(
     if not rows:
         raise unreadable("no-rows", "skjemaet er ikke fylt ut", name, row=header_row,
                          fix="Fyll ut minst én rad og send det på nytt.")  # fmt: skip
-    table = pa.Table.from_pylist(rows, schema=schema.form_schema(form.dataset))
+    table = pa.Table.from_pylist(rows, schema=form_schema(form.dataset))
     return ExtractTable(form.dataset, table, tuple(h for h in headers if h), notes)
 
 

@@ -14,8 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dagster_project.archive import Archive, Head
-from dagster_project.archive.store import COMMITS, lost_line, sha256_of
+from dagster_project.archive.store import COMMITS, Archive, Head, lost_line, sha256_of
 from dagster_project.atomic import replacing
 from dagster_project.diagnostics import Finding, IntegrityProblem, Severity
 from dagster_project.settings import Settings

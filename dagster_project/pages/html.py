@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from dagster_project.audit.document import Document
+from dagster_project.pages.document import Document
 
 TEMPLATES = Path(__file__).parent / "templates"
 

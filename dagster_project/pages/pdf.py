@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dagster_project.pages.document import Document, Table
+
 if TYPE_CHECKING:
     from fpdf import FPDF
 
-    from dagster_project.audit.document import Document, Table
 
 FONTS = Path(__file__).parent / "fonts"
 FAMILY = "DejaVuSansCondensed"

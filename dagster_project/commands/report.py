@@ -9,14 +9,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dagster_project.archive import Archive
+from dagster_project.archive import Archive, commits
 from dagster_project.archive import journal as history
+from dagster_project.archive.commits import current_revision, pointer_of, read_manifest
 from dagster_project.archive.files import files_of, open_files
+from dagster_project.archive.published import INTERNAL, published_rows
+from dagster_project.forms.candidates import decided, unanswered
 from dagster_project.intake.inbox import LEFT_LYING, left_lying, name_of, waiting
-from dagster_project.publication import commits
-from dagster_project.publication.commits import current_revision, pointer_of, read_manifest
-from dagster_project.publication.edition import INTERNAL
-from dagster_project.rounds.candidates import decided, published_rows, unanswered
 from dagster_project.rounds.publishing import open_rounds
 from dagster_project.rules import load_rules
 from dagster_project.settings import Settings

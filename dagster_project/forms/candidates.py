@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dagster_project.publication.commits import current_revision
-from dagster_project.publication.tables import read_published
+from dagster_project.archive.commits import current_revision
+from dagster_project.archive.published import published_rows
 from dagster_project.settings import Settings
 
 LISTED = ("selected", "reserve")
@@ -48,15 +48,6 @@ class CandidateList:
 def _by_governor(rows: tuple[dict[str, Any], ...]) -> dict[str, tuple[dict[str, Any], ...]]:
     names = sorted({r["county_governor"] for r in rows if r["county_governor"]})
     return {name: tuple(r for r in rows if r["county_governor"] == name) for name in names}
-
-
-def published_rows(settings: Settings, round_id: str, table: str) -> list[dict[str, Any]]:
-    """Rows of a table of the revision in force; none when the round has not been published."""
-    folder = current_revision(settings, round_id)
-    if folder is None:
-        return []
-    rows: list[dict[str, Any]] = read_published(folder, table).to_pylist()
-    return rows
 
 
 def unanswered(selection: Iterable[Mapping[str, Any]]) -> list[str]:

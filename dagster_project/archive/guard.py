@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from dagster_project.archive import Archive
+from dagster_project.archive import commits
+from dagster_project.archive.commits import LOCK
+from dagster_project.archive.store import Archive
 from dagster_project.diagnostics import IntegrityProblem
-from dagster_project.publication import commits
-from dagster_project.publication.commits import LOCK
 from dagster_project.settings import Settings
 
 

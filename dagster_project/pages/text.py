@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from dagster_project.audit.document import Document
+from dagster_project.pages.document import Document
 
 WIDTH = 200
 # the terminal shows the answer; the whole rule stands on the page, in the PDF and in the JSON

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project import schema
+from dagster_project.forms.spec import form_schema
 from dagster_project.rules.compile import parameter_schemas
 from dagster_project.settings import Settings
 
@@ -128,7 +129,7 @@ def _source_columns(source: str, table: str) -> dict[str, str]:
     elif table in schema.YEARLY_DATASETS:
         contract = schema.extract_schema()
     elif table in schema.FORM_DATASETS:
-        contract = schema.form_schema(table)
+        contract = form_schema(table)
     else:
         contract = {
             schema.SCHOOL_REGISTER: schema.register_schema,

@@ -1,4 +1,4 @@
-"""What a finished Dagster run did with each asset, as the plain records that the lineage room turns into events."""
+"""What a finished Dagster run did with each asset, as the plain records that ``openlineage`` turns into events."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -7,14 +7,18 @@ from typing import Any
 import dagster as dg
 
 from dagster_project.archive import Archive
-from dagster_project.assets.acting import by_run
-from dagster_project.assets.models import SOURCE_FILE
 from dagster_project.diagnostics import PipelineProblem
-from dagster_project.lineage.openlineage import AssetOutcome, CheckOutcome, Column, End, RunRecord
+from dagster_project.orchestration.openlineage import AssetOutcome, CheckOutcome, Column, End, RunRecord
 from dagster_project.publication.manifest import code_version
 from dagster_project.settings import REPOSITORY, Settings
 
 INBOX = "inbox"
+UNIQUE_ID = "dagster_dbt/unique_id"
+"""Metadata of a model and of a test: which node of dbt it is. Written by dagster-dbt."""
+SOURCE_FILE = "dbt/file"
+"""Metadata of a model: the file it is written in, from the root of the repository."""
+FIRST_ROWS = "first_rows"
+"""Metadata of a test of the models: the rows it names."""
 READ = {
     dg.DagsterEventType.STEP_START,
     dg.DagsterEventType.STEP_FAILURE,
@@ -27,6 +31,11 @@ ENDS: dict[dg.DagsterRunStatus, End] = {
     dg.DagsterRunStatus.FAILURE: "FAIL",
     dg.DagsterRunStatus.CANCELED: "ABORT",
 }
+
+
+def by_run(run_id: str) -> str:
+    """How the ledger names a run."""
+    return f"run {run_id}"
 
 
 def record_of(
