@@ -36,14 +36,16 @@ def build() -> dg.Definitions:
     _, problem = read_rounds(settings)
     if problem:
         logging.getLogger(__name__).error(problem)
-    assets = [inbox, *EXTRACTS, *REFERENCE, parameters, build_models(settings)]
-    assets += [cohort_effect, selection_uncertainty, published_round, published_cohort]
+    written_here = [inbox, *EXTRACTS, *REFERENCE, parameters]
+    written_here += [cohort_effect, selection_uncertainty, published_round, published_cohort, choice_sensitivity]
+    *assets, apart = dg.with_source_code_references(written_here)
+    assets.append(build_models(settings))
     resources = {"home": Home()}
     checks = [open_problems]
     whole = everything(dg.Definitions(assets=assets, asset_checks=checks, resources=resources))
     return dg.Definitions(
         # added after `everything` is made: the sensitivity to open rule choices is no part of a run
-        assets=[*assets, choice_sensitivity],
+        assets=[*assets, apart],
         asset_checks=checks,
         jobs=[*JOBS, whole],
         schedules=[*publication_schedules(whole), round_schedule(whole)],

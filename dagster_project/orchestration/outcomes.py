@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -13,6 +14,8 @@ from dagster_project.publication.manifest import code_version
 from dagster_project.settings import REPOSITORY, Settings
 
 INBOX = "inbox"
+CODE = "dagster/code_references"
+"""Metadata of an asset: the file and line that it is written in. Given by ``dg.with_source_code_references``."""
 UNIQUE_ID = "dagster_dbt/unique_id"
 """Metadata of a model and of a test: which node of dbt it is. Written by dagster-dbt."""
 SOURCE_FILE = "dbt/file"
@@ -132,8 +135,8 @@ def _source(node: Any) -> str:
     """The file an asset is written in, from the root of the repository."""
     if SOURCE_FILE in node.metadata:
         return str(node.metadata[SOURCE_FILE])
-    module: str = node.assets_def.op.compute_fn.decorated_fn.__module__
-    return f"{module.replace('.', '/')}.py"
+    (written,) = node.metadata[CODE].code_references
+    return Path(written.file_path).relative_to(REPOSITORY).as_posix()
 
 
 def _columns(metadata: Mapping[str, Any]) -> tuple[Column, ...]:

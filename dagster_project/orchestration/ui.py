@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from dagster_project.orchestration import manifest
 from dagster_project.orchestration.pipeline import set_environment
@@ -49,9 +50,10 @@ def serve(settings: Settings, port: int) -> int:
     environment = {**os.environ, **set_environment(settings)}
     _end_killed_runs()
     workspace = str(REPOSITORY / "workspace.yaml")
-    commands = [
-        [sys.executable, "-m", "dagster_webserver", "-w", workspace, "-h", HOST, "-p", str(port)],
-        [sys.executable, "-m", "dagster._daemon", "run", "-w", workspace],
+    programs = Path(sys.executable).parent
+    commands: list[list[str | Path]] = [
+        [programs / "dagster-webserver", "-w", workspace, "-h", HOST, "-p", str(port)],
+        [programs / "dagster-daemon", "run", "-w", workspace],
     ]
 
     def interrupt(number: int, frame: object) -> None:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from xlsxwriter.utility import xl_col_to_name
-from xlsxwriter.worksheet import Worksheet
+from typing import TYPE_CHECKING
 
 from dagster_project.publication.notes import FRACTIONS, ColumnNote, column_notes
-from dagster_project.publication.tables import BATCH, safe_text
+from dagster_project.publication.sheet import TableSheet
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,65 +19,6 @@ BESIDE_RANK = {
     "school": ("rank_low", "rank_high", "probability_worst_quartile"),
 }
 """Columns of ``selection_uncertainty`` that stand beside a rank."""
-
-
-class TableSheet(Worksheet):
-    """A sheet that takes its rows from a table, column by column.
-
-    The library takes one cell at a time, which for the largest table costs as much as the whole computation. The
-    header, the widths and all else are the library's; only the rows of the table are put together here.
-    """
-
-    shown: list[tuple[pa.Array, pa.Array]]
-    """Of each column, for every row the position of its value, and for every value what ends its cell."""
-
-    def show(self, rows: pa.Table) -> None:
-        """Put the table under the header, from the second line on. Nulls stay blank."""
-        import pyarrow as pa
-
-        self.shown = []
-        for column in rows.columns:
-            encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
-            ends = [self._cell_end(value) for value in encoded.dictionary.to_pylist()]
-            self.shown.append((encoded.indices, pa.array(ends, pa.string())))
-        self._check_dimensions(rows.num_rows, rows.num_columns - 1)
-
-    def _write_rows(self) -> None:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        self._write_row(0, None)
-        for position, cell in self.table[0].items():
-            self._write_cell(0, position, cell)
-        self._xml_end_tag("row")
-        begins = [f'<c r="{xl_col_to_name(at)}' for at in range(len(self.shown))]
-        styles = [f'"{self._style(at)}' for at in range(len(self.shown))]
-        for start in range(0, self.dim_rowmax, BATCH):
-            lines = pa.array(range(start + 2, min(start + BATCH, self.dim_rowmax) + 2)).cast(pa.string())
-            cells = [
-                pc.binary_join_element_wise(begin, lines, style, ends.take(indices.slice(start, BATCH)), "")
-                for begin, style, (indices, ends) in zip(begins, styles, self.shown, strict=True)
-            ]
-            rows = pc.binary_join_element_wise(
-                '<row r="', lines, '">', *cells, "</row>", "", null_handling="replace", null_replacement=""
-            )
-            self.fh.writelines(rows.to_pylist())
-
-    def _style(self, position: int) -> str:
-        info = self.col_info.get(position)
-        return f' s="{info.column_format._get_xf_index()}"' if info and info.column_format else ""
-
-    def _cell_end(self, value: Any) -> str | None:
-        """What follows the reference and style of a cell: its type and content. None for a blank."""
-        if value is None:
-            return None
-        if isinstance(value, bool):
-            return f' t="b"><v>{value:d}</v></c>'
-        if hasattr(value, "isoformat"):
-            value = value.isoformat()
-        if isinstance(value, str):
-            return f' t="s"><v>{self.str_table._get_shared_string_index(safe_text(value))}</v></c>'
-        return f"><v>{float(value):.16G}</v></c>"
 
 
 def beside_rank(path: Path) -> pa.Table:

@@ -24,6 +24,7 @@ from typing import Any
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.settings import Settings, load_settings
 from dagster_project.transform import columns
+from dagster_project.transform.parsed import parsed_manifest
 from dagster_project.transform.warehouse import Inputs, dbt_environment, prepare_home, record_path
 
 SOURCE_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".py", ".md"}
@@ -96,7 +97,7 @@ def source_digest(settings: Settings) -> str:
 def is_prepared(settings: Settings) -> bool:
     """True when the manifest stands and was made from the dbt files as they are now."""
     try:
-        stamp = json.loads((_target(settings) / PREPARED).read_text(encoding="utf-8"))
+        stamp = json.loads((settings.dbt_manifest.parent / PREPARED).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return settings.dbt_manifest.exists() and stamp.get("digest") == source_digest(settings)
@@ -109,7 +110,7 @@ def prepare(settings: Settings, *, force: bool = False) -> bool:
     """
     if not force and is_prepared(settings):
         return False
-    target = _target(settings)
+    target = settings.dbt_manifest.parent
     home = target / "placeholder_home"
     (home / "warehouse").mkdir(parents=True, exist_ok=True)
     (target / PREPARED).unlink(missing_ok=True)
@@ -182,7 +183,7 @@ def build(
             settings,
             arguments,
             target_path=settings.warehouse.parent / "dbt",
-            manifest=_parsed_manifest(settings),
+            manifest=parsed_manifest(settings.dbt_manifest.parent),
             on_node=on_node,
         )
 
@@ -191,22 +192,6 @@ def warm() -> None:
     """Import what ``build`` needs. For a thread that has time while another waits."""
     import dbt.adapters.duckdb
     import dbt.cli.main  # noqa: F401
-
-
-def _target(settings: Settings) -> Path:
-    return settings.dbt_project / "target"
-
-
-def _parsed_manifest(settings: Settings) -> Any:
-    """What dbt parsed in ``prepare``.
-
-    The JSON manifest leaves out the arguments of generic tests, so dbt's own binary form is read.
-    """
-    from dbt.contracts.graph.manifest import Manifest
-    from dbt.parser.manifest import extended_mashumuro_decoder
-
-    packed = (_target(settings) / "partial_parse.msgpack").read_bytes()
-    return Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder)
 
 
 def _invoke(

@@ -18,10 +18,11 @@ from dagster_project.diagnostics import PipelineProblem
 from dagster_project.intake import flow
 from dagster_project.intake.partitions import PART, partition_folder
 from dagster_project.rounds.inputs import accept_missing
-from dagster_project.settings import REPOSITORY, Settings
+from dagster_project.settings import REPOSITORY, Settings, load_settings
 from dagster_project.transform import built, dbt_step, snapshot
 from dagster_project.transform.dbt_step import DbtOutcome, NodeResult
 from dagster_project.transform.parameters import is_compiled
+from dagster_project.transform.parsed import parsed_manifest
 from dagster_project.transform.snapshot import Snapshot
 from dagster_project.transform.warehouse import INPUTS, prepare_home, record_path
 from tests import samples
@@ -318,3 +319,13 @@ def test_a_snapshot_comes_back_as_it_was_pinned(home: Settings, tmp_path: Path) 
     assert snapshot.pin(home, "another run").extracts != pinned.extracts
     (home.home / "snapshots" / "a run.json").write_text("torn", encoding="utf-8")
     assert snapshot.pin(home, "a run").head == now(home).head
+
+
+def test_what_dbt_parsed_is_read_back_whole() -> None:
+    """By a decoder that is private to dbt. When this fails: read what dbt changed, then in parsed.py."""
+    manifest = load_settings().dbt_manifest
+    written = json.loads(manifest.read_text(encoding="utf-8"))
+    read = parsed_manifest(manifest.parent)
+    assert set(read.nodes) == set(written["nodes"]) and set(read.sources) == set(written["sources"])
+    arguments = {uid: node.test_metadata.kwargs for uid, node in read.nodes.items() if hasattr(node, "test_metadata")}
+    assert any("min_value" in given or "values" in given for given in arguments.values())

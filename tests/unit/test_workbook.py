@@ -7,12 +7,13 @@ from pathlib import Path
 import pyarrow as pa
 from openpyxl import load_workbook
 
+from dagster_project.publication import sheet as table_sheet
 from dagster_project.publication import workbook
 from dagster_project.settings import load_settings
 
 
 def test_every_kind_of_cell_comes_back(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(workbook, "BATCH", 2)  # the third row begins a batch of its own
+    monkeypatch.setattr(table_sheet, "BATCH", 2)  # the third row begins a batch of its own
     table = pa.table(
         {
             "text": ["<b> & 'c'", None, " room around "],
