@@ -15,15 +15,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from dagster_project import schema
+from dagster_project.diagnostics import NotFound
 
 Status = Literal["pending", "accepted", "held", "rejected", "dismissed", "withdrawn"]
 Key = tuple[str, str | None]
 """A partition of the extracts: dataset, and school year where the dataset has years."""
 
 ARRIVED = "arrived"
+SHORTEST = 6
+"""So many digits of a hash name a file."""
 STATUS: Mapping[str, Status] = {
     "accepted": "accepted",
     "held": "held",
@@ -114,3 +118,23 @@ def open_files(files: Sequence[File]) -> tuple[File, ...]:
     newest = {file.sha256: file.line for file in files}
     waiting = ("pending", "held", "rejected")
     return tuple(f for f in files if f.status in waiting and newest[f.sha256] == f.line)
+
+
+def find_file(files: Sequence[File], wanted: str, *status: str) -> File:
+    """The newest arrival of a file by its name or the beginning of its hash; of those that stand so, when named.
+
+    Raises:
+        NotFound: no such file, or several.
+    """
+    named = [f for f in files if f.name == wanted or (len(wanted) >= SHORTEST and f.sha256.startswith(wanted.lower()))]
+    found = {f.sha256: f for f in named if not status or f.status in status}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if found:
+        lines = [f"  {f.sha256[:12]}  {f.status}, arrived {f.arrived}  {f.name}" for f in found.values()]
+        raise NotFound("\n".join([f"{wanted} matches {len(found)} files; give a hash prefix:", *lines]))
+    if named:
+        raise NotFound(f"{named[-1].name} is not {' or '.join(status)}: it is {named[-1].status}.")
+    close = get_close_matches(wanted, {f.name for f in files}, n=3, cutoff=0.5)
+    near = f"Did you mean {', '.join(sorted(close))}?" if close else "`oppfolging status` lists the files that wait."
+    raise NotFound(f"{wanted} is not in the ledger. {near}")

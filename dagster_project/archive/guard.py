@@ -6,7 +6,6 @@ the ledger is known even when nothing but the ledger tells what it lacks, such a
 
 from __future__ import annotations
 
-import datetime as dt
 import fcntl
 import json
 import os
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from dagster_project import clock
 from dagster_project.archive import commits
 from dagster_project.archive.commits import LOCK
 from dagster_project.archive.store import Archive
@@ -53,7 +53,7 @@ def writing(settings: Settings, what: str, waiting: Callable[[str], None] = lamb
             handle.write(json.dumps({**said, **({"head": head.as_dict()} if head else {})}))
             handle.flush()
 
-        say(what=what, pid=os.getpid(), since=dt.datetime.now(dt.UTC).isoformat())
+        say(what=what, pid=os.getpid(), since=clock.now().isoformat())
         try:
             refuse_lost_ledger(settings)
             try:

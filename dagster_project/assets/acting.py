@@ -1,6 +1,5 @@
 """What every asset does around its one call: hold the write lock, and tell the project's own errors as they are."""
 
-import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,11 +11,6 @@ from dagster_project.orchestration.outcomes import by_run
 from dagster_project.settings import Settings
 
 WORST = 15
-
-
-def now() -> dt.datetime:
-    """The time of this step, in whole seconds."""
-    return dt.datetime.now(dt.UTC).replace(microsecond=0)
 
 
 @contextmanager

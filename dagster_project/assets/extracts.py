@@ -8,9 +8,10 @@ import dagster as dg
 
 from dagster_project import progress, schema
 from dagster_project.archive.files import Key
-from dagster_project.assets.acting import now, writing
+from dagster_project.assets.acting import writing
 from dagster_project.assets.by_partition import tell_checked, tell_made
 from dagster_project.assets.inbox import OWNER
+from dagster_project.clock import now
 from dagster_project.diagnostics import PipelineProblem, Severity
 from dagster_project.forms.spec import form_schema
 from dagster_project.intake import flow

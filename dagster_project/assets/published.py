@@ -10,10 +10,11 @@ from dagster_project import progress
 from dagster_project.archive.commits import pointer_of
 from dagster_project.archive.published import published_rows
 from dagster_project.assets import STATISTICS
-from dagster_project.assets.acting import findings_table, now, writing
+from dagster_project.assets.acting import findings_table, writing
 from dagster_project.assets.by_partition import newest, tell_checked, tell_made
 from dagster_project.assets.marts import exposed
 from dagster_project.assets.versions import code_of
+from dagster_project.clock import now
 from dagster_project.diagnostics import Finding
 from dagster_project.forms.candidates import unanswered
 from dagster_project.orchestration.outcomes import by_run

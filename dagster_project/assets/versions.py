@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from dagster_project.settings import REPOSITORY
+from dagster_project.fingerprint import code_in, fingerprint
 
 LENGTH = 12
 
@@ -13,11 +13,7 @@ LENGTH = 12
 @cache
 def code_of(*rooms: str) -> str:
     """One hash over the Python of rooms of the package."""
-    digest = hashlib.sha256()
-    for room in rooms:
-        for path in sorted((REPOSITORY / "dagster_project" / room).rglob("*.py")):
-            digest.update(path.relative_to(REPOSITORY).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:LENGTH]
+    return fingerprint(code_in(*rooms))[:LENGTH]
 
 
 def code_of_model(manifest: Mapping[str, Any], node: Mapping[str, Any]) -> str:

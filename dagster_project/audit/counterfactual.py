@@ -51,7 +51,7 @@ class Margin:
 
 
 @dataclass(frozen=True)
-class Difference:
+class FigureChange:
     """One figure, as it is and as it would have to be for ``outcome`` to become ``after``.
 
     ``outcome``: taken by the ``average`` or the ``spread`` group, or (of a school) ``worst_quartile``. The figure is
@@ -115,7 +115,7 @@ def judge_of_revision(settings: Settings, published: Published) -> Iterator[Judg
         yield judge
 
 
-def what_would_differ(judge: Judge, published: Published, level: str, code: str) -> tuple[Difference, ...]:
+def what_would_differ(judge: Judge, published: Published, level: str, code: str) -> tuple[FigureChange, ...]:
     """For each figure that can do it alone, the smallest change; by outcome, fewest steps first.
 
     Of a municipality its own figures and its schools' are tried, of a school its own. Figures that are hidden or worked
@@ -133,7 +133,7 @@ def what_would_differ(judge: Judge, published: Published, level: str, code: str)
     found = []
     for outcome in (AVERAGE, SPREAD) if level == "municipality" else (WORST,):
         before = _taken(judge, judge.exact, outcome, subject)[0]
-        smallest: dict[tuple[int, str], Difference] = {}
+        smallest: dict[tuple[int, str], FigureChange] = {}
         for change in changes:
             verdict, row = verdicts[change.place, change.added]
             if _taken(judge, verdict, outcome, subject)[row] == before:
@@ -209,14 +209,14 @@ def _taken(judge: Judge, verdict: Verdict, outcome: str, place: int) -> list[boo
 
 def _difference(
     judge: Judge, change: _Change, outcome: str, after: bool, verdict: Verdict, row: int, subject: int
-) -> Difference:
+) -> FigureChange:
     level, unit = judge.unit_at(change.place)
     cell, first = change.cell, len(judge.municipalities)
     shares = verdict.municipality["share"] if level == "municipality" else verdict.school["share"]
     spread = verdict.municipality["school_spread"][row, subject] if outcome == SPREAD else math.nan
     distance, n = abs(change.needed - cell["value"]), cell["n_pupils"]
     of_pupils = INDICATORS[cell["indicator"]].share_of_pupils
-    return Difference(
+    return FigureChange(
         outcome, after, level, unit[f"{level}_code"], unit[f"{level}_name"], cell["indicator"], cell["grade"],
         cell["school_year"], cell["value"], change.needed, change.steps, cell["points"], change.points_after,
         float(shares[row, change.place - (0 if level == "municipality" else first)]),

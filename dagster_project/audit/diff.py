@@ -62,7 +62,7 @@ class UnitChange:
 
 
 @dataclass(frozen=True)
-class Difference:
+class RevisionDifference:
     """All that differs between two folders. Empty when every published figure and decision is the same.
 
     ``causes`` is what the two manifests do not share; ``publication.changes`` says what counts as which.
@@ -168,7 +168,7 @@ def _shown(columns: dict[str, tuple[Any, Any]]) -> str:
     return ", ".join(f"{name} {one(a)} -> {one(b)}" for name, (a, b) in columns.items())
 
 
-def compare(folder_a: Path, folder_b: Path) -> Difference:
+def compare(folder_a: Path, folder_b: Path) -> RevisionDifference:
     """Compare two published folders, ``folder_a`` being the earlier. Pure: reads the two folders and nothing else.
 
     Raises:
@@ -177,7 +177,7 @@ def compare(folder_a: Path, folder_b: Path) -> Difference:
     a, b = open_folder(folder_a), open_folder(folder_b)
     cells = [CellChange(**c.key, columns=c.columns, only_in=c.only_in) for c in _changes(a, b, "indicator_points")]
     limits = [CellChange("", "", **c.key, columns=c.columns, only_in=c.only_in) for c in _changes(a, b, "limits")]
-    return Difference(
+    return RevisionDifference(
         f"{a.round} {a.revision}",
         f"{b.round} {b.revision}",
         causes(a.manifest, b.manifest),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from dagster_project.audit.counterfactual import Difference
+from dagster_project.audit.counterfactual import FigureChange
 from dagster_project.audit.explain import Explanation
 from dagster_project.pages.document import Document, Section, Table
 from dagster_project.publication.sentences import outcome_sentences
@@ -208,7 +208,7 @@ def _differ(e: Explanation, lang: str) -> Section:
     return Section("differ", title, (text, more) if left else (text,), table)
 
 
-def _difference(d: Difference, lang: str) -> tuple[str, ...]:
+def _difference(d: FigureChange, lang: str) -> tuple[str, ...]:
     no = lang == "no"
     if d.pupils is not None:
         people = f"{d.pupils} av {d.n_pupils} elever" if no else f"{d.pupils} of {d.n_pupils} pupils"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_project.archive import Archive
 from dagster_project.audit.counterfactual import (
-    Difference,
+    FigureChange,
     Margin,
     judge_of_revision,
     margin_of,
@@ -50,7 +50,7 @@ class Explanation:
     schools: list[Row]
     exceptions: list[Row]
     margin: Margin | None
-    differences: tuple[Difference, ...] | None
+    differences: tuple[FigureChange, ...] | None
     whole_round: bool
     doubt: dict[str, Row]
 

@@ -11,9 +11,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from dagster_project.arrow import write_parquet
 from dagster_project.diagnostics import PipelineProblem
 from dagster_project.intake.partitions import Extracts
-from dagster_project.intake.reader import write_table
 from dagster_project.publication.edition import RULEBOOK, fill_data, marked_withdrawn, subject_tables
 from dagster_project.publication.subjects import subject_of
 from dagster_project.rounds.monitoring import current_effects
@@ -74,7 +74,7 @@ def rebuild_tables(revision: Path, manifest: dict[str, Any], extracts: Extracts,
         current_effects(scratch, rulebook)
     elif "selection_uncertainty" in manifest["rows"]:
         doubt = round_uncertainty(scratch, rulebook, subject.name, extracts)
-        write_table(scratch.marts / "selection_uncertainty.parquet", doubt)
+        write_parquet(scratch.marts / "selection_uncertainty.parquet", doubt)
     tables = subject_tables(scratch, subject)
     if withdrawn := manifest.get("withdrawn"):
         tables = marked_withdrawn(tables, withdrawn["reason"])

@@ -103,30 +103,6 @@ def down(settings: Settings, round_id: str, cell: str, *, revision: str | None =
     return found
 
 
-def find_file(settings: Settings, wanted: str) -> tuple[str, Row]:
-    """The hash of an accepted file by its name or the beginning of its hash, and what the ledger says of it.
-
-    Raises:
-        NotFound: there is none, or several.
-    """
-    known = accepted_files(settings)
-    found = [s for s, e in known.items() if e["file"] == wanted or (len(wanted) >= 6 and s.startswith(wanted.lower()))]
-    if len(found) == 1:
-        return found[0], known[found[0]]
-    if found:
-        arrived: dict[str, str] = {}
-        for event in Archive(settings).events("arrived"):
-            arrived.setdefault(event["sha256"], event["time"])
-        lines = [f"  --file {s[:12]}  arrived {arrived.get(s, 'unknown')}  {known[s]['file']}" for s in found]
-        raise NotFound(
-            "\n".join([f"{len(found)} files answer to {wanted}. Name one by the beginning of its hash:", *lines])
-        )
-    from difflib import get_close_matches
-
-    close = get_close_matches(wanted, [e["file"] for e in known.values()], n=3, cutoff=0.5)
-    raise NotFound(f"No accepted file is called {wanted}." + (f" Did you mean {', '.join(close)}?" if close else ""))
-
-
 def up(settings: Settings, sha256: str, *, line: int | None = None, column: str | None = None) -> list[Touched]:
     """What a file (or one line or column of it) has a part in, in every revision of every round and cohort.
 

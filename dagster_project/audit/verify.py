@@ -38,6 +38,7 @@ from dagster_project.archive.commits import (
 )
 from dagster_project.archive.published import INTERNAL
 from dagster_project.archive.store import LINE_LOST, ledger_lines, lost_line, sha256_of, whole_line
+from dagster_project.arrow import same_values
 from dagster_project.audit import rebuild
 from dagster_project.diagnostics import Finding, NotFound, OppfolgingError, Severity
 from dagster_project.intake.partitions import Extracts
@@ -419,7 +420,7 @@ def difference(expected: pa.Table, found: pa.Table) -> tuple[str, str]:
     cells, first = 0, ""
     for name in expected.column_names:
         a, b = expected[name], found[name]
-        same = pc.or_(pc.fill_null(pc.equal(a, b), False), pc.and_(pc.is_null(a), pc.is_null(b)))
+        same = same_values(a, b)
         wrong = pc.indices_nonzero(pc.invert(same))
         if isinstance(wrong, pa.Array) and len(wrong):
             cells += len(wrong)

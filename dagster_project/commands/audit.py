@@ -86,6 +86,8 @@ def trace(
 
     Upwards answers: what must be redone, in which rounds and revisions, if this file is withdrawn?
     """
+    from dagster_project.archive import Archive
+    from dagster_project.archive.files import files_of, find_file
     from dagster_project.audit import trace as tracing
     from dagster_project.pages.json import as_json as json_of
 
@@ -94,13 +96,13 @@ def trace(
         click.echo(json_of(cells) if as_json
                    else tracing.cells_as_text(cells))  # fmt: skip
     elif file is not None and cell is None:
-        sha256, event = tracing.find_file(settings, file)
-        touched = tracing.up(settings, sha256, line=line, column=column)
+        found = find_file(files_of(Archive(settings).events()), file, "accepted", "withdrawn")
+        touched = tracing.up(settings, found.sha256, line=line, column=column)
         if as_json:
-            content = {"file": event["file"], "sha256": sha256, "touched": [t.as_dict() for t in touched]}
+            content = {"file": found.name, "sha256": found.sha256, "touched": [t.as_dict() for t in touched]}
             click.echo(json_of(content))
         else:
-            click.echo(tracing.touched_as_text(event["file"], sha256, touched))
+            click.echo(tracing.touched_as_text(found.name, found.sha256, touched))
     else:
         raise click.UsageError("name a cell (--round and --cell) or a file (--file)")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from dagster_project import clock
 from dagster_project.commands.rounds import waits
 from dagster_project.commands.running import whole_run
 from dagster_project.settings import Settings
@@ -40,7 +41,6 @@ def demo(settings: Settings, scale: int, seed: int | None, out: Path | None, if_
 
 def _tell(settings: Settings, scale: int, seed: int) -> None:
     """Tell the country's story with real runs in between; a run that stops ends it."""
-    import datetime as dt
 
     from rich.console import Console
 
@@ -58,10 +58,7 @@ def _tell(settings: Settings, scale: int, seed: int) -> None:
                 raise PipelineProblem(f"The run stopped.\n{outcome.message}")
             console.print(f"  run {outcome.run_id[:8]}: {outcome.timings['total']:.1f} s")
 
-        def clock() -> dt.datetime:
-            return dt.datetime.now(dt.UTC).replace(microsecond=0)
-
-        tell(settings, run, lambda text: console.print(f"Fabelland, {text}"), clock=clock, seed=seed, scale=scale)
+        tell(settings, run, lambda text: console.print(f"Fabelland, {text}"), clock=clock.now, seed=seed, scale=scale)
         progress.listen(None)
 
 
@@ -81,14 +78,13 @@ def check(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
 
     Stages: recognised, readable, schema, values, against last year. It stops at the first failing stage.
     """
-    import datetime as dt
     import json
 
     from dagster_project.intake.screen import screen_path
 
     worst = 0
     for path in _expand(files):
-        screening = screen_path(path, settings, now=dt.datetime.now(dt.UTC))
+        screening = screen_path(path, settings, now=clock.now())
         if as_json:
             click.echo(json.dumps(screening.summary(), ensure_ascii=False, indent=2))
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Callable
 from functools import wraps
@@ -11,6 +10,7 @@ from typing import Any
 
 import click
 
+from dagster_project import clock
 from dagster_project.settings import Settings
 
 
@@ -39,7 +39,7 @@ def _act(act: Callable[..., str]) -> click.Command:
         from dagster_project.archive.guard import writing
 
         with writing(settings, f"round {act.__name__}", waits):
-            told = act(settings, now=dt.datetime.now(dt.UTC).replace(microsecond=0), **given)
+            told = act(settings, now=clock.now(), **given)
         click.echo(told)
 
     return round_.command()(command)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from dagster_project import clock
 from dagster_project.diagnostics import IntegrityProblem
 from dagster_project.settings import Settings
 
@@ -50,13 +51,12 @@ def seal(settings: Settings, key: Path) -> None:
     A key: openssl genpkey -algorithm ed25519 -out seal.pem. Keep it away from this machine; checking needs only the
     public half: openssl pkey -in seal.pem -pubout -out seal.pub.
     """
-    import datetime as dt
 
     from dagster_project.archive import seals
     from dagster_project.archive.guard import writing
 
     with writing(settings, "seal"):
-        made = seals.seal(settings, key, now=dt.datetime.now(dt.UTC).replace(microsecond=0))
+        made = seals.seal(settings, key, now=clock.now())
     click.echo(f"{made['lines']} lines of the ledger sealed with key {made['key']}")
 
 

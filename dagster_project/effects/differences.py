@@ -19,7 +19,7 @@ Years = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Difference:
+class GroupDifference:
     """The estimate and the municipalities behind it."""
 
     effect: Estimate
@@ -97,7 +97,7 @@ def _regress(stack: _Stack, of_interest: Floats, per_cell: Floats) -> Fit | None
     return fit(share, x, stack.cluster, stack.clusters(True) - 1)
 
 
-def did(panels: Sequence[CohortPanel], years: int, min_treated: int) -> Difference | None:
+def did(panels: Sequence[CohortPanel], years: int, min_treated: int) -> GroupDifference | None:
     """Change from the window to the first ``years`` of follow-up, followed less comparison, given baseline and size.
 
     None with fewer than ``min_treated`` on a side, or when effect and baseline share cannot be told apart.
@@ -110,7 +110,7 @@ def did(panels: Sequence[CohortPanel], years: int, min_treated: int) -> Differen
     return _difference(panels, periods, min_treated, given_features=True)
 
 
-def mirrored_did(panel: CohortPanel, years: int, min_treated: int) -> Difference | None:
+def mirrored_did(panel: CohortPanel, years: int, min_treated: int) -> GroupDifference | None:
     """Change from the years before the window to the first ``years`` of follow-up, with nothing else given.
 
     None without years before the window, with fewer than ``min_treated`` on a side, or when an earlier selection had
@@ -132,7 +132,7 @@ def mirrored_did(panel: CohortPanel, years: int, min_treated: int) -> Difference
 
 def _difference(
     panels: Sequence[CohortPanel], periods: Sequence[tuple[Years, Years]], min_treated: int, *, given_features: bool
-) -> Difference | None:
+) -> GroupDifference | None:
     """Two-way fixed effects on the municipalities with figures both before and after."""
     masks = []
     for panel, (before, after) in zip(panels, periods, strict=True):
@@ -148,7 +148,7 @@ def _difference(
     if result is None:
         return None
     effect = result.pick(np.eye(len(result.coefficients))[0])
-    return Difference(effect, stack.clusters(True), stack.clusters(False))
+    return GroupDifference(effect, stack.clusters(True), stack.clusters(False))
 
 
 def event_study(panels: Sequence[CohortPanel], first: int, last: int, min_treated: int) -> EventStudy | None:

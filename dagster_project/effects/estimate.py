@@ -7,7 +7,7 @@ from typing import Any
 
 from dagster_project.effects import results as names
 from dagster_project.effects.before_after import before_after
-from dagster_project.effects.differences import Difference, EventStudy, did, event_study, mirrored_did
+from dagster_project.effects.differences import EventStudy, GroupDifference, did, event_study, mirrored_did
 from dagster_project.effects.discontinuity import rank_discontinuity
 from dagster_project.effects.matched import matched_did
 from dagster_project.effects.panel import CohortPanel, panels
@@ -204,7 +204,7 @@ def _differences(
     years, minimum = parameters.followup_years.value, parameters.min_treated.value
 
     def row(
-        method: str, result: Difference | None, words: Words, otherwise: Words, outcome: str = names.SHARE
+        method: str, result: GroupDifference | None, words: Words, otherwise: Words, outcome: str = names.SHARE
     ) -> EffectEstimate:
         if result is not None:
             return write(method, result.effect, result.n_treated, result.n_comparison, words, outcome=outcome)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 SCHOOL_YEAR = re.compile(r"((?:19|20)[0-9]{2})-([0-9]{2})")
 FICTIONAL_SIGN = "oppdiktet"
 FIRST_FICTIONAL_COUNTY = "61"
+CODES = ("Nasjonaltkode", "Fylkekode", "Kommunekode", "Organisasjonsnummer")
+"""Columns with the codes of the four levels."""
 LEVELS = {"1": "national", "2": "county", "3": "municipality", "4": "school"}
 OWNERSHIP = {
     "Alle eierformer": "all",
@@ -161,13 +163,13 @@ def translated(table: TextTable, column: str, mapping: Mapping[str, str], what: 
 
 @dataclass(frozen=True)
 class Units:
-    """The unit columns of a file, one entry per row."""
+    """The unit columns of a file, under their names in an extract; one entry per row."""
 
-    level: pa.Array
-    code: pa.Array
-    name: pa.Array
-    county: pa.Array
-    municipality: pa.Array
+    unit_level: pa.Array
+    unit_code: pa.Array
+    unit_name: pa.Array
+    county_code: pa.Array
+    municipality_code: pa.Array
     fictional: pa.Array
 
 
@@ -182,98 +184,51 @@ def read_units(table: TextTable) -> Units:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    require_columns(
-        table, ("EnhetNivaa", "Nasjonaltkode", "Fylkekode", "Kommunekode", "Organisasjonsnummer", "EnhetNavn")
-    )
+    require_columns(table, ("EnhetNivaa", *CODES, "EnhetNavn"))
     cols = {name: pc.utf8_trim_whitespace(column) for name, column in table.columns.items() if "." not in name}
-    findings: list[Finding] = []
-
-    def check(column: str, good: pa.Array, code: str, message: str, expected: str, fix: str) -> None:
-        for position in pc.indices_nonzero(pc.invert(pc.fill_null(good, False))).to_pylist()[:SHOWN_PLACES]:
-            findings.append(
-                problem(
-                    code,
-                    message,
-                    table.name,
-                    row=table.rows[position].as_py(),
-                    column=column,
-                    found=cols[column][position].as_py(),
-                    expected=expected,
-                    fix=fix,
-                )
-            )
-
     encoded = cols["EnhetNivaa"].dictionary_encode()
     level = pa.array([LEVELS.get(v) for v in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
-    check(
-        "EnhetNivaa",
-        pc.is_valid(level),
-        "unknown-level",
-        "the level of the unit is unknown",
-        "1, 2, 3 or 4",
-        "Compulsory-school tables have these four levels; send one of them.",
-    )
-    check(
-        "Fylkekode",
-        pc.equal(pc.utf8_length(cols["Fylkekode"]), 2),
-        "code-lost-leading-zero",
-        "a county code has two digits",
-        "two digits, such as 03",
-        "A spreadsheet has turned codes into numbers: send the original download.",
-    )
-    check(
-        "Kommunekode",
-        pc.equal(pc.utf8_length(cols["Kommunekode"]), 4),
-        "code-lost-leading-zero",
-        "a municipality code has four digits",
-        "four digits, such as 0301",
-        "A spreadsheet has turned codes into numbers: send the original download.",
-    )
-    for column in ("Nasjonaltkode", "Fylkekode", "Kommunekode", "Organisasjonsnummer"):
-        check(
-            column,
-            pc.match_substring_regex(cols[column], "^[0-9A-Za-z]*$"),
-            "not-a-code",
-            "a code of a unit is no code",
-            "letters a to z and digits",
-            "Send the original download.",
-        )
-    check(
-        "EnhetNavn",
-        pc.invert(pc.match_substring_regex(cols["EnhetNavn"], "^[=@]|^[+-].*[(!]")),
-        "formula-in-name",
-        "a name begins like a formula",
-        "a name",
-        "Remove the formula, or send the original download.",
-    )
-    refuse(table.name, findings)
-    is_level = {name: pc.equal(level, name) for name in schema.UNIT_LEVELS}
-    code = pc.case_when(
-        pc.make_struct(is_level["national"], is_level["county"], is_level["municipality"]),
-        cols["Nasjonaltkode"],
-        cols["Fylkekode"],
-        cols["Kommunekode"],
-        cols["Organisasjonsnummer"],
-    )
+    _refuse_odd_units(table, cols, level)
+    above = pc.make_struct(*(pc.equal(level, name) for name in schema.UNIT_LEVELS[:-1]))
     blank = pa.array([""] * len(table), pa.string())
     nation, county, municipality = (cols.get(n, blank) for n in ("Nasjonalt", "Fylke", "Kommune"))
-    name = pc.case_when(
-        pc.make_struct(is_level["national"], is_level["county"], is_level["municipality"]),
-        nation,
-        county,
-        municipality,
-        cols["EnhetNavn"],
-    )
+    name = pc.case_when(above, nation, county, municipality, cols["EnhetNavn"])
     name = pc.if_else(pc.equal(name, ""), cols["EnhetNavn"], name)
     retired = pc.replace_substring_regex(name, r" \(\d{4} - \d{4}\)$", "")
     return Units(
-        level,
-        code,
-        pc.if_else(is_level["school"], name, retired),
-        cols["Fylkekode"],
-        cols["Kommunekode"],
-        pc.match_substring(nation, FICTIONAL_SIGN),
+        unit_level=level,
+        unit_code=pc.case_when(above, *(cols[column] for column in CODES)),
+        unit_name=pc.if_else(pc.equal(level, "school"), name, retired),
+        county_code=cols["Fylkekode"],
+        municipality_code=cols["Kommunekode"],
+        fictional=pc.match_substring(nation, FICTIONAL_SIGN),
     )
+
+
+def _refuse_odd_units(table: TextTable, cols: Mapping[str, pa.Array], level: pa.Array) -> None:
+    import pyarrow.compute as pc
+
+    lost = "A spreadsheet has turned codes into numbers: send the original download."
+    county, municipality = (pc.utf8_length(cols[name]) for name in ("Fylkekode", "Kommunekode"))
+    formula = pc.match_substring_regex(cols["EnhetNavn"], "^[=@]|^[+-].*[(!]")
+    checks = [
+        ("EnhetNivaa", pc.is_valid(level), "unknown-level", "the level of the unit is unknown", "1, 2, 3 or 4",
+         "Compulsory-school tables have these four levels; send one of them."),
+        ("Fylkekode", pc.equal(county, 2), "code-lost-leading-zero", "a county code has two digits",
+         "two digits, such as 03", lost),
+        ("Kommunekode", pc.equal(municipality, 4), "code-lost-leading-zero", "a municipality code has four digits",
+         "four digits, such as 0301", lost),
+        *((name, pc.match_substring_regex(cols[name], "^[0-9A-Za-z]*$"), "not-a-code", "a code of a unit is no code",
+           "letters a to z and digits", "Send the original download.") for name in CODES),
+        ("EnhetNavn", pc.invert(formula), "formula-in-name", "a name begins like a formula", "a name",
+         "Remove the formula, or send the original download."),
+    ]  # fmt: skip
+    refuse(table.name, [
+        problem(code, message, table.name, row=table.rows[at].as_py(), column=column, found=cols[column][at].as_py(),
+                expected=expected, fix=fix)
+        for column, good, code, message, expected, fix in checks
+        for at in pc.indices_nonzero(pc.invert(pc.fill_null(good, False))).to_pylist()[:SHOWN_PLACES]
+    ])  # fmt: skip
 
 
 def refuse_duplicates(table: TextTable, units: Units, extra: Iterable[pa.Array] = ()) -> None:
@@ -282,7 +237,9 @@ def refuse_duplicates(table: TextTable, units: Units, extra: Iterable[pa.Array] 
     import pyarrow.compute as pc
 
     more = {f"k{i}": column for i, column in enumerate(extra)}
-    keyed = pa.table({"level": units.level, "code": units.code, "m": units.municipality, **more, "row": table.rows})
+    keyed = pa.table(
+        {"level": units.unit_level, "code": units.unit_code, "m": units.municipality_code, **more, "row": table.rows}
+    )
     keys = [name for name in keyed.column_names if name != "row"]
     groups = keyed.group_by(keys, use_threads=False).aggregate([("row", "count"), ("row", "max"), ("row", "min")])
     twice = groups.filter(pc.greater(groups["row_count"], 1)).sort_by("row_max").to_pylist()
@@ -305,8 +262,26 @@ def refuse_duplicates(table: TextTable, units: Units, extra: Iterable[pa.Array] 
     )
 
 
-def constant(value: object, length: int, kind: pa.DataType) -> pa.Array:
-    """``length`` times the same value."""
+def extract_rows(length: int, **columns: object) -> pa.Table:
+    """Rows of an extract. An array is a column as it stands, any other value is the same on all ``length`` rows.
+
+    Columns that are not named are null, those of yes or no are false.
+    """
     import pyarrow as pa
 
-    return pa.repeat(pa.scalar(value, kind), length)
+    shape = schema.extract_schema()
+    if other := columns.keys() - set(shape.names):
+        raise TypeError(f"an extract has no column {', '.join(sorted(other))}")
+
+    def filled(name: str, kind: pa.DataType) -> pa.Array:
+        value = columns.get(name, False if pa.types.is_boolean(kind) else None)
+        whole = isinstance(value, pa.Array | pa.ChunkedArray)
+        return value if whole else pa.repeat(pa.scalar(value, kind), length)
+
+    return pa.table({field.name: filled(field.name, field.type) for field in shape}, schema=shape)
+
+
+def places(table: TextTable, sha256: str, column: str) -> dict[str, object]:
+    """Where the values of a column stand: the columns of an extract that name the very cell, and the cell as it was."""
+    return {"raw_value": table.columns[column], "source_sha256": sha256, "source_row": table.rows,
+            "source_column": column}  # fmt: skip

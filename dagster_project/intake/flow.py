@@ -19,9 +19,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from dagster_project import schema
+from dagster_project import clock, schema
 from dagster_project.archive import Archive, journal
-from dagster_project.archive.files import ARRIVED, File, files_of, open_files
+from dagster_project.archive.files import ARRIVED, File, files_of, find_file, open_files
 from dagster_project.diagnostics import NotFound, OppfolgingError, Severity, UnreadableFile
 from dagster_project.intake import inbox as inboxes
 from dagster_project.intake import quarantine
@@ -55,10 +55,6 @@ class IntakeResult:
     changes: tuple[Change, ...] = field(default=())
     earlier: str | None = None
     line: int | None = None
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC).replace(microsecond=0)
 
 
 def _ignore(_: str) -> None:
@@ -114,7 +110,7 @@ def take_in(path: Path, settings: Settings, *, now: dt.datetime | None = None, b
     The same bytes are a new arrival only when that can change something: they were replaced, withdrawn, dismissed, or
     rejected under another program, in other circumstances, or for no fault of theirs.
     """
-    now = now or _now()
+    now = now or clock.now()
     if (refused := _too_large(path, settings, now)) is not None:
         return refused
     archive, name = Archive(settings), inboxes.name_of(path)
@@ -174,7 +170,7 @@ def settle(
     A register belongs to every dataset, since figures are held to it; so does a file that was not recognised, since
     nobody else would screen it.
     """
-    now = now or _now()
+    now = now or clock.now()
     results: list[IntakeResult] = []
     with Reader(settings) as reader:
         with Extracts(settings) as extracts:
@@ -298,27 +294,6 @@ def _with_decisions(taken: Sequence[IntakeResult], settled: Sequence[IntakeResul
     return [*by_line.values(), *own]
 
 
-def find_file(settings: Settings, name_or_sha256: str, *status: str) -> File:
-    """The newest arrival of a file by its name or the beginning of its hash; of those that stand so, when named.
-
-    Raises:
-        NotFound: no such file, or several of that name.
-    """
-    files = files_of(Archive(settings).events())
-    named = [f for f in files if f.name == name_or_sha256 or f.sha256.startswith(name_or_sha256)]
-    found = {f.sha256: f for f in named if not status or f.status in status}
-    if len(found) == 1:
-        return next(iter(found.values()))
-    if found:
-        raise NotFound(
-            f"{name_or_sha256} matches {len(found)} files; give a hash prefix: "
-            + ", ".join(f"{f.sha256[:12]} ({f.status}, {f.arrived[:10]})" for f in found.values())
-        )
-    if named:
-        raise NotFound(f"{named[-1].name} is not {' or '.join(status)}: it is {named[-1].status}.")
-    raise NotFound(f"{name_or_sha256} is not in the ledger. `oppfolging status` lists the files that wait.")
-
-
 def _signed(by: str, reason: str, what: str) -> dict[str, str]:
     if not by.strip() or not reason.strip():
         raise OppfolgingError(f"{what} needs a name and a reason.")
@@ -334,9 +309,9 @@ def accept(
         NotFound: the file is not held, or has no such warning.
         OppfolgingError: the name or the reason is blank.
     """
-    now = now or _now()
+    now = now or clock.now()
     signed = _signed(by, reason, "An acceptance")
-    file = find_file(settings, name_or_sha256, "held")
+    file = find_file(files_of(Archive(settings).events()), name_or_sha256, "held")
     if code not in file.codes:
         raise NotFound(f"{file.name} does not wait for {code}. It waits for {', '.join(file.codes)}.")
     Archive(settings).append(
@@ -351,9 +326,9 @@ def _mark(
     settings: Settings, name_or_sha256: str, event: str, status: tuple[str, ...], now: dt.datetime | None,
     signed: dict[str, str],
 ) -> File:  # fmt: skip
-    file = find_file(settings, name_or_sha256, *status)
+    file = find_file(files_of(Archive(settings).events()), name_or_sha256, *status)
     Archive(settings).append(
-        {"event": event, "time": (now or _now()).isoformat(), "sha256": file.sha256, "file": file.name,
+        {"event": event, "time": (now or clock.now()).isoformat(), "sha256": file.sha256, "file": file.name,
          "arrival": file.line, "datasets": list(file.datasets),
          "school_years": sorted({year for _, year in file.partitions if year}), **signed}
     )  # fmt: skip

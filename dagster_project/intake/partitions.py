@@ -23,11 +23,12 @@ from dagster_project import schema
 from dagster_project.archive import Archive, Head
 from dagster_project.archive.files import File, Key, files_of, in_force
 from dagster_project.archive.store import sha256_of
+from dagster_project.arrow import same_values, write_parquet
 from dagster_project.atomic import replacing
 from dagster_project.diagnostics import PipelineProblem
 from dagster_project.forms.spec import FORMS
 from dagster_project.intake.cells import ExtractTable
-from dagster_project.intake.reader import Reader, readers_version, write_table
+from dagster_project.intake.reader import Reader, readers_version
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def difference(key: Key, old: pa.Table | None, new: pa.Table) -> Change:
     differs = None
     for name in compared:
         a, b = left[name], right[name]
-        same = pc.or_(pc.fill_null(pc.equal(a, b), False), pc.and_(pc.is_null(a), pc.is_null(b)))
+        same = same_values(a, b)
         differs = pc.invert(same) if differs is None else pc.or_(differs, pc.invert(same))
     changed = pc.sum(differs).as_py() or 0
     shared = both.num_rows
@@ -262,7 +263,7 @@ class Extracts:
         table = self.build(key)
         path = self.path(key)
         (path.parent / RECORD).unlink(missing_ok=True)
-        write_table(path, table)
+        write_parquet(path, table)
         record = {
             "identity": self.identity(key), "readers": readers_version(), "sha256": sha256_of(path),
             "rows": table.num_rows, "files": [{"sha256": f.sha256, "file": f.name} for f in self.in_force[key]],

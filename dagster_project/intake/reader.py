@@ -7,7 +7,6 @@ the version of the readers that gave it; it is used only for the same version, a
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import resource
@@ -19,12 +18,12 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.archive import Archive
 from dagster_project.archive.store import sha256_of
+from dagster_project.arrow import write_parquet
 from dagster_project.atomic import replacing
 from dagster_project.diagnostics import (
     FileProblem,
@@ -34,12 +33,13 @@ from dagster_project.diagnostics import (
     UnreadableFile,
     UnrecognisedFile,
 )
+from dagster_project.fingerprint import code_in, fingerprint
 from dagster_project.intake.cells import ExtractTable
 from dagster_project.intake.recognise import Recognised, recognise
 from dagster_project.settings import REPOSITORY, Settings
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 SECONDS = 300
 MEMORY_BYTES = 12 << 30
@@ -74,24 +74,9 @@ class ReadFile:
 @cache
 def readers_version() -> str:
     """One hash over the code that turns bytes into rows, and the libraries it reads with."""
-    package = REPOSITORY / "dagster_project"
-    code = [p for p in sorted((package / "intake").rglob("*.py")) if p.stem not in NO_READERS]
-    code += [package / "forms" / "spec.py", package / "schema.py"]
-    digest = hashlib.sha256()
-    for path in code:
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    for name in ("duckdb", "openpyxl", "pyarrow"):
-        digest.update(f"{name}={version(name)}\n".encode())
-    return digest.hexdigest()
-
-
-def write_table(path: Path, table: pa.Table) -> None:
-    """Write Parquet atomically, with bytes that depend on the content alone."""
-    import pyarrow.parquet as pq
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(None), temporary, compression="zstd", row_group_size=262_144)
+    code = [p for p in code_in("intake") if p.stem not in NO_READERS]
+    code += code_in("forms/spec.py", "schema.py")
+    return fingerprint(code, libraries=("duckdb", "openpyxl", "pyarrow"))
 
 
 def _finding(raw: dict[str, Any]) -> Finding:
@@ -110,7 +95,7 @@ def read_into(path: Path, sha256: str, name: str, folder: Path) -> None:
         known = recognise(path, name)
         for number, table in enumerate(read_file(path, sha256, name, known)):
             target = folder / f"{number:03d}.parquet"
-            write_table(target, table.table)
+            write_parquet(target, table.table)
             result["tables"].append(
                 {"dataset": table.dataset, "file": target.name, "sha256": sha256_of(target),
                  "columns_seen": list(table.columns_seen), "findings": [f.as_dict() for f in table.findings]}

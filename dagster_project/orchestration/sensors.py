@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from dagster_project import clock
 from dagster_project.intake.inbox import is_being_written, name_of, waiting
 from dagster_project.orchestration import openlineage
 from dagster_project.orchestration.outcomes import record_of
@@ -83,10 +84,6 @@ def unfinished(instance: dg.DagsterInstance, job: str) -> str | None:
     return None if instance.get_run_records(done, limit=1) else last[0].dagster_run.tags[INBOX_TAG]
 
 
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
-
-
 def inbox_sensor(job: dg.JobDefinition) -> dg.SensorDefinition:
     """The sensor that runs ``job`` when files were put into the inbox, and again when such a run failed."""
 
@@ -115,7 +112,7 @@ def inbox_sensor(job: dg.JobDefinition) -> dg.SensorDefinition:
         if delivery is None:
             return dg.SensorResult(skip_reason="the inbox is empty", cursor=cursor)
         runs = context.instance.get_run_records(dg.RunsFilter(tags={INBOX_TAG: delivery}), limit=MOST_RETRIES + 1)
-        key, reason = next_key(delivery, runs, _now())
+        key, reason = next_key(delivery, runs, clock.now())
         if key is None:
             return dg.SensorResult(skip_reason=reason, cursor=cursor)
         tags = {INBOX_TAG: delivery, "oppfolging/files": str(len(files))}

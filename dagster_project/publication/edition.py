@@ -30,6 +30,7 @@ from dagster_project.archive.commits import (
 )
 from dagster_project.archive.published import INTERNAL, read_published
 from dagster_project.archive.store import sha256_of
+from dagster_project.arrow import write_parquet
 from dagster_project.diagnostics import Finding, NotFound, PipelineProblem, Severity
 from dagster_project.publication import manifest as manifests
 from dagster_project.publication import public, run_report, tables
@@ -198,7 +199,7 @@ def fill_data(source: Iterator[tuple[str, pa.Table]], building: Path) -> dict[st
         rows[name] = table.num_rows
         stem = building / (name if "/" in name else f"{INTERNAL}/{name}")
         stem.parent.mkdir(exist_ok=True)
-        tables.write_parquet(stem.with_suffix(".parquet"), table)
+        write_parquet(stem.with_suffix(".parquet"), table)
         tables.write_csv(stem.with_suffix(".csv"), table)
     return rows
 

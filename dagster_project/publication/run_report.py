@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_project.archive import journal as history
 from dagster_project.archive.commits import MANIFEST, current_revision
+from dagster_project.arrow import write_parquet
 from dagster_project.publication.manifest import describe_files
 from dagster_project.publication.subjects import Subject
-from dagster_project.publication.tables import write_parquet
 from dagster_project.rules import RuleBook
 from dagster_project.rules.describe import value_in_words
 from dagster_project.rules.model import Limit

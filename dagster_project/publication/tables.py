@@ -48,19 +48,6 @@ def translated(table: pa.Table, translate: Callable[[Any], str | None]) -> list[
     return columns
 
 
-def write_parquet(path: Path, table: pa.Table) -> None:
-    """Parquet without timestamps or engine notes beyond the library's name.
-
-    DuckDB marks a column as never empty when it happens not to be, in the rows of every round together. That mark is
-    left out: a round's file would have other bytes when another round has an empty cell.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    plain = table.cast(pa.schema([f.with_nullable(True).remove_metadata() for f in table.schema]))
-    pq.write_table(plain, path, compression="zstd", row_group_size=262_144)
-
-
 def write_csv(path: Path, table: pa.Table) -> None:
     """UTF-8, comma, line feed, decimal point, true and false, empty for null; formulas are made harmless."""
     import pyarrow as pa

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagster_project import schema
+from dagster_project.fingerprint import code_in, fingerprint
 from dagster_project.rules import RuleBook, RuleSet
 from dagster_project.settings import Settings
 from dagster_project.transform import derived
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+MART = "cohort_effect"
 
 
 def cohort_effect(settings: Settings, rulebook: RuleBook) -> pa.Table:
@@ -82,20 +82,13 @@ def _mean_gaps(panel: pa.Table, progress: pa.Table, rules: RuleSet) -> pa.Array:
 
 def effects_basis(settings: Settings) -> dict[str, str]:
     """One hash over all that ``cohort_effect`` follows from: the progress, the choices, the code and its libraries."""
-    basis = hashlib.sha256()
-    code = [Path(__file__), *sorted((Path(__file__).parent.parent / "effects").glob("*.py"))]
     rules = sorted(settings.rules.glob("*.yaml"))  # weights and windows
-    for path in (settings.marts / "cohort_progress.parquet", settings.effects, settings.rounds, *rules, *code):
-        basis.update(path.read_bytes())
-    basis.update("".join(version(name) for name in ("numpy", "pandas", "scipy", "statsmodels")).encode())
-    return {"cohort_effect": basis.hexdigest()}
+    inputs = [settings.marts / "cohort_progress.parquet", settings.effects, settings.rounds, *rules]
+    code = code_in("rounds/monitoring.py", "effects")
+    return {MART: fingerprint([*inputs, *code], libraries=("numpy", "pandas", "scipy", "statsmodels"))}
 
 
 def current_effects(settings: Settings, rulebook: RuleBook) -> pa.Table:
     """The mart ``cohort_effect`` as it stands; estimated anew only when what it rests on has changed."""
-    import pyarrow.parquet as pq
-
-    target, basis = settings.marts / "cohort_effect.parquet", effects_basis(settings)
-    if derived.bases(target) != basis:
-        derived.write(target, cohort_effect(settings, rulebook), basis)
-    return pq.read_table(target)
+    target = settings.marts / f"{MART}.parquet"
+    return derived.current(target, effects_basis(settings), lambda _: cohort_effect(settings, rulebook))

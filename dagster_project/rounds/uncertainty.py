@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
-from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dagster_project.fingerprint import code_in, fingerprint
 from dagster_project.publication.edition import RULEBOOK
 from dagster_project.rounds.state import lock_of, round_events
 from dagster_project.rules import RuleBook
@@ -54,22 +52,13 @@ def uncertainty_bases(settings: Settings, rulebook: RuleBook, round_ids: Iterabl
 
 def current_uncertainty(settings: Settings, rulebook: RuleBook, round_ids: Iterable[str]) -> pa.Table:
     """The mart ``selection_uncertainty`` of these rounds as it stands."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    target = settings.marts / "selection_uncertainty.parquet"
-    before, now = derived.bases(target), uncertainty_bases(settings, rulebook, round_ids)
-    if target.exists() and before == now:
-        return pq.read_table(target)
-    made = pq.read_table(target) if before else uncertainty_schema().empty_table()
-    parts = [
-        made.filter(pc.field("round") == r) if now[r] == before.get(r) else round_uncertainty(settings, rulebook, r)
-        for r in now
-    ]
-    made = pa.concat_tables([made.slice(0, 0), *parts])
-    derived.write(target, made, now)
-    return made
+    return derived.current(
+        settings.marts / "selection_uncertainty.parquet",
+        uncertainty_bases(settings, rulebook, round_ids),
+        lambda round_id: round_uncertainty(settings, rulebook, round_id),
+        part="round",
+        empty=uncertainty_schema().empty_table(),
+    )
 
 
 def _assumed_in(settings: Settings, round_id: str) -> Settings:
@@ -83,17 +72,18 @@ def _basis(settings: Settings, base: Base) -> str:
     of the cell, which is among the tables, names the very file."""
     import pyarrow as pa
 
-    basis = hashlib.sha256()
-    for name in RESTS_ON:
+    def content(name: str) -> bytes:
         table = base.table(name).replace_schema_metadata(None).combine_chunks()
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as stream:
             stream.write_table(table)
-        basis.update(sink.getvalue())
-    code = sorted((Path(__file__).parent.parent / "simulation").glob("*.py"))
-    for path in (_assumed_in(settings, base.round.id).uncertainty, *code):
-        basis.update(path.read_bytes())
-    versions = [version(name) for name in ("duckdb", "numpy")]
-    texts = [base.round.model_dump_json(), base.rules.model_dump_json(), digest(settings, (*SUMS, *MODELS)), *versions]
-    basis.update("\n".join(texts).encode())
-    return basis.hexdigest()
+        return sink.getvalue().to_pybytes()
+
+    return fingerprint(
+        [_assumed_in(settings, base.round.id).uncertainty, *code_in("simulation")],
+        libraries=("duckdb", "numpy"),
+        texts=[
+            *(content(name) for name in RESTS_ON),
+            base.round.model_dump_json(), base.rules.model_dump_json(), digest(settings, (*SUMS, *MODELS)),
+        ],
+    )  # fmt: skip

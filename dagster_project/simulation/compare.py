@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagster_project.simulation.scenario import AS_IT_STANDS, SCENARIO_COLUMN, WATERMARK, WATERMARK_COLUMN, Outcome
-
-if TYPE_CHECKING:
-    import numpy as np
 
 ENTERS, LEAVES, GROUP, MOVES, SAME = "enters", "leaves", "changes group", "moves in rank", "same"
 
@@ -101,34 +99,20 @@ def _change(before: str | None, after: str | None, base: dict[str, Any], other: 
 
 
 def rank_correlations(pairs: list[tuple[int, int]]) -> tuple[float | None, float | None]:
-    """Kendall's tau and Spearman's rho of pairs of ranks without ties; None below two pairs.
-
-    Tau is the surplus of pairs in the same order over pairs in opposite order, by all pairs; rho the correlation of the
-    ranks, renumbered among those present.
-    """
-    import numpy as np
+    """Kendall's tau and Spearman's rho of pairs of ranks; None below two pairs."""
+    from scipy.stats import kendalltau
 
     if len(pairs) < 2:
         return None, None
-    a, b = (np.array(column, dtype=np.int64) for column in zip(*pairs, strict=True))
-    above = np.triu_indices(len(a), 1)
-    agree = np.sign(a[:, None] - a[None, :])[above] * np.sign(b[:, None] - b[None, :])[above]
-    return float(agree.mean()), spearman(a, b)
+    a, b = zip(*pairs, strict=True)
+    return float(kendalltau(a, b).statistic), spearman(a, b)
 
 
-def spearman(a: np.ndarray, b: np.ndarray) -> float | None:
-    """Spearman's rho of two arrays of one length, ties at their mean rank; None when one of them is constant."""
-    import numpy as np
+def spearman(a: Sequence[float], b: Sequence[float]) -> float | None:
+    """Spearman's rho of two columns of one length, ties at their mean rank; None when one of them is constant."""
+    from scipy.stats import spearmanr
 
-    def ranks(x: np.ndarray) -> np.ndarray:
-        _, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
-        middle = np.cumsum(counts) - (counts - 1) / 2
-        centred: np.ndarray = middle[inverse] - middle[inverse].mean()
-        return centred
-
-    x, y = ranks(a), ranks(b)
-    scale = float(np.sqrt((x @ x) * (y @ y)))
-    return float(x @ y) / scale if scale > 0 else None
+    return None if len(set(a)) < 2 or len(set(b)) < 2 else float(spearmanr(a, b).statistic)
 
 
 def stability(outcome: Outcome, scenarios: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -217,20 +217,3 @@ def sensitivity_tables(found: Sensitivity) -> dict[str, pa.Table]:
         "selection_stability": stability_table(found),
         "indicator_weights": weights_table(found),
     }
-
-
-COLUMN_NOTES = {
-    "is_reading": "Whether it is a reading of this round, and so counts in selection_stability.",
-    "taken": "Municipalities the reading takes, both groups together, before any human decision.",
-    "enters": "Taken under the reading, not under the rule.",
-    "leaves": "Taken under the rule, not under the reading.",
-    "kendall": "Kendall's tau of the two rankings, municipalities rated in both.",
-    "spearman": "Spearman's rho of the two rankings, municipalities rated in both.",
-    "readings": "Number of readings: the rule itself and each variant, one change at a time.",
-    "taken_in": "In how many of the readings the municipality is taken.",
-    "nominal_weight": "The indicator's part of all possible points, rated municipalities.",
-    "effective_weight": "Covariance of the indicator's part of the share with the share, by its variance; sums to 1.",
-    "rank_correlation": "Spearman's rho of the indicator's part of the share with the share.",
-    "mean_rank_change_without": "Mean absolute change of rank when the indicator is left out.",
-}
-"""What the less obvious columns of the three tables mean."""

@@ -73,7 +73,7 @@ def indicator_weights(base: Base, without: Mapping[str, Comparison]) -> pa.Table
                 "indicator": name,
                 "nominal_weight": float(possible[:, position].sum() / possible.sum()),
                 "effective_weight": float((part - part.mean()) @ spread) / variance if variance > 0 else None,
-                "rank_correlation": spearman(part, share),
+                "rank_correlation": spearman(part.tolist(), share.tolist()),
                 "mean_rank_change_without": float(np.mean(moved)) if moved else None,
                 "enters_without": drop.counts["enters"] if drop else None,
                 "leaves_without": drop.counts["leaves"] if drop else None,

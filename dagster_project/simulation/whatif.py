@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.arrow import write_parquet
 from dagster_project.diagnostics import RuleProblem
 from dagster_project.publication import tables
 from dagster_project.rules import RuleSet
@@ -161,12 +162,11 @@ def write(settings: Settings, answer: WhatIf) -> Path:
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
     for name, table in {"changes": changes_table(answer), **answer.outcome.tables}.items():
-        tables.write_parquet(building / f"{name}.parquet", table)
+        write_parquet(building / f"{name}.parquet", table)
         tables.write_csv(building / f"{name}.csv", table)
     title = f"{answer.outcome.round}: {answer.name}"
     spec = figure.vega_lite(answer.outcome, title)
     (building / "figure.vl.json").write_text(json.dumps(spec, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    (building / "figure.svg").write_text(figure.svg(answer.outcome, title), encoding="utf-8")
     text = json.dumps(answer.as_dict(), ensure_ascii=False, indent=2) + "\n"
     (building / "scenario.json").write_text(text, encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)

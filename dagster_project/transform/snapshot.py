@@ -12,16 +12,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from dagster_project.archive import Archive, Head
 from dagster_project.archive.store import sha256_of
 from dagster_project.atomic import replacing
+from dagster_project.fingerprint import code_in, fingerprint
 from dagster_project.intake.partitions import Extracts
 from dagster_project.intake.reader import readers_version
-from dagster_project.settings import REPOSITORY, Settings
+from dagster_project.settings import Settings
 from dagster_project.transform import dbt_step
 
 GAP_ACCEPTED = "missing_input_accepted"
@@ -93,14 +93,13 @@ def rule_files(settings: Settings) -> dict[str, Path]:
 
 def compiling_code() -> list[Path]:
     """The code that turns rules and registers into the tables the models read."""
-    package = REPOSITORY / "dagster_project"
-    return [*sorted((package / "rules").glob("*.py")), package / "transform" / "parameters.py"]
+    return code_in("rules", "transform/parameters.py")
 
 
 def models_version(settings: Settings) -> str:
     """One hash over the dbt project, the code that compiles its parameters, and the engine that runs it."""
-    parts = [dbt_step.source_digest(settings), version("duckdb"), *map(sha256_of, compiling_code())]
-    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+    project = dbt_step.source_digest(settings)
+    return fingerprint(compiling_code(), libraries=["duckdb"], texts=[project])
 
 
 def accepted_gaps(settings: Settings, head: Head | None = None) -> list[dict[str, Any]]:

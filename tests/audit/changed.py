@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dagster_project.audit.counterfactual import Difference
+from dagster_project.audit.counterfactual import FigureChange
 from dagster_project.audit.revisions import Published
 from dagster_project.intake.partitions import Extracts
 from dagster_project.settings import Settings
@@ -18,7 +18,7 @@ from dagster_project.transform import dbt_step
 from dagster_project.transform.parameters import compile_for
 
 
-def outcome_with(settings: Settings, published: Published, code: str, difference: Difference, value: Decimal) -> bool:
+def outcome_with(settings: Settings, published: Published, code: str, difference: FigureChange, value: Decimal) -> bool:
     """Whether ``code`` (a municipality, or a school) is taken, or among the worst, when the cell holds ``value``."""
     (row,) = published.rows(
         "indicator_points", unit_level=difference.unit_level, unit_code=difference.unit_code,

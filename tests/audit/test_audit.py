@@ -22,8 +22,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dagster_project.archive import Archive
+from dagster_project.archive.files import files_of, find_file
 from dagster_project.audit import explain, trace
-from dagster_project.audit.counterfactual import Difference, judge_of_revision, what_would_differ
+from dagster_project.audit.counterfactual import FigureChange, judge_of_revision, what_would_differ
 from dagster_project.audit.diff import compare
 from dagster_project.audit.document import document_of
 from dagster_project.audit.evidence import write_pack
@@ -194,7 +196,7 @@ def test_a_school_is_explained_and_a_hidden_cell_stays_hidden(home: Settings, pu
     assert str(school["municipality_code"]) in as_text(document_of(e, "no"))
 
 
-Change = tuple[Published, str, Difference]
+Change = tuple[Published, str, FigureChange]
 
 
 def changes_named(home: Settings) -> dict[str, list[Change]]:
@@ -288,7 +290,7 @@ def test_a_cell_is_traced_down_and_its_file_up_again(home: Settings, published: 
     resting = {r["municipality_code"] for r in published.rows("selection")} & judged
     assert {d["municipality_code"] for d in whole.decisions} == resting and len(resting) > 100
     assert whole.must_be_redone
-    sha256, _ = trace.find_file(home, "fabelland_klass131_endringer.json")
+    sha256 = find_file(files_of(Archive(home).events()), "fabelland_klass131_endringer.json", "accepted").sha256
     assert in_force(trace.up(home, sha256)).register == "municipality_changes"
     all_cells = trace.down(home, ROUND, "municipality_ranking:6101")
     assert sum(c["weighted_points"] or 0 for c in all_cells) == explained(home, ROUND, "6101").unit["points"]
@@ -298,7 +300,7 @@ def test_a_cell_is_traced_down_and_its_file_up_again(home: Settings, published: 
 
 def touched_by(home: Settings, file: str, line: int | None = None) -> dict[str, trace.Touched]:
     """What a file touches in the revisions in force."""
-    sha256, _ = trace.find_file(home, file)
+    sha256 = find_file(files_of(Archive(home).events()), file, "accepted").sha256
     touched = trace.up(home, sha256, line=line)
     return {t.round: t for t in touched if t.in_force}
 
@@ -315,7 +317,7 @@ def outcomes_of(published: Published, part: str, sha256: str) -> set[tuple[str, 
 def test_decisions_and_replies_are_what_outcomes_and_cohorts_rest_on(home: Settings) -> None:
     held = open_revision(home, "fictional-2024")
     name = "beslutninger_fictional-2024.xlsx"
-    sha256, _ = trace.find_file(home, name)
+    sha256 = find_file(files_of(Archive(home).events()), name, "accepted").sha256
     touched = touched_by(home, name)
     expected = outcomes_of(held, "decision", sha256)
     assert len(expected) > 40
@@ -351,7 +353,7 @@ def test_reports_and_measures_are_what_a_cohort_rests_on(home: Settings) -> None
     folder = current_revision(home, "uttrekk_2024")
     assert folder is not None
     cohort = open_folder(folder)
-    sha256, _ = trace.find_file(home, "rapport_1_uttrekk_2024.xlsx")
+    sha256 = find_file(files_of(Archive(home).events()), "rapport_1_uttrekk_2024.xlsx", "accepted").sha256
     received = [r for r in cohort.rows("followup_report_status") if r["source_sha256"] == sha256]
     touched = touched_by(home, sha256)
     assert len(touched["uttrekk_2024"].followed) == len(received) > 100
@@ -368,9 +370,9 @@ def test_of_files_of_one_name_a_later_form_takes_over_and_the_answer_says_which_
     name = "tiltak_uttrekk_2023.xlsx"
     refused = oppfolging(home.home, "trace", "--file", name)
     lines = refused.stderr.splitlines()
-    assert refused.returncode == 5 and lines[0] == f"2 files answer to {name}. Name one by the beginning of its hash:"
-    hashes = [line.split()[1] for line in lines[1:]]
-    assert all(line.startswith("  --file ") and " arrived 20" in line for line in lines[1:]) and len(hashes) == 2
+    assert refused.returncode == 5 and lines[0] == f"{name} matches 2 files; give a hash prefix:"
+    hashes = [line.split()[0] for line in lines[1:]]
+    assert all(" arrived 20" in line for line in lines[1:]) and len(hashes) == 2
     older, newer = (touched_by(home, h)["uttrekk_2023"] for h in hashes)
     assert not older.must_be_redone and newer.must_be_redone
 

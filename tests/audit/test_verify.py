@@ -17,8 +17,9 @@ import yaml
 from dagster_project.archive import Archive
 from dagster_project.archive.commits import read_manifest
 from dagster_project.archive.store import sha256_of
+from dagster_project.arrow import write_parquet
 from dagster_project.audit.verify import verify
-from dagster_project.publication import current_revision, tables
+from dagster_project.publication import current_revision
 from dagster_project.rounds.monitoring import current_effects
 from dagster_project.rounds.publishing import computed_rounds, publish_cohort, publish_round
 from dagster_project.rounds.uncertainty import current_uncertainty
@@ -101,7 +102,7 @@ def test_a_cohort_comes_out_byte_for_byte_but_for_a_forged_effect_and_a_changed_
     table = pq.read_table(effect)
     at = table.column_names.index("estimate")
     effect.chmod(0o644)
-    tables.write_parquet(effect, table.set_column(at, "estimate", pc.subtract(table["estimate"], pa.scalar(0.01))))
+    write_parquet(effect, table.set_column(at, "estimate", pc.subtract(table["estimate"], pa.scalar(0.01))))
     manifest["files"]["internal/cohort_effect.parquet"] = {"sha256": sha256_of(effect), "bytes": effect.stat().st_size}
     (folder / "manifest.json").chmod(0o644)
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")

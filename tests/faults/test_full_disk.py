@@ -14,7 +14,7 @@ import pytest
 from dagster_project.archive import Archive, commits
 from dagster_project.archive.guard import writing
 from dagster_project.diagnostics import PipelineProblem
-from dagster_project.publication import current_revision, edition, tables, verify_revision, workbook
+from dagster_project.publication import current_revision, edition, tables, verify_revision
 from dagster_project.publication.edition import Revision, make_revision, subject_tables
 from dagster_project.publication.subjects import round_subject
 from dagster_project.rules import load_rules
@@ -66,7 +66,7 @@ def test_a_full_disk_during_publication_leaves_the_revision_in_force(
     writer: str, folder: str, settings: Settings, published: Revision, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, ledger = tree(settings), settings.ledger.read_bytes()
-    module = workbook if writer == "write_xlsx" else tables
+    module = tables if writer == "write_csv" else edition
     real = getattr(module, writer)
 
     def full(path: Path, *arguments: object, **more: object) -> None:

@@ -20,6 +20,7 @@ from dagster_project.archive import Archive, Head, seals
 from dagster_project.archive.commits import lost_lines, read_manifest
 from dagster_project.archive.guard import writing
 from dagster_project.archive.store import sha256_of
+from dagster_project.arrow import write_parquet
 from dagster_project.audit.verify import compare_extracts, difference, verify
 from dagster_project.cli import main
 from dagster_project.diagnostics import IntegrityProblem, PipelineProblem
@@ -356,7 +357,7 @@ def test_a_forger_who_makes_the_hashes_anew_passes_the_quick_check_only(home: Pa
         forged = table.set_column(
             at, table.schema.field(at), pa.array([0.001] * table.num_rows, table.schema.field(at).type)
         )
-        for suffix, write in ((".parquet", tables.write_parquet), (".csv", tables.write_csv)):
+        for suffix, write in ((".parquet", write_parquet), (".csv", tables.write_csv)):
             name = f"{edition}/municipality_ranking{suffix}"
             (folder / name).chmod(0o644)
             write(folder / name, forged)
@@ -540,7 +541,8 @@ def other_estimates(home: Path) -> None:
 
 
 def stray_uncertainty(home: Path) -> None:
-    derived.write(home / "marts" / "selection_uncertainty.parquet", pa.table({"round": ["another"]}), {"another": "x"})
+    another = pa.table({"round": ["another"]})
+    derived.current(home / "marts" / "selection_uncertainty.parquet", {"another": "x"}, lambda _: another)
 
 
 @pytest.mark.parametrize(

@@ -440,7 +440,7 @@ def test_the_inbox_is_asked_for_again_after_a_failed_run_with_growing_waits_and_
 ) -> None:
     sensor = sensors.inbox_sensor(breaks)
     clock = [dt.datetime.now(dt.UTC)]
-    monkeypatch.setattr(sensors, "_now", lambda: clock[0])
+    monkeypatch.setattr(sensors.clock, "now", lambda: clock[0])
 
     with dg.DagsterInstance.ephemeral() as instance:
         first = _tick(sensor, instance, None)

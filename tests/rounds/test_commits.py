@@ -19,6 +19,7 @@ from click.testing import CliRunner
 
 from dagster_project.archive import Archive
 from dagster_project.archive.commits import commits_of, lost_lines, pointer_of, read_manifest
+from dagster_project.archive.files import files_of, find_file
 from dagster_project.archive.guard import writing
 from dagster_project.assets.published import FOLLOWS
 from dagster_project.audit.doctor import examine
@@ -120,7 +121,9 @@ def answered(specimens: Specimens, released: Settings) -> Settings:
 def corrected(settings: Settings, folder: Path) -> Path:
     """A later export of the tests of 2023-24: one school has one scale point more in reading."""
     archive = Archive(settings)
-    text = archive.path(flow.find_file(settings, TESTS, "accepted").sha256).read_bytes().decode("utf-16-le")
+    text = (
+        archive.path(find_file(files_of(archive.events()), TESTS, "accepted").sha256).read_bytes().decode("utf-16-le")
+    )
     lines = text.splitlines(keepends=True)
     row = max(i for i, line in enumerate(lines) if line.startswith("4\t"))
     cells = lines[row].split("\t")

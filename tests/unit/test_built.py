@@ -195,16 +195,16 @@ CODE = "the models under dbt/, the code that compiles the rules, or DuckDB were 
 @pytest.mark.parametrize(
     ("function", "other", "named"),
     [
-        ("snapshot.readers_version", lambda: "other readers", "the code that reads files was changed"),
-        ("snapshot.dbt_step.source_digest", lambda settings: "other models", CODE),
-        ("snapshot.version", lambda package: "another DuckDB", CODE),
-        ("snapshot.compiling_code", lambda: [REPOSITORY / "pyproject.toml"], CODE),
+        ("transform.snapshot.readers_version", lambda: "other readers", "the code that reads files was changed"),
+        ("transform.snapshot.dbt_step.source_digest", lambda settings: "other models", CODE),
+        ("fingerprint.version", lambda package: "another DuckDB", CODE),
+        ("transform.snapshot.compiling_code", lambda: [REPOSITORY / "pyproject.toml"], CODE),
     ],
 )
 def test_any_change_of_code_and_libraries_asks_for_a_build_and_is_named(
     function: str, other: Callable[..., object], named: str, home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"dagster_project.transform.{function}", other)
+    monkeypatch.setattr(f"dagster_project.{function}", other)
     assert differing(home) == named
 
 

@@ -13,8 +13,9 @@ from dagster_project import schema
 from dagster_project.intake.cells import (
     ExtractTable,
     bad_cells,
-    constant,
+    extract_rows,
     is_school_year,
+    places,
     refuse,
     refuse_other,
     require_columns,
@@ -83,35 +84,22 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
         "a grade such as Trinn 5",
     )  # fmt: skip
 
-    length, text = len(rows), pa.string()
-    name = kept["Enhetsnavn"]
-    code = pc.binary_join_element_wise(pa.scalar("navn"), name, ":")
     subject = translated(part, "Indikator/delskår", SUBJECTS, "subject")
-    tidy = pa.table(
-        {
-            "dataset": constant(schema.NATIONAL_TESTS, length, text),
-            "school_year": pc.replace_substring_regex(kept["Periode"], PERIOD.pattern, r"\1-\3"),
-            "unit_level": constant("school", length, text),
-            "unit_code": code,
-            "unit_name": name,
-            "county_code": constant("", length, text),
-            "municipality_code": constant("", length, text),
-            "grade": pc.cast(pc.replace_substring_regex(kept["Trinn"], "[^0-9]", ""), pa.int32()),
-            "indicator": pc.binary_join_element_wise(subject, pa.scalar("scale_score"), "_"),
-            "ownership": translated(part, "Eierform", OWNERSHIP, "ownership"),
-            "sex": translated(part, "Kjønn", SEX, "sex"),
-            "value": values,
-            "n_pupils": constant(None, length, pa.int64()),
-            "uncertainty": constant(None, length, pa.decimal128(18, 4)),
-            "state": pc.if_else(pc.is_valid(values), "observed", "suppressed"),
-            "raw_value": kept["Verdi"],
-            "source_sha256": constant(sha256, length, text),
-            "source_row": rows,
-            "source_column": constant("Verdi", length, text),
-            "fictional": constant(False, length, pa.bool_()),
-            "provisional": constant(False, length, pa.bool_()),
-            "break_in_series": constant(False, length, pa.bool_()),
-        },
-        schema=schema.extract_schema(),
+    tidy = extract_rows(
+        len(rows),
+        **places(part, sha256, "Verdi"),
+        dataset=schema.NATIONAL_TESTS,
+        school_year=pc.replace_substring_regex(kept["Periode"], PERIOD.pattern, r"\1-\3"),
+        unit_level="school",
+        unit_code=pc.binary_join_element_wise(pa.scalar("navn"), kept["Enhetsnavn"], ":"),
+        unit_name=kept["Enhetsnavn"],
+        county_code="",
+        municipality_code="",
+        grade=pc.cast(pc.replace_substring_regex(kept["Trinn"], "[^0-9]", ""), pa.int32()),
+        indicator=pc.binary_join_element_wise(subject, pa.scalar("scale_score"), "_"),
+        ownership=translated(part, "Eierform", OWNERSHIP, "ownership"),
+        sex=translated(part, "Kjønn", SEX, "sex"),
+        value=values,
+        state=pc.if_else(pc.is_valid(values), "observed", "suppressed"),
     )
     return [ExtractTable(schema.NATIONAL_TESTS, tidy, table.header)]

@@ -13,9 +13,9 @@ The label of the column with the share on mastery level 1 has not been seen in a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dagster_project import schema
 from dagster_project.diagnostics import Finding
@@ -25,8 +25,9 @@ from dagster_project.intake.cells import (
     ExtractTable,
     Units,
     bad_cells,
-    constant,
+    extract_rows,
     is_school_year,
+    places,
     problem,
     read_units,
     refuse,
@@ -199,54 +200,40 @@ def _rows(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    number, small = pa.decimal128(18, 4), len(table)
-    raw = table.columns[value.header]
-    values, bad = parse_column(raw, parse_number, number)
-    findings += bad_cells(table, value.header, bad, "a number such as 48,5, *, or blank")
-    pupils = constant(None, small, pa.int64())
-    if count is not None:
-        pupils, bad = parse_column(table.columns[count.header], parse_count, pa.int64())
-        findings += bad_cells(table, count.header, bad, "a whole number such as 1 234, *, or blank")
-    margin = constant(None, small, number)
-    if uncertainty is not None:
-        margin, bad = parse_column(table.columns[uncertainty.header], parse_number, number)
-        findings += bad_cells(table, uncertainty.header, bad, "a number such as 0,8, *, or blank")
-    group = value.group
-    text = pa.string()
-    grade = group.grade if group.grade is not None else 10
-    state = _states(raw, values, dataset, group.ownership)
-    rows = pa.table(
-        {
-            "dataset": constant(dataset, small, text),
-            "school_year": constant(group.school_year, small, text),
-            "unit_level": units.level,
-            "unit_code": units.code,
-            "unit_name": units.name,
-            "county_code": units.county,
-            "municipality_code": units.municipality,
-            "grade": constant(grade, small, pa.int32()),
-            "indicator": constant(indicator, small, text),
-            "ownership": constant(group.ownership, small, text),
-            "sex": constant(group.sex, small, text),
-            "value": values,
-            "n_pupils": pc.if_else(pc.equal(state, "observed"), pupils, pa.scalar(None, pa.int64())),
-            "uncertainty": margin,
-            "state": state,
-            "raw_value": raw,
-            "source_sha256": constant(sha256, small, text),
-            "source_row": table.rows,
-            "source_column": constant(value.header, small, text),
-            "fictional": units.fictional,
-            "provisional": constant(group.provisional, small, pa.bool_()),
-            "break_in_series": constant(value.broken, small, pa.bool_()),
-        },
-        schema=schema.extract_schema(),
+    def numbers(column: Column | None, parse: Callable[[str], Any], kind: pa.DataType, expected: str) -> pa.Array:
+        if column is None:
+            return pa.nulls(len(table), kind)
+        read, bad = parse_column(table.columns[column.header], parse, kind)
+        findings.extend(bad_cells(table, column.header, bad, expected))
+        return read
+
+    number, group = pa.decimal128(18, 4), value.group
+    values = numbers(value, parse_number, number, "a number such as 48,5, *, or blank")
+    pupils = numbers(count, parse_count, pa.int64(), "a whole number such as 1 234, *, or blank")
+    margin = numbers(uncertainty, parse_number, number, "a number such as 0,8, *, or blank")
+    state = _states(table.columns[value.header], values, dataset, group.ownership)
+    rows = extract_rows(
+        len(table),
+        **vars(units),
+        **places(table, sha256, value.header),
+        dataset=dataset,
+        school_year=group.school_year,
+        grade=group.grade if group.grade is not None else 10,
+        indicator=indicator,
+        ownership=group.ownership,
+        sex=group.sex,
+        value=values,
+        n_pupils=pc.if_else(pc.equal(state, "observed"), pupils, pa.scalar(None, pa.int64())),
+        uncertainty=margin,
+        state=state,
+        provisional=group.provisional,
+        break_in_series=value.broken,
     )
     if group.ownership != "all" or group.sex != "all":
         return rows.filter(pc.not_equal(state, "absent"))
     if dataset == schema.GRADE_POINTS:
-        shown = pc.filter(units.code, pc.not_equal(state, "absent"))
-        elsewhere = pc.and_(pc.equal(state, "absent"), pc.is_in(units.code, value_set=shown.unique()))
+        shown = pc.filter(units.unit_code, pc.not_equal(state, "absent"))
+        elsewhere = pc.and_(pc.equal(state, "absent"), pc.is_in(units.unit_code, value_set=shown.unique()))
         return _once(rows.filter(pc.invert(elsewhere)))
     return rows
 

@@ -24,8 +24,9 @@ from dagster_project.intake.cells import (
     SEX,
     ExtractTable,
     bad_cells,
-    constant,
+    extract_rows,
     is_school_year,
+    places,
     problem,
     read_units,
     refuse,
@@ -168,127 +169,99 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
         refuse(table.name, [several])
     require_columns(table, ("Skoleaarnavn",))
     if value_columns == [PARTICIPATION]:
-        note = Finding(
-            "no-indicator-cells",
-            Severity.PASS,
-            "participation is archived; it holds no indicator of the scheme",
-            stage="schema",
-            file=table.name,
-        )
-        empty = schema.extract_schema().empty_table()
-        return [ExtractTable(schema.PUPIL_SURVEY, empty, table.header, (note,))]
+        note = Finding("no-indicator-cells", Severity.PASS, stage="schema", file=table.name,
+                       message="participation is archived; it holds no indicator of the scheme")  # fmt: skip
+        return [ExtractTable(schema.PUPIL_SURVEY, schema.extract_schema().empty_table(), table.header, (note,))]
+    kept, group_column = _whole_indicators(_compulsory(table))
+    units = read_units(kept)
+    indicator = translated(kept, group_column, INDICATOR_NAMES, "indicator")
+    split = {
+        name: translated(kept, column, mapping, name)
+        for column, mapping, name in (("EierformNavn", OWNERSHIP, "ownership"), ("Kjoenn", SEX, "sex"))
+        if column in kept.header
+    }
+    grade = pc.cast(pc.utf8_trim_whitespace(kept.columns["TrinnKode"]), pa.int32())
+    year = refuse_other(
+        kept, "Skoleaarnavn", is_school_year, "not-a-school-year", "the year is no school year",
+        "a school year such as 2024-25",
+    )  # fmt: skip
+    refuse_duplicates(kept, units, (indicator, *split.values(), grade, year))
+    values, pupils, state = _figures(kept, value_columns[0])
+    rows = extract_rows(
+        len(kept),
+        **vars(units),
+        **places(kept, sha256, value_columns[0]),
+        **{"ownership": "all", "sex": "all", **split},
+        dataset=schema.PUPIL_SURVEY,
+        school_year=year,
+        grade=grade,
+        indicator=indicator,
+        value=values,
+        n_pupils=pupils,
+        state=state,
+    )
+    of_none = pc.and_(pc.not_equal(rows["ownership"], "all"), pc.equal(rows["state"], "absent"))
+    return [ExtractTable(schema.PUPIL_SURVEY, rows.filter(pc.invert(of_none)), table.header)]
+
+
+def _compulsory(table: TextTable) -> TextTable:
+    """The rows of grades 1 to 10. Upper secondary schools are asked too, and their grades are numbered anew."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     names = pc.utf8_trim_whitespace(table.columns.get("Trinnnavn", table.columns["Skoleaarnavn"]))
     if "TrinnKode" in table.header:
         grades = pc.utf8_trim_whitespace(table.columns["TrinnKode"])
-        compulsory = pc.and_not(
+        keep = pc.and_not(
             pc.is_in(grades, value_set=pa.array(sorted(COMPULSORY_GRADES))),
             pc.match_substring_regex(names, UPPER_SECONDARY),
         )
     else:
-        compulsory = pc.match_substring_regex(names, r"^[0-9]{1,2}\. (års)?trinn")
-    if not pc.any(compulsory).as_py():
-        refuse(
-            table.name,
-            [
-                problem(
-                    "no-compulsory-school-rows",
-                    "the export holds no row of grades 1 to 10",
-                    table.name,
-                    column="Trinnnavn",
-                    found=names[0].as_py(),
-                    expected="7. trinn or 10. trinn",
-                    fix="Export tables 148 and 150; 152 to 154 are those of upper secondary schools.",
-                )
-            ],
-        )
+        keep = pc.match_substring_regex(names, r"^[0-9]{1,2}\. (års)?trinn")
+    if not pc.any(keep).as_py():
+        none = problem("no-compulsory-school-rows", "the export holds no row of grades 1 to 10", table.name,
+                       column="Trinnnavn", found=names[0].as_py(), expected="7. trinn or 10. trinn",
+                       fix="Export tables 148 and 150; 152 to 154 are those of upper secondary schools.")  # fmt: skip
+        refuse(table.name, [none])
     require_columns(table, ("TrinnKode", "AntallBesvart"))
-    table = _only(table, compulsory)
-    group_column = next((name for name in GROUP_SPELLINGS if name in table.header), None)
-    if group_column is None:
-        raise SchemaProblem(
-            f"{table.name} is not as its format says: 1 problem",
-            [
-                problem(
-                    "missing-column",
-                    "the column that names the indicator is missing",
-                    table.name,
-                    row=table.header_row,
-                    column=GROUP_SPELLINGS[0],
-                    expected=" or ".join(GROUP_SPELLINGS),
-                    fix="The column may have been renamed again: report the new name.",
-                )
-            ],
-        )
-    group = pc.utf8_trim_whitespace(table.columns[group_column])
-    keep = pc.is_in(group, value_set=pa.array(list(INDICATOR_NAMES)))
+    return _only(table, keep)
+
+
+def _whole_indicators(table: TextTable) -> tuple[TextTable, str]:
+    """The rows of whole indicators of the scheme, and the column that names them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = next((name for name in GROUP_SPELLINGS if name in table.header), None)
+    if column is None:
+        missing = problem("missing-column", "the column that names the indicator is missing", table.name,
+                          row=table.header_row, column=GROUP_SPELLINGS[0], expected=" or ".join(GROUP_SPELLINGS),
+                          fix="The column may have been renamed again: report the new name.")  # fmt: skip
+        raise SchemaProblem(f"{table.name} is not as its format says: 1 problem", [missing])
+    keep = pc.is_in(pc.utf8_trim_whitespace(table.columns[column]), value_set=pa.array(list(INDICATOR_NAMES)))
     if "Spoersmaalnavn" in table.header:
         whole = pc.equal(pc.utf8_trim_whitespace(table.columns["Spoersmaalnavn"]), WHOLE_INDICATOR)
         keep = pc.and_(keep, whole)
-    table = _only(table, keep)
-    if len(table) == 0:
-        refuse(
-            table.name,
-            [
-                problem(
-                    "no-known-indicator",
-                    "no row holds an indicator of the scheme",
-                    table.name,
-                    column=group_column,
-                    expected=", ".join(INDICATOR_NAMES),
-                    fix="Export the whole-indicator rows of tables 148 and 150.",
-                )
-            ],
-        )
-    units = read_units(table)
-    indicator = translated(table, group_column, INDICATOR_NAMES, "indicator")
-    everything = constant("all", len(table), pa.string())
-    ownership, sex = (
-        translated(table, column, mapping, what) if column in table.header else everything
-        for column, mapping, what in (("EierformNavn", OWNERSHIP, "ownership"), ("Kjoenn", SEX, "sex"))
-    )
-    grade = pc.cast(pc.utf8_trim_whitespace(table.columns["TrinnKode"]), pa.int32())
-    year = refuse_other(
-        table, "Skoleaarnavn", is_school_year, "not-a-school-year", "the year is no school year",
-        "a school year such as 2024-25",
-    )  # fmt: skip
-    refuse_duplicates(table, units, (indicator, ownership, sex, grade, year))
-    value_column = value_columns[0]
-    findings: list[Finding] = []
+    kept = _only(table, keep)
+    if len(kept) == 0:
+        none = problem("no-known-indicator", "no row holds an indicator of the scheme", table.name, column=column,
+                       expected=", ".join(INDICATOR_NAMES),
+                       fix="Export the whole-indicator rows of tables 148 and 150.")  # fmt: skip
+        refuse(table.name, [none])
+    return kept, column
+
+
+def _figures(table: TextTable, value_column: str) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Values, numbers of pupils where there is a value, and states."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     raw = table.columns[value_column]
     values, bad = parse_column(raw, parse_number, pa.decimal128(18, 4))
-    findings += bad_cells(table, value_column, bad, "a number such as 4,1, *, or nothing")
+    findings = bad_cells(table, value_column, bad, "a number such as 4,1, *, or nothing")
     pupils, bad = parse_column(table.columns["AntallBesvart"], parse_count, pa.int64())
     findings += bad_cells(table, "AntallBesvart", bad, "a whole number such as 5 943, *, or nothing")
     refuse(table.name, findings)
     hidden = pc.equal(pc.utf8_trim_whitespace(raw), SUPPRESSED)
     state = pc.if_else(hidden, "suppressed", pc.if_else(pc.is_valid(values), "observed", "absent"))
-    length, text = len(table), pa.string()
-    rows = pa.table(
-        {
-            "dataset": constant(schema.PUPIL_SURVEY, length, text),
-            "school_year": year,
-            "unit_level": units.level,
-            "unit_code": units.code,
-            "unit_name": units.name,
-            "county_code": units.county,
-            "municipality_code": units.municipality,
-            "grade": grade,
-            "indicator": indicator,
-            "ownership": ownership,
-            "sex": sex,
-            "value": values,
-            "n_pupils": pc.if_else(pc.equal(state, "observed"), pupils, pa.scalar(None, pa.int64())),
-            "uncertainty": constant(None, length, pa.decimal128(18, 4)),
-            "state": state,
-            "raw_value": raw,
-            "source_sha256": constant(sha256, length, text),
-            "source_row": table.rows,
-            "source_column": constant(value_column, length, text),
-            "fictional": units.fictional,
-            "provisional": constant(False, length, pa.bool_()),
-            "break_in_series": constant(False, length, pa.bool_()),
-        },
-        schema=schema.extract_schema(),
-    )
-    split = pc.and_(pc.not_equal(ownership, "all"), pc.equal(state, "absent"))
-    return [ExtractTable(schema.PUPIL_SURVEY, rows.filter(pc.invert(split)), table.header)]
+    return values, pc.if_else(pc.equal(state, "observed"), pupils, pa.scalar(None, pa.int64())), state

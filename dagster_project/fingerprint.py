@@ -1,0 +1,33 @@
+"""One hash over code, files and libraries: what tells that something would be made otherwise today."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+
+def code_in(*places: str) -> list[Path]:
+    """The Python files of rooms, and modules by their file, both named below the package."""
+    return [path for place in places for path in (sorted((PACKAGE / place).rglob("*.py")) or [PACKAGE / place])]
+
+
+def fingerprint(paths: Iterable[Path], *, libraries: Iterable[str] = (), texts: Iterable[str | bytes] = ()) -> str:
+    """SHA-256 over the files with their names, the versions of libraries, and anything else, in the order given."""
+    digest = hashlib.sha256()
+
+    def add(*parts: bytes) -> None:
+        for part in parts:
+            digest.update(len(part).to_bytes(8, "big") + part)
+
+    for path in paths:
+        inside = path.is_relative_to(PACKAGE)
+        add((path.relative_to(PACKAGE).as_posix() if inside else path.name).encode(), path.read_bytes())
+    for name in libraries:
+        add(f"{name}={version(name)}".encode())
+    for text in texts:
+        add(text if isinstance(text, bytes) else text.encode())
+    return digest.hexdigest()
