@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 from collections import defaultdict
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -278,7 +279,10 @@ def write_home(home: Path, rng: Random, rounds: int) -> None:
     tables = {
         "rounds": [r for r, _, _ in drawn],
         "rule_indicators": [i for _, rows, _ in drawn for i in rows],
-        "exceptions": pseudo + [e for _, _, rows in drawn for e in rows],
+        # the register holds each exception once
+        "exceptions": [
+            dict(e) for e in dict.fromkeys(tuple(e.items()) for e in chain(pseudo, *(x for *_, x in drawn)))
+        ],
         "county_governors": governors,
     }
     people = answers(rng, cells, register, changes, tables)
