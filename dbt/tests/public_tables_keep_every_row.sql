@@ -1,11 +1,22 @@
 -- A hidden figure leaves an empty cell, never a missing row.
-{% for name in ['indicator_points', 'point_sources', 'school_ranking', 'municipality_ranking', 'selection'] %}
-select
-    '{{ name }}' as table_name,
-    whole.rows_whole,
-    public.rows_public
-from (select count(*) as rows_whole from {{ ref(name) }}) as whole
-cross join (select count(*) as rows_public from {{ ref('public_' ~ name) }}) as public
-where whole.rows_whole <> public.rows_public
-{% if not loop.last %}union all{% endif %}
-{% endfor %}
+with counted as (
+    {% for name in ['indicator_points', 'point_sources', 'school_ranking', 'municipality_ranking', 'selection'] %}
+    select
+        '{{ name }}' as table_name,
+        'internal' as edition,
+        count(*) as row_count
+    from {{ ref(name) }}
+    union all
+    select
+        '{{ name }}' as table_name,
+        'public' as edition,
+        count(*) as row_count
+    from {{ ref('public_' ~ name) }}
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+)
+
+select table_name
+from counted
+group by table_name
+having min(row_count) <> max(row_count)

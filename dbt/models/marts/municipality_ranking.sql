@@ -1,3 +1,13 @@
+with restructured as (
+    select
+        round,
+        municipality_code,
+        count(distinct school_year) as restructured_years
+    from {{ ref('int_municipality_history') }}
+    where history = 'restructured'
+    group by round, municipality_code
+)
+
 select
     m.round,
     m.municipality_code,
@@ -28,12 +38,4 @@ select
     m.origin as data_origin
 from {{ ref('int_municipality_ratings') }} as m
 inner join {{ ref('stg_rounds') }} as r on m.round = r.round and r.purpose = 'selection'
-left join (
-    select
-        round,
-        municipality_code,
-        count(distinct school_year) as restructured_years
-    from {{ ref('int_municipality_history') }}
-    where history = 'restructured'
-    group by round, municipality_code
-) as h on m.round = h.round and m.municipality_code = h.municipality_code
+left join restructured as h on m.round = h.round and m.municipality_code = h.municipality_code

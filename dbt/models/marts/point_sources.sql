@@ -47,7 +47,7 @@ of_schools as (
         on
             m.round = p.round
             and m.unit_code = p.municipality_code
-            and (r.municipality_ownership = 'all' or p.ownership = r.municipality_ownership)
+            and (r.municipality_ownership = 'all' or r.municipality_ownership = p.ownership)
     inner join {{ ref('int_unit_cells') }} as s
         on
             m.round = s.round

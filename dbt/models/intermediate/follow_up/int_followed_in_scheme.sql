@@ -5,6 +5,6 @@ select
     min(c.cohort) as cohort
 from {{ ref('int_cohort_members') }} as c
 inner join {{ ref('int_code_successors') }} as s on c.round = s.round and c.municipality_code = s.municipality_code
-inner join {{ ref('stg_rounds') }} as r on s.later_round = r.round and r.selection_date <= c.followup_ends_on
+inner join {{ ref('stg_rounds') }} as r on s.later_round = r.round and c.followup_ends_on >= r.selection_date
 where r.purpose = 'selection'
 group by s.later_round, s.successor

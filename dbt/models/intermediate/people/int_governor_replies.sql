@@ -16,13 +16,22 @@ replies as (
     inner join {{ ref('stg_rounds') }} as r on p.round = r.round and p.origin = r.origin
 ),
 
+priorities as (
+    select
+        round,
+        county_governor,
+        municipality_code
+    from replies
+    where selection_group = 'spread'
+),
+
 compared as (
     select
         coalesce(c.round, p.round) as round,
         coalesce(c.county_governor, p.county_governor) as county_governor,
         sum(case when c.municipality_code is null or p.municipality_code is null then 1 else 0 end) as mismatches
     from candidates as c
-    full outer join (select * from replies where selection_group = 'spread') as p
+    full outer join priorities as p
         on
             c.round = p.round
             and c.county_governor = p.county_governor

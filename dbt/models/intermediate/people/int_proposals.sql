@@ -48,7 +48,27 @@ placed as (
 )
 
 select
-    *,
+    round,
+    municipality_code,
+    municipality_name,
+    county_governor,
+    selection_group,
+    arithmetic_status,
+    within_quota,
+    rank_in_group,
+    arithmetic_reason,
+    priority,
+    governor_advice,
+    governor_reason,
+    conversation_on,
+    replied_by,
+    reply_source_sha256,
+    reply_source_row,
+    is_candidate,
+    is_unanswered,
+    spread_quota,
+    all_replied,
+    proposed_place,
     case
         when not is_candidate then arithmetic_status
         when not all_replied then 'candidate'

@@ -37,7 +37,7 @@ walk as (
             r.origin = c.origin
             and w.successor = c.old_code
             and w.reached_on < c.change_date
-            and c.change_date <= w.seen_on
+            and w.seen_on >= c.change_date
 ),
 
 ends as (
@@ -53,7 +53,7 @@ ends as (
             r.origin = c.origin
             and w.successor = c.old_code
             and w.reached_on < c.change_date
-            and c.change_date <= w.seen_on
+            and w.seen_on >= c.change_date
     where c.old_code is null
 ),
 

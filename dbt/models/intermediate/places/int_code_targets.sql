@@ -24,7 +24,7 @@ with recursive codes as (
         on
             r.origin = ch.origin
             and ch.change_date > {{ codes_as_of('y.start_year') }}
-            and ch.change_date <= r.selection_date
+            and r.selection_date >= ch.change_date
 ),
 
 changes as (

@@ -8,6 +8,6 @@ select distinct
 from {{ ref('stg_rounds') }} as r
 inner join {{ ref('stg_exceptions') }} as e
     on
-        (e.round is null or e.round = r.round)
-        and (e.valid_from is null or e.valid_from <= r.selection_date)
-        and (e.valid_to is null or e.valid_to >= r.selection_date)
+        (e.round is null or r.round = e.round)
+        and (e.valid_from is null or r.selection_date >= e.valid_from)
+        and (e.valid_to is null or r.selection_date <= e.valid_to)

@@ -33,6 +33,14 @@ standing as (
     group by c.round, c.unit_code
 ),
 
+special_schools as (
+    select distinct
+        round,
+        unit_code
+    from {{ ref('int_exceptions_in_force') }}
+    where kind = 'special_school' and unit_level = 'school'
+),
+
 described as (
     select
         s.round,
@@ -50,13 +58,7 @@ described as (
     inner join {{ ref('stg_rounds') }} as r on s.round = r.round
     left join {{ ref('int_school_places') }} as p on s.round = p.round and s.school_code = p.school_code
     left join {{ ref('stg_school_register') }} as reg on s.school_code = reg.school_code and r.origin = reg.origin
-    left join (
-        select distinct
-            round,
-            unit_code
-        from {{ ref('int_exceptions_in_force') }}
-        where kind = 'special_school' and unit_level = 'school'
-    ) as special on s.round = special.round and s.school_code = special.unit_code
+    left join special_schools as special on s.round = special.round and s.school_code = special.unit_code
     left join {{ ref('int_pseudo_municipalities') }} as placed
         on s.round = placed.round and p.municipality_code = placed.municipality_code
 )

@@ -1,5 +1,13 @@
 -- First question to every judged cell: may it be shown by itself? And which municipality's figure is it a part of?
 -- A cell whose number of pupils is unknown is treated as small.
+with restructured as (
+    select distinct
+        round,
+        municipality_code
+    from {{ ref('int_municipality_history') }}
+    where history = 'restructured'
+)
+
 select
     p.round,
     p.unit_level,
@@ -31,10 +39,5 @@ from {{ ref('int_indicator_points') }} as p
 inner join {{ ref('stg_rounds') }} as r on p.round = r.round
 left join {{ ref('int_school_population') }} as s
     on p.round = s.round and p.unit_level = 'school' and p.unit_code = s.school_code
-left join (
-    select distinct
-        round,
-        municipality_code
-    from {{ ref('int_municipality_history') }}
-    where history = 'restructured'
-) as h on p.round = h.round and p.unit_level = 'municipality' and p.unit_code = h.municipality_code
+left join restructured as h
+    on p.round = h.round and p.unit_level = 'municipality' and p.unit_code = h.municipality_code

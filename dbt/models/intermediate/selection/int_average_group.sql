@@ -34,7 +34,27 @@ counted as (
 )
 
 select
-    *,
+    round,
+    municipality_code,
+    municipality_name,
+    county_governor,
+    risk_share,
+    absolute_hit_share,
+    pupils,
+    national_rank,
+    rated_schools,
+    schools_in_worst_quartile,
+    school_spread,
+    excluded_ground,
+    in_scheme_ground,
+    eligible,
+    average_quota,
+    average_reserve,
+    average_ties,
+    rank_in_group,
+    last_share,
+    is_selected,
+    taken,
     is_selected as within_quota,
     case
         when is_selected then 'selected'

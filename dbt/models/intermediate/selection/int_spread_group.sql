@@ -25,7 +25,25 @@ with identified as (
 )
 
 select
-    *,
+    round,
+    municipality_code,
+    municipality_name,
+    county_governor,
+    risk_share,
+    absolute_hit_share,
+    pupils,
+    national_rank,
+    rated_schools,
+    schools_in_worst_quartile,
+    school_spread,
+    excluded_ground,
+    in_scheme_ground,
+    eligible,
+    spread_quota,
+    spread_reserve,
+    spread_priority,
+    spread_candidates,
+    rank_in_group,
     rank_in_group <= spread_quota as within_quota,
     case
         when spread_priority = 'required' and spread_candidates <> 'quota_and_reserve' then 'candidate'
