@@ -34,8 +34,9 @@ lint: manifest ## ruff, mypy, import-linter, sqlfluff
 bench: manifest ## how long the pipeline takes, at several sizes
 	$(BIN)/python benchmarks/pipeline.py
 
-docs: manifest ## dbt's documentation of every model and column, one offline page
-	OPPFOLGING_HOME=$(CURDIR)/dbt/target/placeholder_home $(BIN)/dbt docs generate --static --project-dir dbt --profiles-dir dbt
+docs: manifest ## dbt's documentation of every model and column with types, one offline page
+	@$(BIN)/python -m dagster_project.transform.documentation
+	OPPFOLGING_HOME=$(CURDIR)/dbt/target/documented_home $(BIN)/dbt docs generate --static --project-dir dbt --profiles-dir dbt
 	@echo "dbt/target/static_index.html"
 
 manifest: environment ## dbt's manifest and the column lineage, made again when dbt files changed
