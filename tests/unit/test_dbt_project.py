@@ -44,6 +44,8 @@ def test_every_intermediate_model_has_a_case_worked_by_hand(manifest: dict[str, 
     models = [n for n in manifest["nodes"].values() if n["resource_type"] == "model"]
     cases = {case["model"] for case in manifest["unit_tests"].values()}
     assert {n["name"] for n in models if n["fqn"][1] == "intermediate"} - cases == set()
+    beside = [(name, case["model"]) for name, content in FILES.items() for case in content.get("unit_tests", ())]
+    assert [place for place in beside if place[0] != place[1]] == []
 
 
 def test_every_column_has_a_type_and_a_description() -> None:
