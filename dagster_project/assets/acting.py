@@ -1,7 +1,8 @@
 """What every asset does around its one call: hold the write lock, and tell the project's own errors as they are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 
@@ -23,11 +24,15 @@ def writing(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[N
         raise dg.Failure(description=error.as_text(), allow_retries=False) from error
 
 
-def findings_table(findings: Sequence[Finding]) -> str:
-    """The worst findings as a Markdown table."""
-    lines = ["| severity | code | place | found | fix |", "|---|---|---|---|---|"]
+def as_table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.TableMetadataValue:
+    """Rows of as many cells as there are titles, for Dagster's pages."""
+    plain = ((c if isinstance(c, str | int | float | None) else str(c) for c in row) for row in rows)
+    records = [dg.TableRecord(dict(zip(titles, row, strict=True))) for row in plain]
+    return dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(title) for title in titles]))
+
+
+def findings_table(findings: Sequence[Finding]) -> dg.TableMetadataValue:
+    """The worst findings."""
     ordered = sorted(findings, key=lambda f: (f.severity is not Severity.FAIL, f.code))
-    for f in ordered[:WORST]:
-        cells = (f.severity.value, f.code, f.place, f.found or "", f.fix or "")
-        lines.append("| " + " | ".join(c.replace("|", "\\|").replace("\n", " ") for c in cells) + " |")
-    return "\n".join(lines) if findings else "No findings."
+    rows = ((f.severity.value, f.code, f.place, f.found, f.fix) for f in ordered[:WORST])
+    return as_table(("severity", "code", "place", "found", "fix"), rows)

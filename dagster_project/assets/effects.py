@@ -4,7 +4,7 @@ import dagster as dg
 
 from dagster_project import progress
 from dagster_project.assets import STATISTICS
-from dagster_project.assets.acting import writing
+from dagster_project.assets.acting import as_table, writing
 from dagster_project.assets.marts import documented
 from dagster_project.assets.models import refuse_stale_marts
 from dagster_project.assets.versions import code_of
@@ -32,13 +32,13 @@ def cohort_effect(context: dg.AssetExecutionContext, home: Home) -> dg.Materiali
         refuse_stale_marts(context, settings)
         table = current_effects(settings, load_rules(settings))
         (version,) = effects_basis(settings).values()
-    lines = ["| cohort | method | estimate | from | to |", "|---|---|---|---|---|"]
-    lines += [
-        f"| {r['cohort']} | {r['method']} | {r['estimate']:.3f} | {r['ci_low'] or 0:.3f} | {r['ci_high'] or 0:.3f} |"
+    titles = ("cohort", "method", "estimate", "ci_low", "ci_high")
+    rows = [
+        tuple(round(r[t], 3) if isinstance(r[t], float) else r[t] for t in titles)
         for r in table.to_pylist()
         if r.get("estimate") is not None and r["event_time"] is None and not r["pooled"]
     ]
     return dg.MaterializeResult(
-        metadata={"dagster/row_count": table.num_rows, "estimates": dg.MetadataValue.md("\n".join(lines))},
+        metadata={"dagster/row_count": table.num_rows, "estimates": as_table(titles, rows)},
         data_version=dg.DataVersion(version),
     )

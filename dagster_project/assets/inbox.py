@@ -7,7 +7,7 @@ import dagster as dg
 from dagster_project import progress
 from dagster_project.archive import Archive
 from dagster_project.archive.files import files_of, open_files
-from dagster_project.assets.acting import writing
+from dagster_project.assets.acting import as_table, writing
 from dagster_project.assets.versions import code_of
 from dagster_project.intake import flow
 from dagster_project.intake.inbox import LEFT_LYING, left_lying, name_of
@@ -39,13 +39,13 @@ def inbox(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult
         refused = flow.settle(settings, datasets=())
         head = repin(settings, context.run.run_id).head
     status = {r.line: r.status for r in refused}
-    lines = [f"| {r.file} | {status.get(r.line, r.status)} | {r.sha256[:12]} |" for r in taken]
+    rows = [(r.file, status.get(r.line, r.status), r.sha256[:12]) for r in taken]
     counts: Counter[str] = Counter(status.get(r.line, r.status) for r in taken)
     return dg.MaterializeResult(
         metadata={
             "files": len(taken),
             **{f"files_{s}": counts.get(s, 0) for s in ("pending", "duplicate", "rejected", "moving")},
-            "arrived": dg.MetadataValue.md("\n".join(["| file | status | hash |", "|---|---|---|", *lines])),
+            "arrived": as_table(("file", "status", "hash"), rows),
             "ledger_lines": head.lines,
         }
     )
@@ -63,12 +63,14 @@ def inbox(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult
 def open_problems(home: Home) -> dg.AssetCheckResult:
     settings = home.settings()
     files = open_files(files_of(Archive(settings).events()))
-    lines = [f"- {f.name} ({f.sha256[:12]}): {f.status} {', '.join(f.codes)}, arrived {f.arrived[:10]}" for f in files]
-    lines += [f"- {name_of(p)} lies in the inbox and is no file: {LEFT_LYING}" for p in left_lying(settings.inbox)]
+    rows = [
+        (f"{f.name} ({f.sha256[:12]})", f"{f.status} {', '.join(f.codes)}, arrived {f.arrived[:10]}") for f in files
+    ]
+    rows += [(name_of(p), f"lies in the inbox and is no file: {LEFT_LYING}") for p in left_lying(settings.inbox)]
     for round_id, missing in open_rounds(settings).items():
-        lines += [f"- round {round_id} lacks {m}" for m in missing]
+        rows += [(f"round {round_id}", f"lacks {m}") for m in missing]
     return dg.AssetCheckResult(
-        passed=not lines,
+        passed=not rows,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"open": len(lines), "problems": dg.MetadataValue.md("\n".join(lines) or "none")},
+        metadata={"open": len(rows), "problems": as_table(("what", "problem"), rows)},
     )

@@ -4,7 +4,7 @@ import dagster as dg
 
 from dagster_project import schema
 from dagster_project.assets import STATISTICS
-from dagster_project.assets.acting import writing
+from dagster_project.assets.acting import as_table, writing
 from dagster_project.assets.versions import code_of
 from dagster_project.orchestration.resources import Home
 from dagster_project.rules import load_rules
@@ -33,11 +33,12 @@ def parameters(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeR
         snapshot = pin(settings, context.run.run_id)
         counts = compile_snapshot(settings, snapshot)
         rulebook = load_rules(settings)
-    lines = ["| round | rule set | last school year | origin | placeholders |", "|---|---|---|---|---|"]
-    for r in rulebook.rounds:
-        placeholders = len(rulebook.rule_sets[r.rule_set].placeholders)
-        lines.append(f"| {r.id} | {r.rule_set} | {r.last_school_year} | {r.origin} | {placeholders} |")
+    titles = ("round", "rule set", "last school year", "origin", "placeholders")
+    rows = [
+        (r.id, r.rule_set, r.last_school_year, r.origin, len(rulebook.rule_sets[r.rule_set].placeholders))
+        for r in rulebook.rounds
+    ]
     return dg.MaterializeResult(
-        metadata={**counts, "snapshot": snapshot.identity, "overview": dg.MetadataValue.md("\n".join(lines))},
+        metadata={**counts, "snapshot": snapshot.identity, "overview": as_table(titles, rows)},
         data_version=dg.DataVersion(snapshot.identity),
     )

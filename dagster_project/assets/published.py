@@ -10,7 +10,7 @@ from dagster_project import progress
 from dagster_project.archive.commits import pointer_of
 from dagster_project.archive.published import published_rows
 from dagster_project.assets import STATISTICS
-from dagster_project.assets.acting import findings_table, writing
+from dagster_project.assets.acting import as_table, findings_table, writing
 from dagster_project.assets.by_partition import newest, tell_checked, tell_made
 from dagster_project.assets.marts import exposed
 from dagster_project.assets.versions import code_of
@@ -86,12 +86,12 @@ def _publish(settings: Settings, snapshot: Any, round_id: str, run_id: str) -> P
 
 
 def _metadata(name: str, lines: Sequence[str], rounds: Sequence[Published]) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"found": dg.MetadataValue.md("\n".join(f"- {line}" for line in lines) or "nothing")}
+    metadata: dict[str, Any] = {"found": as_table(("found",), [(line,) for line in lines])}
     if name == "final_rounds_unchanged":
         cells = [f for r in rounds for f in r.differences]
         metadata |= {
             "differing_cells": sum(r.differences[0].count for r in rounds if r.differences),
-            "differences": dg.MetadataValue.md(findings_table(cells)),
+            "differences": findings_table(cells),
         }
     return metadata
 
@@ -147,14 +147,10 @@ def published_round(
             context.log.info(f"{r.round_id} waits: {'; '.join(r.found['inputs_are_in_force']) or 'no figures'}")
     named = names_partitions(context)
     if published or not named:
-        lines = ["| round | state | release | revision | new |", "|---|---|---|---|---|"]
-        lines += [
-            f"| {r} | {t['state']} | {t['release']} | {t['revision']} | {t['is_new']} |" for r, t in published.items()
-        ]
+        rows = [(r, t["state"], t["release"], t["revision"], t["is_new"]) for r, t in published.items()]
+        revisions = as_table(("round", "state", "release", "revision", "new"), rows)
         one = next(iter(published.values())) if len(published) == 1 else {}
-        yield dg.MaterializeResult(
-            metadata={**one, "snapshot": snapshot.identity, "revisions": dg.MetadataValue.md("\n".join(lines))}
-        )
+        yield dg.MaterializeResult(metadata={**one, "snapshot": snapshot.identity, "revisions": revisions})
     if not named:
         _tell_of_each(context, rounds, published)
     yield from _results(rounds)
@@ -205,8 +201,7 @@ def published_cohort(context: dg.AssetExecutionContext, home: Home) -> dg.Materi
         snapshot = pin(settings, context.run.run_id)
         refuse_behind(settings, snapshot)
         found = [publish_cohort(settings, snapshot, r, now=now()) for r in round_ids(settings)]
-    lines = ["| cohort | revision | new |", "|---|---|---|"]
-    lines += [f"| {r.round} | {r.revision} | {r.is_new} |" for r in found if r is not None]
+    rows = [(r.round, r.revision, r.is_new) for r in found if r is not None]
     return dg.MaterializeResult(
-        metadata={"snapshot": snapshot.identity, "cohorts": dg.MetadataValue.md("\n".join(lines))}
+        metadata={"snapshot": snapshot.identity, "cohorts": as_table(("cohort", "revision", "new"), rows)}
     )

@@ -4,7 +4,7 @@ import dagster as dg
 
 from dagster_project import progress
 from dagster_project.assets import STATISTICS
-from dagster_project.assets.acting import writing
+from dagster_project.assets.acting import as_table, writing
 from dagster_project.assets.marts import documented
 from dagster_project.assets.models import refuse_stale_marts
 from dagster_project.assets.versions import code_of
@@ -37,16 +37,14 @@ def selection_uncertainty(context: dg.AssetExecutionContext, home: Home) -> dg.M
         refuse_stale_marts(context, settings)
         rulebook = load_rules(settings)
         table = current_uncertainty(settings, rulebook, computed_rounds(settings, rulebook))
-    lines = ["| round | municipality | rank | taken | from | to |", "|---|---|---|---|---|---|"]
-    lines += [
-        f"| {r['round']} | {r['unit_code']} {r['unit_name']} | {r['rank']} | {r['probability_selected']:.0%} "
-        f"| {r['rank_low']} | {r['rank_high']} |"
+    rows = [
+        (r["round"], f"{r['unit_code']} {r['unit_name']}", r["rank"], f"{r['probability_selected']:.0%}",
+         r["rank_low"], r["rank_high"])
         for r in sorted(table.to_pylist(), key=lambda r: (r["round"], r["rank"]))
         if r["probability_selected"]
-    ]
-    return dg.MaterializeResult(
-        metadata={"dagster/row_count": table.num_rows, "taken": dg.MetadataValue.md("\n".join(lines))}
-    )
+    ]  # fmt: skip
+    titles = ("round", "municipality", "rank", "taken", "from", "to")
+    return dg.MaterializeResult(metadata={"dagster/row_count": table.num_rows, "taken": as_table(titles, rows)})
 
 
 @dg.asset(
@@ -63,7 +61,7 @@ def selection_uncertainty(context: dg.AssetExecutionContext, home: Home) -> dg.M
 )
 def choice_sensitivity(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
     settings = home.settings()
-    lines = ["| round | table | rows |", "|---|---|---|"]
+    rows = []
     with writing(context, settings):
         for round_id in processed_keys(context, round_ids(settings)):
             rule_set = load_rules(settings).round(round_id).rule_set
@@ -72,5 +70,5 @@ def choice_sensitivity(context: dg.AssetExecutionContext, home: Home) -> dg.Mate
                 continue
             tables = sensitivity_tables(compute_variants(settings, round_id))
             folder = write_tables(settings, round_id, tables)
-            lines += [f"| {round_id} | {folder / name} | {table.num_rows} |" for name, table in tables.items()]
-    return dg.MaterializeResult(metadata={"tables": dg.MetadataValue.md("\n".join(lines))})
+            rows += [(round_id, folder / name, table.num_rows) for name, table in tables.items()]
+    return dg.MaterializeResult(metadata={"tables": as_table(("round", "table", "rows"), rows)})

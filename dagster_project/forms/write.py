@@ -6,8 +6,9 @@ The validation (lists, whole numbers, dates) is of the kind both Excel and Libre
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ FILLED, MEASURE = "#FFF6CC", "#DCE6F1"
 SPARE_ROWS = 40
 FORM_SHEET, HELP_SHEET = "Skjema", "Veiledning"
 EARLIEST = dt.date(2017, 1, 1)
+Look = Callable[[Column, bool], Any]
 MARK = "OPPDIKTEDE DATA / FICTIONAL DATA"
 
 
@@ -69,25 +71,14 @@ def write_form(
     book = xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "in_memory": True})
     book.set_properties({"title": form.title, "created": dt.datetime(2000, 1, 1, tzinfo=dt.UTC)})
     bold = book.add_format({"bold": True})
-    warning = book.add_format({"bold": True, "font_color": "#B00020"})
     head = book.add_format({"bold": True, "bg_color": MEASURE, "border": 1, "text_wrap": True, "valign": "top"})
-    formats: dict[tuple[str, bool], Any] = {}
-
-    def look(column: Column, locked: bool) -> Any:
-        number = {"date": "dd.mm.yyyy", "whole": "0", "money": "# ##0"}.get(column.kind, "@")
-        key = (number, locked)
-        if key not in formats:
-            style: dict[str, Any] = {"num_format": number, "border": 1, "locked": locked, "valign": "top",
-                                     "text_wrap": column.kind == "text"}  # fmt: skip
-            formats[key] = book.add_format(style if locked else {**style, "bg_color": FILLED})
-        return formats[key]
-
+    look = _looks(book)
     sheet = book.add_worksheet(FORM_SHEET)
     sheet.protect("", {"select_locked_cells": True, "format_columns": True, "autofilter": True})
     sheet.write_string(0, 0, form.title, bold)
     line = 1
     if fictional:
-        sheet.write_string(line, 0, MARK, warning)
+        sheet.write_string(line, 0, MARK, book.add_format({"bold": True, "font_color": "#B00020"}))
         line += 1
     for column in form.fields:
         sheet.write_string(line, 0, column.norsk, bold)
@@ -95,24 +86,7 @@ def write_form(
         if rule := None if column.locked else _validation(column, None):
             sheet.data_validation(line, 1, line, 1, rule)
         line += 1
-    header = line + 1
-    for position, column in enumerate(form.columns):
-        # the field names stand in the first column, so it is never narrower than they are
-        sheet.set_column(position, position, max(column.width, 28) if position == 0 and form.fields else column.width)
-        sheet.write_string(header, position, column.norsk, head)
-        if column.hint:
-            sheet.write_comment(header, position, column.hint)
-    last = header + len(rows) + (SPARE_ROWS if spare else 0)
-    for at in range(header + 1, last + 1):
-        given = rows[at - header - 1] if at - header - 1 < len(rows) else {}
-        for position, column in enumerate(form.columns):
-            locked = (column.locked and not (spare and not given)) or column.name in given.get("locked", ())
-            _write(sheet, at, position, given.get(column.name), look(column, locked))
-    ordered = sum("priority" not in row.get("locked", ()) for row in rows)
-    for position, column in enumerate(form.columns):
-        if (rule := _validation(column, ordered if column.name == "priority" else None)) and last > header:
-            sheet.data_validation(header + 1, position, last, position, rule)
-    sheet.freeze_panes(header + 1, 2)
+    _write_lines(sheet, line + 1, form, rows, head, look, spare=spare)
     guide = book.add_worksheet(HELP_SHEET)
     guide.protect()
     guide.set_column(0, 0, 110)
@@ -122,6 +96,43 @@ def write_form(
         _write_evidence(book, extra, head)
     book.close()
     return path
+
+
+def _looks(book: Any) -> Look:
+    """The format of a cell: by the kind of its column, and yellow where somebody fills it in."""
+
+    @cache
+    def made(number: str, locked: bool, wrap: bool) -> Any:
+        style = {"num_format": number, "border": 1, "locked": locked, "valign": "top", "text_wrap": wrap}
+        return book.add_format(style if locked else {**style, "bg_color": FILLED})
+
+    def look(column: Column, locked: bool) -> Any:
+        number = {"date": "dd.mm.yyyy", "whole": "0", "money": "# ##0"}.get(column.kind, "@")
+        return made(number, locked, column.kind == "text")
+
+    return look
+
+
+def _write_lines(
+    sheet: Any, header: int, form: Form, rows: Sequence[Mapping[str, Any]], head: Any, look: Look, *, spare: bool
+) -> None:
+    """The table of a form, from its header line on."""
+    for position, column in enumerate(form.columns):
+        # the field names stand in the first column, so it is never narrower than they are
+        sheet.set_column(position, position, max(column.width, 28) if position == 0 and form.fields else column.width)
+        sheet.write_string(header, position, column.norsk, head)
+        if column.hint:
+            sheet.write_comment(header, position, column.hint)
+    lines = [*rows, *([{}] * (SPARE_ROWS if spare else 0))]
+    for at, given in enumerate(lines, start=header + 1):
+        for position, column in enumerate(form.columns):
+            locked = (column.locked and not (spare and not given)) or column.name in given.get("locked", ())
+            _write(sheet, at, position, given.get(column.name), look(column, locked))
+    ordered = sum("priority" not in row.get("locked", ()) for row in rows)
+    for position, column in enumerate(form.columns):
+        if (rule := _validation(column, ordered if column.name == "priority" else None)) and lines:
+            sheet.data_validation(header + 1, position, header + len(lines), position, rule)
+    sheet.freeze_panes(header + 1, 2)
 
 
 def write_evidence(path: Path, title: str, notes: Sequence[str], evidence: Sequence[Evidence]) -> Path:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,75 +53,84 @@ def record_of(
     run = instance.get_run_record_by_id(run_id)
     if run is None or run.end_time is None or run.dagster_run.status not in ENDS:
         raise PipelineProblem(f"Run {run_id} has not ended, so it has no lineage yet.")
-    # a run without partitions tells Dagster of each partition beside the asset; one with partitions of nothing else
-    by_partition = run.dagster_run.is_partitioned
     graph = repository.asset_graph
-    started: dict[str, float] = {}
-    failures: dict[str, tuple[float, str]] = {}
-    made: dict[dg.AssetKey, tuple[str, float, Mapping[str, Any]]] = {}
-    checks: dict[dg.AssetKey, list[CheckOutcome]] = {}
-    planned: dict[dg.AssetKey, str] = {}
-    for entry in instance.all_logs(run_id, of_type=READ):
-        event, at = entry.dagster_event, entry.timestamp
-        if event is None:
-            continue
-        step = event.step_key or ""
-        if event.event_type_value == "STEP_START":
-            started[step] = at
-        elif event.event_type_value == "STEP_FAILURE":
-            failures[step] = (at, _message(event.step_failure_data.error, settings))
-        elif event.event_type_value == "ASSET_MATERIALIZATION_PLANNED" and event.asset_key is not None:
-            planned[event.asset_key] = step
-        elif event.event_type_value == "ASSET_MATERIALIZATION" and (event.partition is None or by_partition):
-            materialization = event.step_materialization_data.materialization
-            made[materialization.asset_key] = (step, at, materialization.metadata)
-        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
-            found = event.asset_check_evaluation_data
-            spec = graph.get_check_spec(found.asset_check_key)
-            outcome = CheckOutcome(found.check_name, found.passed, found.severity.value, spec.description or "")
-            checks.setdefault(found.asset_key, []).append(outcome)
-    moment = lambda seconds: dt.datetime.fromtimestamp(seconds, dt.UTC)  # noqa: E731
-    outcomes = []
-    for key in graph.toposorted_asset_keys:
-        if key in made:
-            step, ended, metadata = made[key]
-            error_text = None
-        elif (step := planned.get(key, "")) in failures:
-            ended, error_text = failures[step]
-            metadata = {}
-        else:
-            continue
-        seconds = metadata.get("dbt/seconds")
-        begun = ended - float(seconds.value) if seconds is not None else started.get(step, ended)
-        rows = metadata.get("dagster/row_count")
-        node = graph.get(key)
-        outcomes.append(
-            AssetOutcome(
-                name=key.to_user_string(),
-                description=node.description or "",
-                source=_source(node),
-                started=moment(begun),
-                ended=moment(ended),
-                error=error_text,
-                parents=tuple(sorted(p.to_user_string() for p in node.parent_keys)),
-                columns=_columns(node.metadata),
-                checks=tuple(checks.get(key, ())),
-                rows=int(rows.value) if rows is not None else None,
-            )
-        )
+    log = _read(instance, run.dagster_run, graph, settings)
     arrived = [e for e in Archive(settings).events("arrived") if e.get("by") == by_run(run_id)]
     return RunRecord(
         run_id=run_id,
         job=run.dagster_run.job_name,
         # a run that could not be launched never started
-        started=moment(run.start_time or run.create_timestamp.timestamp()),
-        ended=moment(run.end_time),
+        started=_moment(run.start_time or run.create_timestamp.timestamp()),
+        ended=_moment(run.end_time),
         end=ENDS[run.dagster_run.status],
         code_version=code_version(),
-        assets=tuple(outcomes),
+        assets=tuple(log.outcome(key, graph.get(key)) for key in graph.toposorted_asset_keys if key in log.ended),
         inbox=INBOX,
         files={e["file"]: e["sha256"] for e in arrived},
     )
+
+
+@dataclass
+class _Log:
+    """What the events of a run say: when steps began, how each asset ended, and the results of its checks.
+
+    ``ended`` has of each asset its step, the time in seconds, metadata, and the error when it was not made.
+    """
+
+    started: dict[str, float] = field(default_factory=dict)
+    ended: dict[dg.AssetKey, tuple[str, float, Mapping[str, Any], str | None]] = field(default_factory=dict)
+    checks: dict[dg.AssetKey, list[CheckOutcome]] = field(default_factory=dict)
+
+    def outcome(self, key: dg.AssetKey, node: Any) -> AssetOutcome:
+        """What the run did with an asset."""
+        step, at, metadata, error = self.ended[key]
+        seconds, rows = metadata.get("dbt/seconds"), metadata.get("dagster/row_count")
+        begun = at - float(seconds.value) if seconds is not None else self.started.get(step, at)
+        return AssetOutcome(
+            name=key.to_user_string(),
+            description=node.description or "",
+            source=_source(node),
+            started=_moment(begun),
+            ended=_moment(at),
+            error=error,
+            parents=tuple(sorted(p.to_user_string() for p in node.parent_keys)),
+            columns=_columns(node.metadata),
+            checks=tuple(self.checks.get(key, ())),
+            rows=int(rows.value) if rows is not None else None,
+        )
+
+
+def _read(instance: dg.DagsterInstance, run: dg.DagsterRun, graph: Any, settings: Settings) -> _Log:
+    log, failures, planned = _Log(), {}, {}
+    for entry in instance.all_logs(run.run_id, of_type=READ):
+        event, at = entry.dagster_event, entry.timestamp
+        if event is None:
+            continue
+        step = event.step_key or ""
+        if event.event_type_value == "STEP_START":
+            log.started[step] = at
+        elif event.event_type_value == "STEP_FAILURE":
+            failures[step] = (at, _message(event.step_failure_data.error, settings))
+        elif event.event_type_value == "ASSET_MATERIALIZATION_PLANNED" and event.asset_key is not None:
+            planned[event.asset_key] = step
+        # a run without partitions tells Dagster of each partition beside the asset; one with partitions of nothing else
+        elif event.event_type_value == "ASSET_MATERIALIZATION" and (event.partition is None or run.is_partitioned):
+            made = event.step_materialization_data.materialization
+            log.ended[made.asset_key] = (step, at, made.metadata, None)
+        elif event.event_type_value == "ASSET_CHECK_EVALUATION":
+            found = event.asset_check_evaluation_data
+            why = graph.get_check_spec(found.asset_check_key).description or ""
+            outcome = CheckOutcome(found.check_name, found.passed, found.severity.value, why)
+            log.checks.setdefault(found.asset_key, []).append(outcome)
+    for key, step in planned.items():
+        if key not in log.ended and step in failures:
+            at, error = failures[step]
+            log.ended[key] = (step, at, {}, error)
+    return log
+
+
+def _moment(seconds: float) -> dt.datetime:
+    return dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
 def _message(error: Any, settings: Settings) -> str:

@@ -124,7 +124,6 @@ def run_everything(settings: Settings, load: Callable[[], dg.Definitions]) -> Ru
     logging.getLogger(DEFINITIONS).setLevel(logging.CRITICAL)
     with _without_collection():
         import dagster as dg
-        from sqlalchemy.exc import SQLAlchemyError
 
         defs = load()
         if needs_suites:
@@ -136,23 +135,7 @@ def run_everything(settings: Settings, load: Callable[[], dg.Definitions]) -> Ru
     run_id, before = str(uuid.uuid4()), Archive(settings).head().lines
     with dg.DagsterInstance.get() as instance:
         killed = end_runs_of_gone_processes(instance)
-        try:
-            result = defs.resolve_job_def("everything").execute_in_process(
-                instance=instance,
-                run_id=run_id,
-                tags={**REPOSITORY_TAG, **tags_of_this_process(run_id)},
-                raise_on_error=False,
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            )
-        except (dg.DagsterError, SQLAlchemyError) as error:
-            raise PipelineProblem(f"Dagster could not do the run, or not write it down: {error}") from error
-        errors = [
-            failure.error
-            for event in result.all_events
-            if event.event_type_value == "STEP_FAILURE"
-            and (failure := event.step_failure_data)
-            and failure.error is not None
-        ]
+        result = _execute(defs.resolve_job_def("everything"), instance, run_id)
         with progress.stage("lineage"):
             from dagster_project.orchestration import openlineage
             from dagster_project.orchestration.outcomes import record_of
@@ -162,6 +145,13 @@ def run_everything(settings: Settings, load: Callable[[], dg.Definitions]) -> Ru
     warned = _warned(result.get_asset_check_evaluations(), defs)
     timings = progress.timings()
     timings["total"] = time.perf_counter() - start
+    errors = [
+        failure.error
+        for event in result.all_events
+        if event.event_type_value == "STEP_FAILURE"
+        and (failure := event.step_failure_data)
+        and failure.error is not None
+    ]
     refused = list(_refused(result.get_asset_check_evaluations()))
     told = [_in_own_words(e) for e in errors if not (refused and CHECK_FAILED in str(e.message))]
     made = [e for e in Archive(settings).events()[before:] if e["event"] in COMMITS]
@@ -171,16 +161,28 @@ def run_everything(settings: Settings, load: Callable[[], dg.Definitions]) -> Ru
     )  # fmt: skip
 
 
+def _execute(job: dg.JobDefinition, instance: dg.DagsterInstance, run_id: str) -> dg.ExecuteInProcessResult:
+    import dagster as dg
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return job.execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            tags={**REPOSITORY_TAG, **tags_of_this_process(run_id)},
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+    except (dg.DagsterError, SQLAlchemyError) as error:
+        raise PipelineProblem(f"Dagster could not do the run, or not write it down: {error}") from error
+
+
 def _refused(evaluations: Iterable[dg.AssetCheckEvaluation]) -> Iterator[str]:
     """The blocking checks that stopped a step, with what they found. Of one that tells of rounds apart, the whole."""
     for check in evaluations:
         if check.passed or check.partition is not None or check.severity.value != "ERROR":
             continue
-        found = check.metadata.get("found")
-        yield (
-            check.description
-            or f"{check.asset_key.to_user_string()}, {check.check_name}: {found.value if found else ''}"
-        )
+        yield (check.description or f"{check.asset_key.to_user_string()}, {check.check_name} failed")
 
 
 def _own_kind(error: Any) -> type[diagnostics.OppfolgingError] | None:

@@ -30,119 +30,42 @@ class Monitored:
     last_start_year: int
 
 
+COLUMNS = {
+    "rounds": """
+        round title origin rule_set status last_school_year selection_date:day illustrative:flag window_years:whole
+        aggregation grades comparison points_national:whole points_absolute:whole no_participants min_coverage:share
+        min_areas:whole municipality_ownership national_ownership school_ownership special_schools closed_schools
+        municipality_share_from restructured min_observed_school_percent:share worst_schools_percent:share
+        worst_schools_ties tie_break_1 tie_break_2 average_quota:whole average_reserve:whole average_ties
+        spread_quota:whole spread_reserve:whole spread_measure spread_level:share spread_min_schools:whole
+        spread_excludes_average:flag spread_priority spread_candidates in_scheme spread_order
+        public_min_pupils:whole public_min_hidden:whole rule_sha256 purpose cohort followup_starts_on:day
+        followup_ends_on:day queries_due:day
+    """,
+    "report_duties": "round cohort report:whole phase sender due_on:day",
+    "calendar": "as_of:day",
+    "input_files": "dataset school_year source_sha256 file place:whole",
+    "accepted_gaps": "round dataset school_year indicator grade:whole accepted_by accepted_reason",
+    "rule_indicators": """
+        round indicator area dataset grade:whole weight:share direction decimals:whole lag:whole national_method
+        national_value:value national_percentile:share national_k:share national_base_year national_decimals:whole
+        absolute_method absolute_value:value absolute_percentile:share absolute_k:share absolute_base_year
+        absolute_decimals:whole
+    """,
+    "exceptions": "unit_level unit_code kind ground source round valid_from:day valid_to:day",
+    "county_governors": "county_code governor_code governor_name valid_from:day valid_to:day fictional:flag",
+}
+"""Columns of the parameter tables, as dbt reads them: ``name:kind``, text where no kind is named."""
+
+
 def parameter_schemas() -> dict[str, pa.Schema]:
-    """Columns of the parameter tables, as dbt reads them."""
+    """The shape of each parameter table."""
     import pyarrow as pa
 
-    text, whole, flag, day = pa.string(), pa.int32(), pa.bool_(), pa.date32()
-    share, value = pa.decimal128(9, 4), pa.decimal128(18, 4)
-    sides = []
-    for side in ("national", "absolute"):
-        sides += [
-            (f"{side}_method", text),
-            (f"{side}_value", value),
-            (f"{side}_percentile", share),
-            (f"{side}_k", share),
-            (f"{side}_base_year", text),
-            (f"{side}_decimals", whole),
-        ]
-    return {
-        "rounds": pa.schema(
-            [
-                *((n, text) for n in ("round", "title", "origin", "rule_set", "status", "last_school_year")),
-                ("selection_date", day),
-                ("illustrative", flag),
-                ("window_years", whole),
-                *((n, text) for n in ("aggregation", "grades", "comparison")),
-                ("points_national", whole),
-                ("points_absolute", whole),
-                ("no_participants", text),
-                ("min_coverage", share),
-                ("min_areas", whole),
-                *(
-                    (n, text)
-                    for n in (
-                        "municipality_ownership",
-                        "national_ownership",
-                        "school_ownership",
-                        "special_schools",
-                        "closed_schools",
-                        "municipality_share_from",
-                    )
-                ),
-                ("restructured", text),
-                ("min_observed_school_percent", share),
-                ("worst_schools_percent", share),
-                *((n, text) for n in ("worst_schools_ties", "tie_break_1", "tie_break_2")),
-                ("average_quota", whole),
-                ("average_reserve", whole),
-                ("average_ties", text),
-                ("spread_quota", whole),
-                ("spread_reserve", whole),
-                ("spread_measure", text),
-                ("spread_level", share),
-                ("spread_min_schools", whole),
-                ("spread_excludes_average", flag),
-                ("spread_priority", text),
-                ("spread_candidates", text),
-                ("in_scheme", text),
-                ("spread_order", text),
-                ("public_min_pupils", whole),
-                ("public_min_hidden", whole),
-                ("rule_sha256", text),
-                ("purpose", text),
-                ("cohort", text),
-                ("followup_starts_on", day),
-                ("followup_ends_on", day),
-                ("queries_due", day),
-            ]
-        ),
-        "report_duties": pa.schema(
-            [
-                *((n, text) for n in ("round", "cohort")),
-                ("report", whole),
-                *((n, text) for n in ("phase", "sender")),
-                ("due_on", day),
-            ]
-        ),
-        "calendar": pa.schema([("as_of", day)]),
-        "input_files": pa.schema(
-            [*((n, text) for n in ("dataset", "school_year", "source_sha256", "file")), ("place", whole)]
-        ),
-        "accepted_gaps": pa.schema(
-            [
-                *((n, text) for n in ("round", "dataset", "school_year", "indicator")),
-                ("grade", whole),
-                *((n, text) for n in ("accepted_by", "accepted_reason")),
-            ]
-        ),
-        "rule_indicators": pa.schema(
-            [
-                *((n, text) for n in ("round", "indicator", "area", "dataset")),
-                ("grade", whole),
-                ("weight", share),
-                ("direction", text),
-                ("decimals", whole),
-                ("lag", whole),
-                *sides,
-            ]
-        ),
-        "exceptions": pa.schema(
-            [
-                *((n, text) for n in ("unit_level", "unit_code", "kind", "ground", "source", "round")),
-                ("valid_from", day),
-                ("valid_to", day),
-            ]
-        ),
-        "county_governors": pa.schema(
-            [
-                *((n, text) for n in ("county_code", "governor_code", "governor_name")),
-                ("valid_from", day),
-                ("valid_to", day),
-                ("fictional", flag),
-            ]
-        ),
-    }
+    kinds = {"": pa.string(), "whole": pa.int32(), "flag": pa.bool_(), "day": pa.date32(),
+             "share": pa.decimal128(9, 4), "value": pa.decimal128(18, 4)}  # fmt: skip
+    named = {table: [column.partition(":") for column in columns.split()] for table, columns in COLUMNS.items()}
+    return {table: pa.schema([(name, kinds[kind]) for name, _, kind in columns]) for table, columns in named.items()}
 
 
 def _round_row(round_: Round, rules: RuleSet, public: PublicEdition, illustrative: bool, sha256: str) -> dict[str, Any]:

@@ -284,7 +284,7 @@ def test_materialising_a_final_round_by_name_compares_it_with_its_release_and_pu
     code = change_a_share(copy, FINAL)
     _, check = materialised()
     assert not check.passed and check.blocking and check.metadata["differing_cells"].value == 1
-    differences = str(check.metadata["differences"].value)
+    differences = str(check.metadata["differences"].records)
     assert code in differences and "round amend" in differences and tree_hash(copy.published) == before
 
 
