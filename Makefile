@@ -29,7 +29,7 @@ lint: manifest ## ruff, mypy, import-linter, sqlfluff
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/sqlfluff lint dbt/models dbt/tests --processes 2
+	$(BIN)/sqlfluff lint dbt/models dbt/tests dagster_project/validation --processes 2
 
 bench: manifest ## how long the pipeline takes, at several sizes
 	$(BIN)/python benchmarks/pipeline.py

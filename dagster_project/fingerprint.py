@@ -11,8 +11,12 @@ PACKAGE = Path(__file__).parent
 
 
 def code_in(*places: str) -> list[Path]:
-    """The Python files of rooms, and modules by their file, both named below the package."""
-    return [path for place in places for path in (sorted((PACKAGE / place).rglob("*.py")) or [PACKAGE / place])]
+    """The Python and SQL files of rooms, and modules by their file, both named below the package."""
+    found = []
+    for place in places:
+        inside = sorted(p for p in (PACKAGE / place).rglob("*") if p.suffix in (".py", ".sql"))
+        found += inside or [PACKAGE / place]
+    return found
 
 
 def fingerprint(paths: Iterable[Path], *, libraries: Iterable[str] = (), texts: Iterable[str | bytes] = ()) -> str:

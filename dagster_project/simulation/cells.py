@@ -37,32 +37,14 @@ class Cells:
     highest: np.ndarray
 
 
-PUBLISHED = """
-create or replace table published_cells as
-select p.unit_level, cast(p.unit_code as unit) as unit_code, coalesce(p.school_year, 'window') as year_key,
-    p.indicator, coalesce(p.grade, 0) as grade_key, p.value, p.n_pupils, p.state, p.value_basis,
-    p.national_limit, p.absolute_limit, p.points, p.source_sha256, p.source_row, p.source_column
-from indicator_points as p
-inner join rated_units as u on p.unit_level = u.unit_level and p.unit_code = u.unit_code
-"""
-
-JUDGED = """
-create or replace table judged_cells as
-select unit_level, enum_code(unit_code) as unit, indicator, grade_key, year_key, cast(value as double) as value,
-    cast(n_pupils as double) as n_pupils, source_sha256, source_row, source_column
-from published_cells
-where points is not null
-"""
-
-
 def load_cells(kernel: Kernel, base: Base) -> Cells:
     """Read the cells of the rated units; the kernel holds ``rated_units`` and the type ``unit`` already."""
     import numpy as np
 
     kernel.sql.register("indicator_points", base.table("indicator_points"))
-    kernel.sql.execute(PUBLISHED)
-    kernel.sql.execute(JUDGED)
-    table = kernel.arrow("select * from judged_cells order by unit, indicator, grade_key, year_key")
+    kernel.table("published_cells")
+    kernel.table("judged_cells")
+    table = kernel.query("cells")
     keys = list(zip(*(table[c].to_pylist() for c in ("indicator", "grade_key", "year_key")), strict=True))
     groups = tuple(sorted(set(keys)))
     position = {g: i for i, g in enumerate(groups)}
@@ -104,19 +86,6 @@ def step_table(kernel: Kernel, cells: Cells, rules: RuleSet) -> pa.Table:
     )
     kernel.sql.register("group_keys", keys)
     kernel.sql.register("group_steps", pa.table({"group_id": group, "step": step}))
-    kernel.sql.execute("""
-        create or replace table int_observations as
-        select (select any_value(round) from stg_rounds) as round, 'window' as cell_use, 'school' as unit_level,
-            concat(k.group_id, ':', s.step) as unit_code, k.indicator, k.grade_key, k.year_key,
-            cast(s.step / power(10, k.decimals) as decimal(18, 4)) as value, cast(1 as bigint) as n_pupils,
-            'observed' as state, 'simulated' as value_basis, cast(null as varchar) as source_sha256,
-            cast(null as bigint) as source_row, cast(null as varchar) as source_column
-        from group_steps as s inner join group_keys as k on s.group_id = k.group_id
-    """)
+    kernel.stand_in("int_observations", "observations_of_steps")
     kernel.build(["int_indicator_points"])
-    return kernel.arrow("""
-        select cast(split_part(unit_code, ':', 1) as bigint) as group_id, cast(split_part(unit_code, ':', 2) as bigint)
-            as step, cast(weighted_points * 10000 as bigint) as weighted_points,
-            cast(case when beyond_absolute then weight * 10000 else 0 end as bigint) as beyond
-        from int_indicator_points order by group_id, step
-    """)
+    return kernel.query("points_of_steps")

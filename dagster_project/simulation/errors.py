@@ -20,19 +20,6 @@ if TYPE_CHECKING:
 SHARE_SCALE = 100
 
 COLUMNS = ("source_sha256", "source_row", "source_column", "uncertainty", "unit_level", "indicator")
-UNCERTAINTIES = """
-create or replace table stated_uncertainties as
-select distinct source_sha256, source_row, source_column, cast(uncertainty as double) as uncertainty
-from in_force
-where uncertainty is not null and unit_level in ('school', 'municipality') and indicator in (select unnest(?))
-"""
-STATED = """
-select s.uncertainty
-from judged_cells as c
-left join stated_uncertainties as s
-    on c.source_sha256 = s.source_sha256 and c.source_row = s.source_row and c.source_column = s.source_column
-order by c.unit, c.indicator, c.grade_key, c.year_key
-"""
 
 
 @dataclass(frozen=True)
@@ -65,9 +52,9 @@ def standard_errors(
     datasets = sorted({INDICATORS[n].dataset for n in names})
     tables = [extracts.table(key, COLUMNS) for key in extracts.in_force if key[0] in datasets]
     kernel.sql.register("in_force", pa.concat_tables([t for t in tables if t is not None]))
-    kernel.sql.execute(UNCERTAINTIES, [stated])
+    kernel.table("stated_uncertainties", [stated])
     kernel.sql.unregister("in_force")
-    given = kernel.arrow(STATED)["uncertainty"].to_numpy().astype(float)
+    given = kernel.query("uncertainty_of_cells")["uncertainty"].to_numpy().astype(float)
     pupils = cells.pupils.copy()
     without = np.isnan(pupils) & np.isnan(given)
     for group in range(len(cells.groups)):

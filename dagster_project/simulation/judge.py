@@ -38,6 +38,15 @@ MODELS = (
 )  # fmt: skip
 
 
+EMPTY = ("int_round_cells", "int_code_targets", "int_pseudo_municipalities", "int_followed_in_scheme")
+"""Models that are not needed here: their tables are empty."""
+PER_SET = (
+    "stg_rounds", "int_exceptions_in_force", "int_school_population", "int_municipality_history",
+    "int_indicator_points",
+)  # fmt: skip
+"""Models that are the same for every set, once for each."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What the rule says of some sets of figures; ``school`` and ``municipality`` map columns to (sets, units) arrays.
@@ -117,10 +126,9 @@ class Judge:
         sql, (sets, units), municipalities = self.kernel.sql, packed.shape, len(self.municipalities)
         if self._standing != sets:
             self._standing = sets
-            sql.execute("create or replace table sets as select i as set, cast(printf('R#%04d', i) as set_name) as "
-                        "round from range(?) as t(i)", [sets])  # fmt: skip
-            for name, select in PER_SET.items():
-                sql.execute(f"create or replace table {name} as {select}")
+            self.kernel.table("sets", [sets])
+            for name in PER_SET:
+                self.kernel.stand_in(name)
         sums = pa.table(
             {
                 "set": np.repeat(np.arange(sets, dtype=np.int32), units),
@@ -130,30 +138,13 @@ class Judge:
             }
         )
         sql.register("given_sums", sums)
-        sql.execute("""
-            create or replace table int_unit_sums as
-            select d.round, o.unit_level, o.unit_code, s.points, o.possible_points, o.applicable_points,
-                s.beyond as weight_beyond_absolute, o.weight_judged, o.pupils, o.areas
-            from given_sums as s
-            inner join official_sums as o on s.unit = o.unit
-            inner join sets as d on s.set = d.set
-        """)
+        self.kernel.stand_in("int_unit_sums")
         self.kernel.build(MODELS)
         sql.unregister("given_sums")
-        school = _spread_out(
-            self.kernel.arrow("select enum_code(round) as set, enum_code(school_code) as unit, risk_share as share, "
-                              "rank, worst_quartile as worst from int_school_ranks"),
-            (sets, units - municipalities), municipalities,
-        )  # fmt: skip
-        municipality = _spread_out(
-            self.kernel.arrow("select enum_code(round) as set, enum_code(municipality_code) as unit, risk_share as "
-                              "share, rank, school_spread, schools_in_worst_quartile as worst_schools "
-                              "from int_municipality_ratings where not_rated_reason is null"),
-            (sets, municipalities), 0,
-        )  # fmt: skip
+        school = _spread_out(self.kernel.query("schools_of_sets"), (sets, units - municipalities), municipalities)
+        municipality = _spread_out(self.kernel.query("municipalities_of_sets"), (sets, municipalities), 0)
         for group in ("average", "spread"):
-            rows = self.kernel.arrow("select enum_code(round) as set, enum_code(municipality_code) as unit "
-                                     f"from int_{group}_group where within_quota")  # fmt: skip
+            rows = self.kernel.query(f"{group}_group_of_sets")
             mask = np.zeros((sets, municipalities), dtype=bool)
             mask[rows["set"].to_numpy(), rows["unit"].to_numpy()] = True
             municipality[group] = mask
@@ -212,65 +203,21 @@ def _prepare(k: Kernel, base: Base) -> tuple[list[dict[str, Any]], list[dict[str
     sql.execute("create or replace table stg_rounds as select * from base_stg_rounds")
     sql.register("school_places", schools.select(["school_code", "municipality_code", "ownership"]))
     sql.register("limits", base.table("limits"))
-    sql.execute(
-        "create table int_limits as select round, indicator, coalesce(grade, 0) as grade_key, "
-        "coalesce(school_year, 'window') as year_key, national_limit, absolute_limit from limits"
-    )
+    k.stand_in("int_limits")
     return school_rows, municipality_rows
 
 
 def _official_sums(k: Kernel) -> None:
     """The sums of the published cells by the models themselves; other values change points and weight beyond alone."""
-    k.sql.execute("""
-        create or replace table int_observations as
-        select (select any_value(round) from stg_rounds) as round, 'window' as cell_use, unit_level, unit_code,
-            indicator, grade_key, year_key, value, n_pupils, state, value_basis, source_sha256, source_row,
-            source_column
-        from published_cells
-    """)
+    k.stand_in("int_observations", "observations_as_published")
     k.build(SUMS)
-    k.sql.execute("""
-        create table official_sums as
-        select enum_code(unit_code) as unit, unit_level, unit_code, possible_points, applicable_points, weight_judged,
-            pupils, areas
-        from int_unit_sums
-    """)
-    k.sql.execute("""
-        create table judged_areas as
-        select distinct unit_level, unit_code, area, judged from int_indicator_points
-        where judged and unit_level = 'school' and (select municipality_share_from from stg_rounds) = 'school_points'
-    """)
+    k.table("official_sums")
+    k.table("judged_areas")
     k.sql.execute("drop table int_indicator_points")
     labels = ", ".join(f"'R#{i:04d}'" for i in range(MOST_SETS))
     k.sql.execute(f"create type set_name as enum ({labels})")
-    for name, columns in EMPTY.items():
-        k.sql.execute(f"create table {name} ({columns})")
-
-
-EMPTY = {
-    "int_round_cells": "round set_name, unit_level varchar, unit_code unit, unit_name varchar, start_year int",
-    "int_code_targets": "round set_name, start_year int, code unit, target unit",
-    "int_pseudo_municipalities": "round set_name, municipality_code unit",
-    "int_followed_in_scheme": "round set_name, municipality_code unit, cohort varchar",
-}
-"""Relations that only name units or rule them out: names are not needed here, the unrated are left out already, and
-earlier cohorts stand among the exceptions of the rule book."""
-
-PER_SET = {
-    "stg_rounds": "select b.* replace (d.round as round) from base_stg_rounds as b cross join sets as d",
-    "int_exceptions_in_force": """
-        select b.* replace (d.round as round) from base_int_exceptions_in_force as b cross join sets as d""",
-    "int_school_population": """
-        select d.round, cast(s.school_code as unit) as school_code, cast(null as varchar) as school_name,
-            cast(s.municipality_code as unit) as municipality_code, cast(null as varchar) as ownership,
-            cast(null as varchar) as out_of_scope, true as in_window, true as operating
-        from school_places as s cross join sets as d""",
-    "int_municipality_history": """
-        select d.round, cast(u.unit_code as unit) as municipality_code
-        from rated_units as u cross join sets as d where u.unit_level = 'municipality'""",
-    "int_indicator_points": "select d.round, j.* from judged_areas as j cross join sets as d",
-}
-"""Relations that are the same for every set, once for each."""
+    for name in EMPTY:
+        k.stand_in(name)
 
 
 def _decimals(ten_thousandths: np.ndarray) -> pa.Array:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.settings import Settings
 from dagster_project.transform import dbt_step
 
@@ -33,6 +34,30 @@ class Kernel:
         """The rows of a query as an Arrow table."""
         return self.sql.sql(query).to_arrow_table()
 
+    def query(self, name: str) -> pa.Table:
+        """The rows of ``sql/<name>.sql``."""
+        return self.arrow(statement(name))
+
+    def table(self, name: str, parameters: Sequence[object] = ()) -> None:
+        """Create the table ``name`` from ``sql/<name>.sql``, in place of an earlier one."""
+        self.sql.execute(f"create or replace table {name} as {statement(name)}", parameters)
+
+    def stand_in(self, model: str, name: str | None = None) -> None:
+        """Create a table in place of a dbt model from ``sql/stand_ins/<name>.sql``, which is named after the model.
+
+        Raises:
+            PipelineProblem: it has a column that the model does not have.
+        """
+        self.sql.execute(f"create or replace table {model} as {statement(f'stand_ins/{name or model}')}")
+        columns = {row[0] for row in self.sql.execute(f"describe {model}").fetchall()}
+        if extra := sorted(columns - set(self._nodes[model]["columns"])):
+            finding = Finding(
+                "stand-in-differs", Severity.FAIL, f"a table in place of {model} has columns that the model has not",
+                stage="simulation", file=f"simulation/sql/stand_ins/{name or model}.sql", column=extra[0],
+                found=", ".join(extra), expected=f"columns of {model}", fix="Follow the change of the model.",
+            )  # fmt: skip
+            raise PipelineProblem("The uncertainty cannot be computed with the models as they are now.", [finding])
+
     def build(self, models: Iterable[str]) -> None:
         """Create each model as a table from its compiled SQL, in the order given, in place of an earlier one."""
         for name in models:
@@ -44,6 +69,11 @@ class Kernel:
         for path in sorted((home / "parameters").glob("*.parquet")):
             self.sql.execute(f"create or replace view parameters.\"{path.stem}\" as select * from '{path}'")
         self.build(PARAMETERS)
+
+
+def statement(name: str) -> str:
+    """The text of ``sql/<name>.sql``."""
+    return (Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def digest(settings: Settings, models: Iterable[str]) -> str:

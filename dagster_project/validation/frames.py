@@ -121,7 +121,7 @@ def slices(connection: duckdb.DuckDBPyConnection, in_force: InForce, rows: pa.Ta
     years = rows["school_year"].unique().to_pylist()
     whole = schema.extract_schema()
     compared = pa.schema([whole.field(name) for name in COMPARED])
-    for label, shift in (("current", 0), ("previous", 1)):
+    for label, shift in (("held", 0), ("previous", 1)):
         wanted = [schema.school_year_label(schema.start_year(y) - shift) for y in years]
         parts = [p for y in wanted if (p := in_force((dataset, y), COMPARED)) is not None]
         connection.register(label, pa.concat_tables([compared.empty_table(), *(p.cast(compared) for p in parts)]))

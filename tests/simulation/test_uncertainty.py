@@ -18,7 +18,7 @@ from dagster_project.rounds import uncertainty
 from dagster_project.rounds.publishing import computed_rounds
 from dagster_project.rules import load_rules
 from dagster_project.settings import REPOSITORY, Settings, load_settings
-from dagster_project.simulation import draws, errors, judge
+from dagster_project.simulation import draws, errors, judge, kernel
 from dagster_project.simulation.assumptions import load_assumptions
 from dagster_project.simulation.scenario import base_of
 from dagster_project.simulation.uncertainty import Uncertainty, compute_uncertainty, repeat_interval, uncertainty_table
@@ -83,6 +83,16 @@ def test_published_figures_the_models_no_longer_give_are_refused(country_home: P
         table(settings.home, 20, 1)
     (finding,) = caught.value.findings
     assert finding.code == "not-as-published" and finding.column == "risk_share" and finding.count == 1
+
+
+def test_a_table_in_place_of_a_model_is_held_to_the_columns_of_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel, "statement", lambda name: "select 'r' as round, 1 as national_mean")
+    with kernel.kernel(load_settings(tmp_path)) as opened, pytest.raises(PipelineProblem) as caught:
+        opened.stand_in("int_limits")
+    (finding,) = caught.value.findings
+    assert (finding.code, finding.column) == ("stand-in-differs", "national_mean")
 
 
 def test_seed_alone_decides_the_bytes(country_home: Path, drawn: pa.Table, monkeypatch: pytest.MonkeyPatch) -> None:

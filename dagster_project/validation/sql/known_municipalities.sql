@@ -2,17 +2,25 @@
 -- year began, and of any list that came before its figures were published.
 with
 years as (
-    select distinct fictional, school_year, cast(substr(school_year, 1, 4) as int) as start_year
+    select distinct
+        fictional,
+        school_year,
+        cast(substr(school_year, 1, 4) as int) as start_year
     from new_rows
 ),
 
 lists as (
-    select distinct fictional, valid_from
+    select distinct
+        fictional,
+        valid_from
     from versions
 ),
 
 used as (
-    select years.fictional, years.school_year, lists.valid_from
+    select
+        years.fictional,
+        years.school_year,
+        lists.valid_from
     from years
     inner join lists on years.fictional = lists.fictional
     where
@@ -24,7 +32,9 @@ used as (
         )
 )
 
-select distinct used.school_year, versions.code
+select distinct
+    used.school_year,
+    versions.code
 from used
 inner join versions on used.fictional = versions.fictional and used.valid_from = versions.valid_from
 order by all

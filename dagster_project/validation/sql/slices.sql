@@ -1,16 +1,27 @@
+-- noqa: disable=ST07
 -- One row per school year, indicator and grade (all ownerships, both sexes), with what it is compared with. Differences
 -- of values are in standard deviations between the visible schools, so that one limit fits every scale. A comparison
 -- that has nothing to compare with is null.
 with
 both_years as (
-    select *, true as fresh from new_rows
+    select
+        *,
+        true as fresh
+from new_rows
     union all by name
-    select *, false as fresh from previous
+    select
+        *,
+        false as fresh
+from previous
 ),
 
 summed as (
     select
-        fresh, school_year, fictional, indicator, grade,
+        fresh,
+        school_year,
+        fictional,
+        indicator,
+        grade,
         any_value(value) filter (where unit_level = 'national') as national_value,
         sum(cast(value * n_pupils as double)) filter (where unit_level = 'school')
         / nullif(sum(n_pupils) filter (where unit_level = 'school' and value is not null), 0) as school_mean,
@@ -29,9 +40,12 @@ summed as (
 
 vanishing as (
     select
-        o.school_year, o.fictional, o.indicator, o.grade,
+        o.school_year,
+        o.fictional,
+        o.indicator,
+        o.grade,
         count(*) filter (where n.unit_code is null) / count(*) as vanishing_share
-    from "current" as o
+    from held as o
     left join new_rows as n
         using (school_year, fictional, indicator, grade, ownership, sex, unit_level, unit_code)
     where o.ownership = 'all' and o.sex = 'all'
@@ -39,7 +53,12 @@ vanishing as (
 )
 
 select
-    f.school_year, f.indicator, f.grade, f.schools, e.schools as schools_before, f.suppressed_share,
+    f.school_year,
+    f.indicator,
+    f.grade,
+    f.schools,
+    e.schools as schools_before,
+    f.suppressed_share,
     (cast(f.national_value as double) - f.school_mean) / nullif(f.school_sd, 0) as national_gap_sd,
     1 - coalesce(f.school_pupils, 0) / nullif(f.national_pupils, 0) as pupils_outside_schools,
     1 - coalesce(f.municipality_pupils, 0) / nullif(f.national_pupils, 0) as pupils_outside_municipalities,

@@ -1,12 +1,22 @@
+-- noqa: disable=ST07
 -- Units that have parts. pupils_missing: the pupils behind the whole less those behind its visible parts.
 with
 counted as (
-    select * from new_rows where n_pupils is not null
+    select *
+    from new_rows
+    where n_pupils is not null
 ),
 
 by_sex as (
     select
-        w.source_sha256, w.source_row, w.source_column, w.raw_value, w.unit_code, w.indicator, w.grade, w.school_year,
+        w.source_sha256,
+        w.source_row,
+        w.source_column,
+        w.raw_value,
+        w.unit_code,
+        w.indicator,
+        w.grade,
+        w.school_year,
         any_value(w.n_pupils) - sum(p.n_pupils) as pupils_missing
     from counted as w
     inner join counted as p
@@ -17,7 +27,14 @@ by_sex as (
 
 by_school as (
     select
-        w.source_sha256, w.source_row, w.source_column, w.raw_value, w.unit_code, w.indicator, w.grade, w.school_year,
+        w.source_sha256,
+        w.source_row,
+        w.source_column,
+        w.raw_value,
+        w.unit_code,
+        w.indicator,
+        w.grade,
+        w.school_year,
         any_value(w.n_pupils) - sum(p.n_pupils) as pupils_missing
     from counted as w
     inner join counted as p using (school_year, grade, indicator, ownership, sex)
@@ -27,7 +44,14 @@ by_school as (
 
 by_municipality as (
     select
-        w.source_sha256, w.source_row, w.source_column, w.raw_value, w.unit_code, w.indicator, w.grade, w.school_year,
+        w.source_sha256,
+        w.source_row,
+        w.source_column,
+        w.raw_value,
+        w.unit_code,
+        w.indicator,
+        w.grade,
+        w.school_year,
         any_value(w.n_pupils) - sum(p.n_pupils) as pupils_missing
     from counted as w
     inner join counted as p using (school_year, grade, indicator, ownership, sex)

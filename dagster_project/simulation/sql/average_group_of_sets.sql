@@ -1,0 +1,5 @@
+select
+    enum_code(round) as set,
+    enum_code(municipality_code) as unit
+from int_average_group
+where within_quota
