@@ -271,6 +271,18 @@ def manifest_of(
     return manifests.build(settings, snapshot, rulebook, subject, "", empty, {}, None, now, {"status": ""})
 
 
+def _seal(building: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest of all files, and bring every file to the disk, read-only."""
+    manifest["files"] = manifests.describe_files(building)
+    text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+    (building / MANIFEST).write_text(text, encoding="utf-8")
+    for path in building.rglob("*"):
+        if path.is_file():
+            with path.open("rb+") as handle:
+                os.fsync(handle.fileno())
+            path.chmod(0o444)
+
+
 def make_revision(
     settings: Settings,
     snapshot: Snapshot,
@@ -320,14 +332,7 @@ def make_revision(
             (building / FORMS).mkdir()
             forms(building / FORMS)
         run_report.fill_report(settings, rulebook, subject, building, manifest)
-        manifest["files"] = manifests.describe_files(building)
-        text = json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
-        (building / MANIFEST).write_text(text, encoding="utf-8")
-        for path in building.rglob("*"):
-            if path.is_file():
-                with path.open("rb+") as handle:
-                    os.fsync(handle.fileno())
-                path.chmod(0o444)
+        _seal(building, manifest)
         record = {"event": "published", "time": now.isoformat(), "round": subject.name, **(commit or {})}
         Archive(settings).append({**record, "revision": name, "manifest_sha256": sha256_of(building / MANIFEST)})
     finish(settings)

@@ -11,6 +11,9 @@ from dagster_project.simulation.scenario import AS_IT_STANDS, SCENARIO_COLUMN, W
 
 ENTERS, LEAVES, GROUP, MOVES, SAME = "enters", "leaves", "changes group", "moves in rank", "same"
 
+DECIMALS = 12
+"""Of a correlation. SciPy gives 0.9999999999999999 for two orders that are the same."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -105,14 +108,14 @@ def rank_correlations(pairs: list[tuple[int, int]]) -> tuple[float | None, float
     if len(pairs) < 2:
         return None, None
     a, b = zip(*pairs, strict=True)
-    return float(kendalltau(a, b).statistic), spearman(a, b)
+    return round(float(kendalltau(a, b).statistic), DECIMALS), spearman(a, b)
 
 
 def spearman(a: Sequence[float], b: Sequence[float]) -> float | None:
     """Spearman's rho of two columns of one length, ties at their mean rank; None when one of them is constant."""
     from scipy.stats import spearmanr
 
-    return None if len(set(a)) < 2 or len(set(b)) < 2 else float(spearmanr(a, b).statistic)
+    return None if len(set(a)) < 2 or len(set(b)) < 2 else round(float(spearmanr(a, b).statistic), DECIMALS)
 
 
 def stability(outcome: Outcome, scenarios: tuple[str, ...]) -> list[dict[str, Any]]:

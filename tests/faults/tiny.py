@@ -32,7 +32,7 @@ from unittest import mock
 
 import yaml
 
-from dagster_project import schema
+from dagster_project import fingerprint, schema
 from dagster_project.archive.guard import writing
 from dagster_project.archive.store import sha256_of
 from dagster_project.audit import doctor
@@ -326,7 +326,7 @@ KEPT: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
     (loader, "read_yaml", lambda path, name: (path.read_bytes(), name)),
     (monitoring, "cohort_effect", lambda settings, _: monitoring.effects_basis(settings)["cohort_effect"]),
     (uncertainty, "round_uncertainty", lambda settings, book, r: uncertainty.uncertainty_bases(settings, book, [r])[r]),
-    *((room, "version", lambda package: package) for room in (snapshot, manifest, monitoring, uncertainty)),
+    *((room, "version", lambda package: package) for room in (fingerprint, manifest)),
 )
 """What takes most of the time of a run of a tiny home, each with all that its result follows from."""
 _kept = {(room, name): _once(getattr(room, name), key) for room, name, key in KEPT}
