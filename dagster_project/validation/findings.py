@@ -53,7 +53,8 @@ def _result(entry: Expectation, outcome: Any, parameters: Mapping[str, Any], fil
         return holds(entry)
     found = outcome.result["unexpected_index_list"]
     rows = tuple({name: plain(value) for name, value in row.items()} for row in found)
-    findings = tuple(_finding(entry, row, parameters, file, len(rows)) for row in rows[:SHOWN_PLACES])
+    count = len(rows) if len(rows) > SHOWN_PLACES else 1  # each place is named, unless there are too many
+    findings = tuple(_finding(entry, row, parameters, file, count) for row in rows[:SHOWN_PLACES])
     return CheckResult(entry.code, entry.stage, entry.severity, False, len(rows), findings, rows)
 
 
