@@ -8,7 +8,7 @@ import dagster as dg
 
 from dagster_project import progress, schema
 from dagster_project.archive.files import Key
-from dagster_project.assets.acting import writing
+from dagster_project.assets.acting import as_table, writing
 from dagster_project.assets.by_partition import tell_checked, tell_made
 from dagster_project.assets.inbox import OWNER
 from dagster_project.clock import now
@@ -45,6 +45,7 @@ SHAPES: Mapping[str, Callable[[], Any]] = {
     **{dataset: partial(form_schema, dataset) for dataset in schema.FORM_DATASETS},
 }
 RUN_ID = "validated_by_run"
+SHOWN_FINDINGS = 15
 
 
 def check_name(code: str) -> str:
@@ -80,17 +81,19 @@ def _made(extracts: Extracts, key: Key, *, anew: bool) -> dict[str, Any]:
     counts: dict[str, Any] = {"dagster/row_count": table.num_rows}
     if "state" in table.column_names:
         counts |= {f"cells_{e['values']}": e["counts"] for e in table["state"].value_counts().to_pylist()}
-    files = [f"- {f.name} ({f.sha256[:12]}, arrived {f.arrived[:10]})" for f in extracts.in_force[key]]
-    return {**counts, "files_in_force": dg.MetadataValue.md("\n".join(files)), "made_from": extracts.identity(key)}
+    files = as_table(
+        ("file", "arrived", "SHA-256"), [(f.name, f.arrived[:10], f.sha256) for f in extracts.in_force[key]]
+    )
+    return {**counts, "files_in_force": files, "made_from": extracts.identity(key)}
 
 
 def _metadata(results: list[Checked]) -> dict[str, Any]:
     findings = [f for r in results for f in r.findings]
-    lines = [f"- {f['file']}, line {f['row']}, {f['column']}: {f['found']}" for f in findings[:15]]
+    named = ("file", "row", "column", "found", "expected")
     return {
         "failing_cells": sum(r.count for r in results),
         "accepted_cells": sum(r.accepted for r in results),
-        "quarantined": dg.MetadataValue.md("\n".join(lines) or "none"),
+        "quarantined": as_table(named, [[f[name] for name in named] for f in findings[:SHOWN_FINDINGS]]),
         RUN_ID: ", ".join(sorted({r.run_id for r in results})),
     }
 
@@ -152,15 +155,13 @@ def _yearly(dataset: str) -> dg.AssetsDefinition:
                 results[year] = check_partition(extracts, key, run_id=run_id, now=now(), anew=named)
                 if named and len(years) > 1:
                     context.add_asset_metadata(made[year], asset_key=dataset, partition_key=year)
-        by_year = "\n".join(
-            f"| {y} | {m['dagster/row_count']} | {m.get('cells_suppressed', 0)} |" for y, m in made.items()
-        )
+        by_year = [(y, m["dagster/row_count"], m.get("cells_suppressed", 0)) for y, m in made.items()]
         one = made[years[0]] if len(years) == 1 else {}
         yield dg.MaterializeResult(
             asset_key=dataset,
             metadata={
                 **one,
-                "by_year": dg.MetadataValue.md("| year | cells | suppressed |\n|---|---|---|\n" + by_year),
+                "by_year": as_table(("year", "cells", "suppressed"), by_year),
             },
             data_version=dg.DataVersion(one["made_from"]) if one else None,
         )
