@@ -3,13 +3,14 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m dagster_project.cli
+CATALOGUE := dagster_project/pages/locale/nb/LC_MESSAGES/oppfolging.po
 export DAGSTER_DISABLE_TELEMETRY := yes
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui lint bench docs manifest lock clean environment
+.PHONY: help run test ui lint bench docs manifest words lock clean environment
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +39,12 @@ docs: manifest ## dbt's documentation of every model and column with types, one 
 	@$(BIN)/python -m dagster_project.transform.documentation
 	OPPFOLGING_HOME=$(CURDIR)/dbt/target/documented_home $(BIN)/dbt docs generate --static --project-dir dbt --profiles-dir dbt
 	@echo "dbt/target/static_index.html"
+
+words: environment ## put new texts of the code into the catalogue, to be translated there; take out unused ones
+	@$(BIN)/pybabel -q extract -F pyproject.toml --add-location file --omit-header -o $(CATALOGUE:.po=.pot) dagster_project
+	@$(BIN)/pybabel -q update -i $(CATALOGUE:.po=.pot) -o $(CATALOGUE) -l nb -w 120 --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	@rm $(CATALOGUE:.po=.pot)
+	@$(BIN)/python -m pytest tests/unit/test_words.py
 
 manifest: environment ## dbt's manifest and the column lineage, made again when dbt files changed
 	@$(BIN)/python -m dagster_project.transform.dbt_step

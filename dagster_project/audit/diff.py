@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from dagster_project.audit.revisions import Published, Row, open_folder
 from dagster_project.pages.json import as_json
+from dagster_project.pages.words import texts
 from dagster_project.publication.changes import Cause, RowChange, causes, inputs_only_in, row_changes
-from dagster_project.words import number
 
 SELECTION_COLUMNS = ("within_quota", "status", "rank_in_group", "governor_priority", "decision", "decided_on")
 COMPARED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -163,7 +163,7 @@ def _named(cell: CellChange) -> str:
 def _shown(columns: dict[str, tuple[Any, Any]]) -> str:
     def one(value: Any) -> str:
         return str(value) if value is None or isinstance(value, bool | str) else (
-            value.isoformat() if hasattr(value, "isoformat") else number(value, "en"))  # fmt: skip
+            value.isoformat() if hasattr(value, "isoformat") else texts("en").number(value))  # fmt: skip
 
     return ", ".join(f"{name} {one(a)} -> {one(b)}" for name, (a, b) in columns.items())
 

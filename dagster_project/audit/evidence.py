@@ -22,10 +22,10 @@ from dagster_project.audit.revisions import Published, Row, open_revision
 from dagster_project.diagnostics import NotFound
 from dagster_project.pages.html import as_html
 from dagster_project.pages.pdf import as_pdf
+from dagster_project.pages.words import LANGUAGES
 from dagster_project.publication.edition import RULEBOOK
 from dagster_project.publication.tables import write_csv
 from dagster_project.settings import Settings
-from dagster_project.words import LANGUAGES
 
 if TYPE_CHECKING:
     import pyarrow as pa

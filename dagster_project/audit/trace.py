@@ -14,6 +14,7 @@ from dagster_project.audit.revisions import Published, Row, accepted_files, all_
 from dagster_project.diagnostics import NotFound
 from dagster_project.intake.read import read_file
 from dagster_project.intake.recognise import recognise
+from dagster_project.pages.words import texts
 from dagster_project.schema import (
     DECISIONS,
     MUNICIPALITY_CHANGES,
@@ -22,7 +23,6 @@ from dagster_project.schema import (
     YEARLY_DATASETS,
 )
 from dagster_project.settings import Settings
-from dagster_project.words import number
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -300,12 +300,13 @@ def _years(published: Published, years: _Years) -> list[Row]:
 
 def cells_as_text(cells: list[Row]) -> str:
     """Judged cells with what they rest on, for a terminal."""
+    number = texts("en").number
     lines = []
     for cell in cells:
         name = " ".join(str(cell[k]) for k in ("unit_code", "indicator", "grade", "school_year") if cell[k] is not None)
         lines.append(
-            f"{name}: {cell['state']} {number(cell['value'], 'en')} -> points {number(cell['points'], 'en') or '-'} x "
-            f"{number(cell['weight'], 'en')} of {number(cell['possible_points'], 'en')} ({cell['value_basis']})"
+            f"{name}: {cell['state']} {number(cell['value'])} -> points {number(cell['points']) or '-'} x "
+            f"{number(cell['weight'])} of {number(cell['possible_points'])} ({cell['value_basis']})"
         )
         for source in cell["sources"]:
             lines.append(f"  cell of {source['unit']}: {_cited(source)}")
@@ -314,7 +315,7 @@ def cells_as_text(cells: list[Row]) -> str:
             schools = f", {cell[f'{side}_schools']} schools" if cell[f"{side}_schools"] else ""
             base = f" in {cell[f'{side}_base_year']}" if cell[f"{side}_base_year"] else ""
             lines.append(
-                f"  {side} limit {number(cell[f'{side}_limit'], 'en')}: {cell[f'{side}_method']}{schools}{base}"
+                f"  {side} limit {number(cell[f'{side}_limit'])}: {cell[f'{side}_method']}{schools}{base}"
                 + (f": {_cited(where)}" if where else "")
             )
     return "\n".join(lines)

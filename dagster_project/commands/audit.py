@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dagster_project.pages.words import LANGUAGES
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def _deliver(content: str | bytes, out: Path | None) -> None:
 @click.option("--format", "form", type=click.Choice(["text", "json", "html", "pdf"]), default="text", show_default=True,
               help="What comes out.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--lang", type=click.Choice(["no", "en"]), default="en", show_default=True, help="Language of the words.")
+@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the words.")
 @click.option("--out", type=click.Path(path_type=Path), help="File to write instead of the terminal.")
 @click.pass_obj
 def explain(

@@ -16,6 +16,7 @@ from dagster_project.archive.files import files_of, open_files
 from dagster_project.archive.published import INTERNAL, published_rows
 from dagster_project.forms.candidates import decided, unanswered
 from dagster_project.intake.inbox import LEFT_LYING, left_lying, name_of, waiting
+from dagster_project.pages.words import FICTIONAL, both
 from dagster_project.rounds.publishing import open_rounds
 from dagster_project.rules import load_rules
 from dagster_project.settings import Settings
@@ -42,7 +43,7 @@ def print_round(out: Console, settings: Settings, round_id: str) -> None:
     manifest = read_manifest(folder)
     out.print(f"\n[bold]{escape(manifest['title'])}[/bold]  ({round_id}, revision {manifest['revision']})")
     if manifest["data_origin"] == "fictional":
-        out.print("  OPPDIKTEDE DATA / FICTIONAL DATA: none of these municipalities exists")
+        out.print(f"  {both(FICTIONAL)}: none of these municipalities exists")
     for gap in manifest.get("accepted_gaps", ()):
         out.print(f"  INCOMPLETE, computed without: {escape(gap)}")
     if manifest["illustrative"]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from dagster_project.pages.words import FICTIONAL, both
 from dagster_project.settings import Settings
 
 SHOWN = 40
@@ -189,7 +190,7 @@ def _print_uncertainty(every: list[dict[str, Any]]) -> None:
     )
     out = Console()
     if any(r["data_origin"] == "fictional" for r in rows):
-        out.print("[bold]OPPDIKTEDE DATA / FICTIONAL DATA[/bold]")
+        out.print(f"[bold]{both(FICTIONAL)}[/bold]")
     table = Table("municipality", "rank", "taken", "average", "spread", "rank from", "to", "set from", "to")
     for r in rows[:SHOWN]:
         table.add_row(

@@ -13,55 +13,32 @@ from dagster_project.effects.matched import matched_did
 from dagster_project.effects.panel import CohortPanel, panels
 from dagster_project.effects.parameters import EffectParameters
 from dagster_project.effects.regression import Estimate
-from dagster_project.effects.results import NOTHING, CohortEffects, EffectEstimate, Words
+from dagster_project.effects.results import CohortEffects, EffectEstimate, Remark, remark
+from dagster_project.pages.words import N_
 
-NAIVE = Words(
-    "Not an effect: the worst of a noisy list improve by themselves.",
-    "Ikke en effekt: de svakeste på en usikker liste blir bedre av seg selv.",
-)
-EXPECTED = Words(
-    "What the share would change by chance alone, with no effect and no national change.",
-    "Det andelen ville endret seg ved tilfeldighet alene, uten effekt og uten nasjonal endring.",
-)
-NET = Words(
-    "Before and after, less the expected regression and the comparison's change; assumes lasting levels do not drift.",
-    "Før og etter, fratrukket ventet regresjon og sammenligningens endring; forutsetter at varige nivåer ligger fast.",
-)
-PRECISION = Words(
-    "An effect smaller than about {detectable:.3f} would probably go unseen.",
-    "En effekt mindre enn omtrent {detectable:.3f} ville trolig ikke blitt oppdaget.",
-)
-FEW_TREATED = Words(
-    "Fewer than {minimum} followed municipalities with figures before and after: no estimate.",
-    "Færre enn {minimum} fulgte kommuner med tall før og etter: ikke noe anslag.",
-)
-FEW_OTHERS = Words(
-    "Too few municipalities to compare with: no estimate.",
-    "For få kommuner å sammenligne med: ikke noe anslag.",
-)
-FEW_YEARS = Words(
-    "The window has too few years or municipalities to tell how reliable the share is: no estimate.",
-    "Vinduet har for få år eller kommuner til å si hvor pålitelig andelen er: ikke noe anslag.",
-)
-NOT_BEFORE = Words(
-    "No school year before the window, or an earlier selection had taken its share of it: no estimate.",
-    "Ikke noe skoleår før vinduet, eller et tidligere uttrekk hadde tatt sitt av det: ikke noe anslag.",
-)
-GIVEN = Words("Given baseline share and size.", "Gitt andel og størrelse ved uttrekket.")
-AGAINST_BEFORE = Words(
-    "Against the years before the window, each as far from its middle as the year of follow-up.",
-    "Mot årene før vinduet, hvert like langt fra midten som oppfølgingsåret.",
-)
-IN_DEVIATIONS = Words(
-    "Mean of the indicators' gaps to the nation, in deviations between municipalities; it has no limits.",
-    "Snitt av indikatorenes avstand til landet, i standardavvik mellom kommuner; uten grenser.",
-)
-NO_YEARS = Words("Too few figures by year: no estimate.", "For få tall per år: ikke noe anslag.")
-REFERENCE = Words("The reference: last year of the window.", "Referansen: siste år i vinduet.")
-WITHOUT_INTERVAL = Words(
-    "Without an interval: through points and limits only the mirrored comparison of mean_gap kept its coverage.",
-    "Uten intervall: gjennom poeng og grenser holdt bare den speilede sammenligningen av mean_gap dekningen.",
-)
+NAIVE = remark(N_("Not an effect: the worst municipalities of an uncertain list improve by chance alone."))
+EXPECTED = remark(N_("The change expected by chance alone, with no effect and no national change."))
+NET = remark(N_(
+    "The change from before to after, minus the expected regression to the mean and the change in the comparison "
+    "group; assumes that lasting levels do not drift."
+))  # fmt: skip
+FEW_OTHERS = remark(N_("Too few municipalities to compare with: no estimate."))
+FEW_YEARS = remark(N_("Too few years or municipalities in the window to tell how reliable the share is: no estimate."))
+NOT_BEFORE = remark(N_("There is no school year before the window, or an earlier selection affects it: no estimate."))
+GIVEN = remark(N_("Adjusted for share and size at the selection."))
+AGAINST_BEFORE = remark(N_(
+    "Compared with the years before the window, each as far from the middle of the window as the year of follow-up."
+))  # fmt: skip
+IN_DEVIATIONS = remark(N_(
+    "The mean distance of the indicators from the national figure, in standard deviations between municipalities; "
+    "limits play no part in it."
+))  # fmt: skip
+NO_YEARS = remark(N_("Too few figures by year: no estimate."))
+REFERENCE = remark(N_("The reference: the last year of the window."))
+WITHOUT_INTERVAL = remark(N_(
+    "Without an interval: in tests with known effects, only the intervals of the mirrored comparison of mean_gap "
+    "covered the true effect as often as they should."
+))  # fmt: skip
 
 
 def estimate_effects(table: Any, parameters: EffectParameters, window_years: int) -> CohortEffects:
@@ -97,7 +74,7 @@ class _Writer:
         self.cohort, self.parameters = cohort, parameters
 
     def __call__(
-        self, method: str, estimate: Estimate | None, n_treated: int, n_comparison: int, words: Words,
+        self, method: str, estimate: Estimate | None, n_treated: int, n_comparison: int, words: Remark,
         event_time: int | None = None, outcome: str = names.SHARE,
     ) -> EffectEstimate:  # fmt: skip
         confidence = self.parameters.confidence.value
@@ -106,33 +83,28 @@ class _Writer:
             value = _rounded(estimate.value)
             if (outcome, method) in names.WITH_INTERVAL:
                 error, low, high = (_rounded(v) for v in (estimate.std_error, *estimate.interval(confidence)))
-                words += _fill(PRECISION, detectable=estimate.detectable(confidence))
+                words += remark(
+                    N_("An effect smaller than about {detectable} would probably not be detected."),
+                    detectable=round(estimate.detectable(confidence), 3),
+                )
             elif method != names.BEFORE_AFTER:
                 words += WITHOUT_INTERVAL
         return EffectEstimate(
             self.cohort, outcome, method, event_time, value, error, low, high, confidence, n_treated, n_comparison,
-            words.english, words.norsk, self.parameters.method_version,
+            words.as_text("en"), words.as_text("no"), self.parameters.method_version,
         )  # fmt: skip
 
-    def few_treated(self) -> Words:
+    def few_treated(self) -> Remark:
         """Why there is no estimate when nobody, or one, was followed."""
-        return _fill(FEW_TREATED, minimum=self.parameters.min_treated.value)
+        return remark(
+            N_("Fewer than {minimum} followed municipalities have figures before and after: no estimate."),
+            minimum=self.parameters.min_treated.value,
+        )
 
 
 def _rounded(value: float) -> float:
     """To the published decimals, and never minus nothing."""
     return round(value, names.DECIMALS) + 0.0
-
-
-def _fill(words: Words, **values: float | int) -> Words:
-    return Words(words.english.format(**values), _with_comma(words.norsk, values))
-
-
-def _with_comma(text: str, values: dict[str, float | int]) -> str:
-    """Norwegian writes decimals with a comma."""
-    import re
-
-    return re.sub(r"(?<=\d)\.(?=\d)", ",", text.format(**values))
 
 
 def _single(panel: CohortPanel, parameters: EffectParameters, write: _Writer) -> Iterator[EffectEstimate]:
@@ -141,11 +113,11 @@ def _single(panel: CohortPanel, parameters: EffectParameters, write: _Writer) ->
 
     years = parameters.followup_years.value
     minimum = parameters.min_treated.value
-    aside = NOTHING
+    aside = Remark()
     if panel.set_aside:
-        aside = Words(
-            f"{panel.set_aside} without share or size at the selection are left out.",
-            f"{panel.set_aside} uten andel eller størrelse ved uttrekket er holdt utenfor.",
+        aside = remark(
+            N_("Municipalities left out because their share or size at the selection is missing: {count}."),
+            count=panel.set_aside,
         )
     seen = ~np.isnan(panel.level(panel.followed(years)))
     treated, others = int((seen & panel.treated).sum()), int((seen & ~panel.treated).sum())
@@ -165,11 +137,9 @@ def _single(panel: CohortPanel, parameters: EffectParameters, write: _Writer) ->
         yield write(names.EXPECTED_REGRESSION, None, treated, others, FEW_YEARS)
         yield write(names.BEFORE_AFTER_NET, None, treated, others, FEW_YEARS)
     else:
-        correlation = _fill(
-            Words(
-                "One year's share correlates {r:.2f} with another's.", "Ett års andel korrelerer {r:.2f} med et annets."
-            ),
-            r=result.correlation,
+        correlation = remark(
+            N_("The correlation between the shares of two years is {correlation}."),
+            correlation=round(result.correlation, 2),
         )
         yield write(names.EXPECTED_REGRESSION, result.expected, treated, others, EXPECTED + correlation)
         yield write(names.BEFORE_AFTER_NET, result.net, treated, others, NET)
@@ -177,12 +147,14 @@ def _single(panel: CohortPanel, parameters: EffectParameters, write: _Writer) ->
     neighbours = parameters.matching.neighbours.value
     matched = matched_did(panel, years, neighbours)
     beyond = int((panel.baseline[seen & panel.treated] > panel.baseline[seen & ~panel.treated].max(initial=0)).sum())
-    how = Words(
-        f"{neighbours} nearest neighbours on baseline share and size, corrected for what still tells them apart. "
-        f"{beyond} of {treated} have a worse share than everybody they are compared with; there the line is drawn on.",
-        f"{neighbours} nærmeste naboer på andel og størrelse, korrigert for det som fortsatt skiller dem. "
-        f"{beyond} av {treated} har verre andel enn alle de sammenlignes med; der er linjen forlenget.",
-    )
+    how = remark(
+        N_(
+            "{neighbours} nearest neighbours in share and size at the selection, corrected for the differences that "
+            "remain. {beyond} of {treated} have a worse share than all they are compared with; for these the line is "
+            "extended."
+        ),
+        neighbours=neighbours, beyond=beyond, treated=treated,
+    )  # fmt: skip
     yield write(names.MATCHED, matched, treated, others, FEW_OTHERS if matched is None else how)
 
     bandwidth = parameters.discontinuity.bandwidth_ranks.value
@@ -191,10 +163,10 @@ def _single(panel: CohortPanel, parameters: EffectParameters, write: _Writer) ->
     if cut is None:
         yield write(names.DISCONTINUITY, None, treated, others, FEW_OTHERS)
         return
-    how = Words(
-        f"Holds at the cut; {bandwidth} ranks on either side, {cut.wrong_side} on the wrong side left out.",
-        f"Gjelder ved grensen; {bandwidth} plasser på hver side, {cut.wrong_side} på feil side er holdt utenfor.",
-    )
+    how = remark(
+        N_("Applies at the cut-off, with {bandwidth} ranks on either side. Left out on the wrong side of it: {wrong}."),
+        bandwidth=bandwidth, wrong=cut.wrong_side,
+    )  # fmt: skip
     yield write(names.DISCONTINUITY, cut.jump, cut.inside, cut.outside, how)
 
 
@@ -204,7 +176,7 @@ def _differences(
     years, minimum = parameters.followup_years.value, parameters.min_treated.value
 
     def row(
-        method: str, result: GroupDifference | None, words: Words, otherwise: Words, outcome: str = names.SHARE
+        method: str, result: GroupDifference | None, words: Remark, otherwise: Remark, outcome: str = names.SHARE
     ) -> EffectEstimate:
         if result is not None:
             return write(method, result.effect, result.n_treated, result.n_comparison, words, outcome=outcome)

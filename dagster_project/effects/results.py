@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
 from dagster_project.effects.outcomes import MEAN_GAP
+from dagster_project.pages.words import texts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,17 +30,22 @@ DECIMALS = 6
 
 
 @dataclass(frozen=True)
-class Words:
-    """One remark in both languages."""
+class Remark:
+    """What is said of an estimate: sentences of the catalogue with the numbers in them."""
 
-    english: str
-    norsk: str
+    sentences: tuple[tuple[str, Mapping[str, object]], ...] = ()
 
-    def __add__(self, other: Words) -> Words:
-        return Words(f"{self.english} {other.english}".strip(), f"{self.norsk} {other.norsk}".strip())
+    def __add__(self, other: Remark) -> Remark:
+        return Remark((*self.sentences, *other.sentences))
+
+    def as_text(self, lang: str) -> str:
+        """The sentences in a language."""
+        return " ".join(texts(lang)._(text, **values) for text, values in self.sentences)
 
 
-NOTHING = Words("", "")
+def remark(text: str, **values: object) -> Remark:
+    """One sentence, marked with ``N_``."""
+    return Remark(((text, values),))
 
 
 @dataclass(frozen=True)

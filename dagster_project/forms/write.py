@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.forms.spec import Column, Form
+from dagster_project.pages.words import FICTIONAL, both
 
 FILLED, MEASURE = "#FFF6CC", "#DCE6F1"
 SPARE_ROWS = 40
 FORM_SHEET, HELP_SHEET = "Skjema", "Veiledning"
 EARLIEST = dt.date(2017, 1, 1)
 Look = Callable[[Column, bool], Any]
-MARK = "OPPDIKTEDE DATA / FICTIONAL DATA"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def write_form(
     sheet.write_string(0, 0, form.title, bold)
     line = 1
     if fictional:
-        sheet.write_string(line, 0, MARK, book.add_format({"bold": True, "font_color": "#B00020"}))
+        sheet.write_string(line, 0, both(FICTIONAL), book.add_format({"bold": True, "font_color": "#B00020"}))
         line += 1
     for column in form.fields:
         sheet.write_string(line, 0, column.norsk, bold)

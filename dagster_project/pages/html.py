@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dagster_project.pages.document import Document
+from dagster_project.pages.words import FICTIONAL, LANGUAGES, LOCALES, texts
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -17,4 +18,6 @@ def as_html(document: Document) -> str:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    return environment.get_template("page.html.j2").render(document=document)
+    mark = [texts(lang)._(FICTIONAL) for lang in LANGUAGES] if document.fictional else []
+    page = environment.get_template("page.html.j2")
+    return page.render(document=document, locale=LOCALES[document.lang], mark=mark)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagster_project.pages.document import Document, Table
+from dagster_project.pages.words import FICTIONAL, LOCALES, both
 
 if TYPE_CHECKING:
     from fpdf import FPDF
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
 FONTS = Path(__file__).parent / "fonts"
 FAMILY = "DejaVuSansCondensed"
-MARK = "OPPDIKTEDE DATA / FICTIONAL DATA"
 SMALLEST, WIDEST = 11.0, 40
 
 
@@ -21,13 +21,15 @@ def as_pdf(document: Document) -> bytes:
     """A4, lying. Letters the font lacks are shown as a box, never dropped silently."""
     from fpdf import FPDF
 
+    mark = both(FICTIONAL)
+
     class Sheet(FPDF):
         def header(self) -> None:
             if document.fictional:
                 self.set_font(FAMILY, "B", 44)
                 self.set_text_color(244, 226, 222)
                 with self.rotation(20, self.w / 2, self.h / 2):
-                    self.text((self.w - self.get_string_width(MARK)) / 2, self.h / 2, MARK)
+                    self.text((self.w - self.get_string_width(mark)) / 2, self.h / 2, mark)
                 self.set_text_color(0)
                 self.set_xy(self.l_margin, self.t_margin)
 
@@ -39,7 +41,7 @@ def as_pdf(document: Document) -> bytes:
     sheet = Sheet("landscape", "mm", "A4")
     sheet.set_creation_date(document.created)
     sheet.set_title(f"{document.title}, {document.subtitle}")
-    sheet.set_lang("nb" if document.lang == "no" else "en")
+    sheet.set_lang(LOCALES[document.lang])
     sheet.set_margins(11, 11)
     sheet.set_auto_page_break(True, 12)
     sheet.add_font(FAMILY, "", FONTS / f"{FAMILY}.ttf")

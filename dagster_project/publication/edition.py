@@ -32,6 +32,7 @@ from dagster_project.archive.published import INTERNAL, read_published
 from dagster_project.archive.store import sha256_of
 from dagster_project.arrow import write_parquet
 from dagster_project.diagnostics import Finding, NotFound, PipelineProblem, Severity
+from dagster_project.pages.words import INCOMPLETE, N_, both, both_of_code
 from dagster_project.publication import manifest as manifests
 from dagster_project.publication import public, run_report, tables
 from dagster_project.publication.notes import marts
@@ -54,7 +55,6 @@ MADE_FROM = {
     "illustrative", "placeholders", "round_entry", "rule_set", "registers", "inputs", "code_version", "packages",
     "python", "ledger", "snapshot", "extracts", "readers", "models",
 }  # fmt: skip
-WITHOUT = "UFULLSTENDIG, beregnet uten / INCOMPLETE, computed without"
 FOR_PROGRAMS = {"point_sources"}
 UNOFFICIAL = {"scenario", "watermark"}
 """Columns that mark a table as computed under another reading of the rule."""
@@ -107,16 +107,15 @@ def same_tables(old: dict[str, Any], new: dict[str, Any]) -> bool:
 def notes_of(rulebook: RuleBook, subject: Subject, manifest: Mapping[str, Any]) -> list[str]:
     """Lines of the notes sheet: what this is, how far to trust it, and the whole rule."""
     round_ = subject.round
-    lines = [f"{round_.title} ({subject.name}), siste skoleår / last school year {round_.last_school_year}"]
+    last_year = both(N_("last school year"))
+    lines = [f"{round_.title} ({subject.name}), {last_year} {round_.last_school_year}"]
     if round_.origin == "fictional":
-        lines.append(
-            "OPPDIKTEDE DATA. INGEN SKOLE ELLER KOMMUNE FINNES. / FICTIONAL DATA. NO SCHOOL OR MUNICIPALITY EXISTS."
-        )
+        lines.append(both(N_("FICTIONAL DATA: no school or municipality here exists.")).upper())
     if manifest.get("withdrawn"):
-        lines.append(f"TRUKKET TILBAKE / WITHDRAWN: {manifest['withdrawn']['reason']}")
-    lines += [f"{WITHOUT}: {gap}" for gap in manifest.get("accepted_gaps", ())]
-    stand = f", versjon / release {manifest['release']}" if manifest.get("release") else ""
-    lines.append(f"Status: {manifest['status']}{stand}")
+        lines.append(both(N_("WITHDRAWN")) + f": {manifest['withdrawn']['reason']}")
+    lines += [f"{both(INCOMPLETE)}: {gap}" for gap in manifest.get("accepted_gaps", ())]
+    number = both(N_("release")) + f" {manifest['release']}" if manifest.get("release") else None
+    lines.append(f"Status: {', '.join(filter(None, (both_of_code('round_' + manifest['status']), number)))}")
     return [*lines, *describe(rulebook.rule_sets[round_.rule_set])]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dagster_project.pages.words import N_, both
 from dagster_project.publication.notes import marts, model_note
 from dagster_project.settings import Settings
 
@@ -17,11 +18,11 @@ AS_IT_IS = "as_it_is"
 # what a status column says of a figure that is hidden here and not at its source
 HIDDEN_HERE = ("hidden_small", "hidden_complementary", "hidden_component")
 STATUS_COLUMNS = {
-    "publication": "figures or sums / tall eller summer",
-    "rank_publication": "ranks / plasseringer",
-    "spread_publication": "spreads / spredninger",
-    "national_limit_publication": "national limits / nasjonale grenser",
-    "absolute_limit_publication": "absolute limits / absolutte grenser",
+    "publication": N_("Hidden figures or sums: {hidden} of {all}"),
+    "rank_publication": N_("Hidden ranks: {hidden} of {all}"),
+    "spread_publication": N_("Hidden spreads: {hidden} of {all}"),
+    "national_limit_publication": N_("Hidden national limits: {hidden} of {all}"),
+    "absolute_limit_publication": N_("Hidden absolute limits: {hidden} of {all}"),
 }
 
 
@@ -52,15 +53,16 @@ def notes_of_table(path: Path) -> list[str]:
     import pyarrow.parquet as pq
 
     lines = [
-        "OFFENTLIG UTGAVE / PUBLIC EDITION: figures on few pupils, and figures that would give one away, are hidden. "
-        "An empty cell is not zero; the status columns say why it is empty."
-    ]
+        both(N_(
+            "PUBLIC EDITION: figures on few pupils are hidden, and so are figures from which one of them could be "
+            "worked out. An empty cell is not zero; the status columns say why it is empty."
+        ))
+    ]  # fmt: skip
     names = [n for n in STATUS_COLUMNS if n in pq.read_schema(path).names]
     for name, column in zip(names, pq.read_table(path, columns=names).columns, strict=True):
         counts = {c["values"]: c["counts"] for c in pc.value_counts(column).to_pylist()}
         hidden = {status: counts[status] for status in HIDDEN_HERE if status in counts}
         detail = ", ".join(f"{status} {number}" for status, number in hidden.items())
-        lines.append(
-            f"Hidden {STATUS_COLUMNS[name]}: {sum(hidden.values())} of {len(column)}" + (f" ({detail})" * bool(detail))
-        )
+        counted = both(STATUS_COLUMNS[name], hidden=sum(hidden.values()), all=len(column))
+        lines.append(counted + (f" ({detail})" * bool(detail)))
     return lines

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from dagster_project.archive import journal as history
 from dagster_project.archive.commits import MANIFEST, current_revision
 from dagster_project.arrow import write_parquet
+from dagster_project.pages.words import CODES, N_, both, both_of_code, texts
 from dagster_project.publication.manifest import describe_files
 from dagster_project.publication.subjects import Subject
 from dagster_project.rules import RuleBook
@@ -42,7 +43,7 @@ NOBODY_KNOWS = (
 ROW_HEIGHT, LEFT, WIDTH, RIGHT = 24, 190, 930, 280
 MEDIA_TYPES = {".parquet": "application/vnd.apache.parquet", ".yaml": "application/yaml", ".csv": "text/csv"}
 LICENCES = {
-    "fictional": "Oppdiktede data / fictional data: nothing here is a statistic of anybody",
+    "fictional": "Fictional data: nothing here is a statistic",
     "official": "NLOD 2.0, Kilde: Utdanningsdirektoratet; CC BY 4.0, source: Statistics Norway",
 }
 
@@ -159,12 +160,12 @@ def _page(building: Path, manifest: dict[str, Any], previous: str | None) -> str
                 continue
             figures = [_answer(connection, figure, places) for figure in section["figures"]]
             shown = {**section, "figures": figures}
-            if section.get("previous"):
-                against = {"nb": f"Mot {previous}. ", "en": f"Against {previous}. "}
-                shown["note"] = {lang: against[lang] + section["note"][lang] for lang in against}
             sections.append(shown)
     template = environment.from_string((PAGE / "index.html.j2").read_text(encoding="utf-8"))
-    return template.render(manifest=manifest, sections=sections)
+    return template.render(
+        manifest=manifest, sections=sections, previous=previous, nb=texts("no"), codes=CODES, both=both,
+        both_of_code=both_of_code, N_=N_,
+    )  # fmt: skip
 
 
 def _answer(connection: Any, figure: dict[str, Any], places: dict[str, str]) -> dict[str, Any]:
@@ -202,11 +203,9 @@ def _dots(rows: list[tuple[Any, ...]]) -> str:
 
     height = ROW_HEIGHT * (len(rows) + 2)
     columns = [WIDTH - RIGHT + offset for offset in (86, 176, RIGHT)]
-    parts = [
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Andel risikopoeng nær grensen / '
-        f'share of risk points near the cut">'
-    ]
-    names = ("andel / share", "plass / rank", "trukket / taken")
+    label = both(N_("shares close to the quota"))
+    parts = [f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{label}">']
+    names = (both(N_("share")), both(N_("rank")), both(N_("selected")))
     parts += [f'<text x="{at}" y="15" text-anchor="end">{name}</text>' for at, name in zip(columns, names, strict=True)]
     for at, (_, code, name, _, status, share, least, most, _, first, last, taken) in enumerate(rows, start=1):
         y = ROW_HEIGHT * at + ROW_HEIGHT // 2
@@ -222,7 +221,7 @@ def _dots(rows: list[tuple[Any, ...]]) -> str:
             f'<text x="{right}" y="{y + 4}" text-anchor="end">{escape(text)}</text>'
             for right, text in zip(columns, shown, strict=True)
         ]
-    y = ROW_HEIGHT * (1 + sum(row[3].endswith(INSIDE) for row in rows))
+    y = ROW_HEIGHT * (1 + sum(row[3] == INSIDE for row in rows))
     parts.append(f'<line class="cut" x1="0" x2="{WIDTH}" y1="{y}" y2="{y}"/>')
     parts.append(f'<text x="{LEFT}" y="{height - 6}">{low:.1f} %</text>')
     parts.append(f'<text x="{WIDTH - RIGHT}" y="{height - 6}" text-anchor="end">{high:.1f} %</text></svg>')

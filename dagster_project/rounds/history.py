@@ -10,6 +10,7 @@ from dagster_project import schema
 from dagster_project.archive import Archive
 from dagster_project.archive.commits import read_manifest
 from dagster_project.intake.partitions import read_partition
+from dagster_project.pages.words import FICTIONAL, both
 from dagster_project.rounds import state as states
 from dagster_project.rounds.release import Item, Standing, queries_of
 from dagster_project.rules import load_rules
@@ -59,7 +60,7 @@ def as_text(settings: Settings, stand: Standing, items: Sequence[Item]) -> str:
     content = summary(settings, stand, items)
     lines = [f"{content['round']}: {content['state']}, revision {content['revision']}"]
     if stand.subject.round.origin == "fictional":
-        lines.append("OPPDIKTEDE DATA / FICTIONAL DATA")
+        lines.append(both(FICTIONAL))
     if content["locked"]:
         lines.append(f"locked: {content['locked']}")
     lines += [f"INCOMPLETE, computed without: {gap}" for gap in content["missing_inputs"]]

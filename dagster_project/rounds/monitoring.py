@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dagster_project import schema
 from dagster_project.fingerprint import code_in, fingerprint
+from dagster_project.pages.words import CATALOGUE
 from dagster_project.rules import RuleBook, RuleSet
 from dagster_project.settings import Settings
 from dagster_project.transform import derived
@@ -81,11 +82,11 @@ def _mean_gaps(panel: pa.Table, progress: pa.Table, rules: RuleSet) -> pa.Array:
 
 
 def effects_basis(settings: Settings) -> dict[str, str]:
-    """One hash over all that ``cohort_effect`` follows from: the progress, the choices, the code and its libraries."""
+    """One hash over all that ``cohort_effect`` follows from: progress, choices, code, texts and libraries."""
     rules = sorted(settings.rules.glob("*.yaml"))  # weights and windows
     inputs = [settings.marts / "cohort_progress.parquet", settings.effects, settings.rounds, *rules]
-    code = code_in("rounds/monitoring.py", "effects")
-    return {MART: fingerprint([*inputs, *code], libraries=("numpy", "pandas", "scipy", "statsmodels"))}
+    code = [*code_in("rounds/monitoring.py", "effects", "pages/words.py"), CATALOGUE]
+    return {MART: fingerprint([*inputs, *code], libraries=("babel", "numpy", "pandas", "scipy", "statsmodels"))}
 
 
 def current_effects(settings: Settings, rulebook: RuleBook) -> pa.Table:

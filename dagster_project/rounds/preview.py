@@ -15,14 +15,13 @@ from typing import Any
 from dagster_project.archive.commits import read_manifest
 from dagster_project.diagnostics import NotFound
 from dagster_project.forms.write import Evidence, write_evidence
+from dagster_project.pages.words import FICTIONAL, INCOMPLETE, N_, both, texts
 from dagster_project.publication.changes import PLACES
-from dagster_project.publication.edition import WITHOUT
 from dagster_project.publication.notes import FRACTIONS, column_notes
 from dagster_project.publication.sentences import outcome_sentences
 from dagster_project.rounds import release
 from dagster_project.rounds.workbooks import file_name
 from dagster_project.settings import Settings
-from dagster_project.words import number, percent, word
 
 OWN = {
     "selection": "municipality_code",
@@ -48,7 +47,8 @@ LEFT_OUT = {
     "county_governor",
 }
 EXPLANATION = "forklaring"
-CONFIDENTIAL = "UNNTATT OFFENTLIGHET: FORHÅNDSINNSYN FOR KOMMUNEN / CONFIDENTIAL: PREVIEW FOR THE MUNICIPALITY"
+CONFIDENTIAL = N_("CONFIDENTIAL: PREVIEW FOR THE MUNICIPALITY")
+LANG = "no"
 
 
 def own_tables(stand: release.Standing, code: str) -> dict[str, list[dict[str, Any]]]:
@@ -83,8 +83,8 @@ def _sheet(settings: Settings, table: str, rows: Sequence[Mapping[str, Any]]) ->
 
 def _shown(column: str, value: Any) -> Any:
     if isinstance(value, bool):
-        return word("yes" if value else "no", "no")
-    return word(value, "no") if isinstance(value, str) and not column.endswith(("_name", "_code")) else value
+        return texts(LANG).yes_or_no(value)
+    return texts(LANG).code(value) if isinstance(value, str) and not column.endswith(("_name", "_code")) else value
 
 
 def _cell(value: Any, share: bool) -> str:
@@ -93,7 +93,7 @@ def _cell(value: Any, share: bool) -> str:
         return ""
     if isinstance(value, str | dt.date):
         return str(value)
-    return percent(value, "no") if share else number(value, "no")
+    return texts(LANG).percent(value) if share else texts(LANG).number(value)
 
 
 def _template() -> Any:
@@ -121,10 +121,12 @@ def write_previews(settings: Settings, round_id: str, municipality: str | None, 
             f"Round {round_id} has no municipality {unknown[0]}." if unknown else f"{round_id} lists nobody."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    notes = [CONFIDENTIAL, f"{stand.subject.round.title}, {stand.folder.name}: {word(f'round_{stand.state}', 'no')}"]
+    t = texts(LANG)
+    state = t.code(f"round_{stand.state}")
+    notes = [both(CONFIDENTIAL), f"{stand.subject.round.title}, {stand.folder.name}: {state}"]
     if stand.subject.round.origin == "fictional":
-        notes.append("OPPDIKTEDE DATA / FICTIONAL DATA")
-    notes += [f"{WITHOUT}: {gap}" for gap in read_manifest(stand.folder).get("accepted_gaps", ())]
+        notes.append(both(FICTIONAL))
+    notes += [f"{both(INCOMPLETE)}: {gap}" for gap in read_manifest(stand.folder).get("accepted_gaps", ())]
     template = _template()
     files = {i["sha256"]: i["file"] for i in read_manifest(stand.folder)["inputs"]}
     exceptions: dict[str, list[dict[str, Any]]] = {}
@@ -135,12 +137,12 @@ def write_previews(settings: Settings, round_id: str, municipality: str | None, 
         own = own_tables(stand, code)
         stem = folder / f"{code}-{file_name(names[code])}"
         told = [
-            {EXPLANATION: " ".join(outcome_sentences(row, exceptions.get(code, ()), files, "no")), **row}
+            {EXPLANATION: " ".join(outcome_sentences(row, exceptions.get(code, ()), files, t)), **row}
             for row in own["selection"]
         ]
         sheets = [_sheet(settings, name, rows) for name, rows in {**own, "selection": told}.items()]
         written.append(write_evidence(stem.with_suffix(".xlsx"), f"{code} {names[code]}", notes, sheets))
-        content = {"confidential": CONFIDENTIAL, "round": round_id, "revision": stand.folder.name, **own}
+        content = {"confidential": both(CONFIDENTIAL), "round": round_id, "revision": stand.folder.name, **own}
         text = json.dumps(content, ensure_ascii=False, indent=2, default=str)
         stem.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
         governor = own["municipality_ranking"][0]["county_governor"] or ""

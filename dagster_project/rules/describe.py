@@ -1,45 +1,34 @@
-"""A rule set in words, for the notes sheet of a spreadsheet and for explanations."""
+"""A rule set in words, for the notes sheet of a workbook and for explanations."""
 
 from __future__ import annotations
 
+from dagster_project.pages.words import LANGUAGES, N_, Texts, both, both_of_code, texts
 from dagster_project.rules.model import Choice, Limit, RuleSet, Sourced
 
-BASIS = {
-    "stated": "stated by the source / oppgitt i kilden",
-    "inferred": "inferred / utledet",
-    "placeholder": "PLACEHOLDER, not published by anybody / PLASSHOLDER, ikke publisert",
-}
 
-
-def choice_text(entry: Sourced, lang: str) -> str:
-    """The value of one choice in words, ``no`` or ``en``, without its note."""
-
-    def limit(entry: Limit) -> tuple[str, str]:
-        fixed = entry.value if entry.values is None else entry.values
-        return {
-            "published": ("publisert nasjonal verdi samme år", "the published national value of the same year"),
-            "fixed": (f"fastsatt til {fixed}", f"fixed at {fixed}"),
-            "percentile": (
-                f"de svakeste {entry.percentile} % av skolene i {entry.base_year}",
-                f"the worst {entry.percentile} % of schools in {entry.base_year}",
-            ),
-            "mean_sd": (
-                f"skolenes gjennomsnitt og {entry.k} standardavvik i {entry.base_year}",
-                f"the mean of schools and {entry.k} standard deviations in {entry.base_year}",
-            ),
-        }[entry.method]
-
+def choice_text(entry: Sourced, t: Texts) -> str:
+    """The value of one choice in words, without its note."""
     if isinstance(entry, Limit):
-        return limit(entry)[lang == "en"]
+        return _limit_text(entry, t)
     if isinstance(entry, Choice):
         return ", ".join(str(v) for v in entry.value) if isinstance(entry.value, tuple) else str(entry.value)
     return ""
 
 
+def _limit_text(entry: Limit, t: Texts) -> str:
+    fixed = entry.value if entry.values is None else entry.values
+    return {
+        "published": t._("the published national figure of the same year"),
+        "fixed": t._("set to {value}", value=str(fixed)),
+        "percentile": t._("the weakest {percentile} % of the schools in {year}", percentile=entry.percentile,
+                          year=entry.base_year),
+        "mean_sd": t._("the schools' mean and {k} standard deviations in {year}", k=entry.k, year=entry.base_year),
+    }[entry.method]  # fmt: skip
+
+
 def value_in_words(entry: Sourced) -> str:
     """The value of a choice, or how a limit is found, in both languages where they differ."""
-    english, norwegian = choice_text(entry, "en"), choice_text(entry, "no")
-    return english if english == norwegian else f"{english} / {norwegian}"
+    return " / ".join(dict.fromkeys(choice_text(entry, texts(lang)) for lang in LANGUAGES))
 
 
 def describe(rules: RuleSet) -> list[str]:
@@ -47,13 +36,12 @@ def describe(rules: RuleSet) -> list[str]:
     lines = [f"{rules.title} ({rules.rule_set}, {rules.scheme_version})"]
     if rules.placeholders:
         lines.append(
-            f"ILLUSTRATIVE: {len(rules.placeholders)} choices are placeholders / "
-            f"ILLUSTRASJON: {len(rules.placeholders)} valg er plassholdere"
+            both(N_("ILLUSTRATIVE: limits that are assumed, not Udir's: {count}"), count=len(rules.placeholders))
         )
     entries = sorted(rules.sourced(), key=lambda item: item[1].basis != "placeholder")
     for path, entry in entries:
         source = rules.sources[entry.source]
         note = f" ({entry.note})" if entry.note else ""
         where = f"{source.text}, {source.url}" if source.url else source.text
-        lines.append(f"{path}: {value_in_words(entry)}{note}; {BASIS[entry.basis]}; {where}")
+        lines.append(f"{path}: {value_in_words(entry)}{note}; {both_of_code(entry.basis)}; {where}")
     return lines

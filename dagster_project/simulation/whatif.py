@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_project.arrow import write_parquet
 from dagster_project.diagnostics import RuleProblem
+from dagster_project.pages.words import FICTIONAL, both
 from dagster_project.publication import tables
 from dagster_project.rules import RuleSet
 from dagster_project.rules.loader import read_checked
@@ -55,7 +56,7 @@ class WhatIf:
         """What a reader must know before the figures."""
         lines = [WATERMARK]
         if self.base.round.origin == "fictional":
-            lines.append("OPPDIKTEDE DATA / FICTIONAL DATA")
+            lines.append(both(FICTIONAL))
         if self.base.revision is None:
             lines.append("Nothing of this round is published: the current rules were the starting point.")
         elif not self.outcome.matches_published:

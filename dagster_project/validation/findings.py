@@ -10,12 +10,12 @@ from typing import Any
 
 from dagster_project.diagnostics import Finding, Severity
 from dagster_project.forms.spec import FORMS
+from dagster_project.pages.words import texts
 from dagster_project.validation.suites import Expectation
 
 SHOWN_PLACES = 20
 PLACE = ("source_sha256", "source_row", "source_column", "raw_value", "unit_code", "municipality_code", "indicator",
          "grade", "school_year")  # fmt: skip
-EMPTY = {"en": "an empty cell", "nb": "en tom celle"}
 HEADERS = {c.name: c.norsk for form in FORMS.values() for c in (*form.fields, *form.columns)}
 
 
@@ -80,9 +80,9 @@ def plain(value: Any) -> Any:
 
 def _shown(value: Any, language: str) -> str:
     if value is None:
-        return EMPTY[language]
-    if isinstance(value, dt.date) and language == "nb":
-        return f"{value:%d.%m.%Y}"
+        return texts(language)._("an empty cell")
+    if isinstance(value, dt.date):
+        return texts(language).date(value)
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return f"{value:.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

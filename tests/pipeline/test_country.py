@@ -71,7 +71,7 @@ def test_the_workbooks_open_with_header_filter_and_the_fictional_label(internal:
     assert sheet.freeze_panes == "A2" and sheet.auto_filter.ref.startswith("A1:")
     assert sheet.max_row == len(read(internal / "municipality_ranking.parquet")) + 1
     notes = [c.value for (c,) in book["Om - About"].iter_rows()]
-    assert any("OPPDIKTEDE DATA" in n for n in notes) and sum("PLACEHOLDER" in n for n in notes) == 7
+    assert any("OPPDIKTEDE DATA" in n for n in notes) and sum("ANTATT" in n for n in notes) == 7
 
 
 def test_an_explanation_adds_up_and_its_sources_hold_the_stated_cells(country_home: Path) -> None:

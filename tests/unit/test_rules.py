@@ -48,5 +48,5 @@ def test_the_first_school_year_of_rules_is_that_of_the_suites() -> None:
 def test_every_placeholder_is_flagged_in_the_description() -> None:
     rules = load_rules(load_settings()).rule_sets["udir-2020"]
     lines = describe(rules)
-    assert sum("PLACEHOLDER" in line for line in lines) == len(rules.placeholders) == 7
+    assert sum("ANTATT" in line for line in lines) == len(rules.placeholders) == 7
     assert all(any(path in line for line in lines) for path, _ in rules.sourced())
