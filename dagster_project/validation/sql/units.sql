@@ -1,4 +1,3 @@
--- noqa: disable=ST07
 -- Units that have parts. pupils_missing: the pupils behind the whole less those behind its visible parts.
 with
 counted as (
@@ -7,62 +6,45 @@ counted as (
     where n_pupils is not null
 ),
 
-by_sex as (
+-- three joins of their own: one for all would compare every unit with every other
+pairs as (
     select
-        w.source_sha256,
-        w.source_row,
-        w.source_column,
-        w.raw_value,
-        w.unit_code,
-        w.indicator,
-        w.grade,
-        w.school_year,
-        any_value(w.n_pupils) - sum(p.n_pupils) as pupils_missing
+        w.*,
+        p.n_pupils as pupils_of_part,
+        'sexes' as parts
     from counted as w
     inner join counted as p
-        using (school_year, unit_level, unit_code, municipality_code, grade, indicator, ownership)
+        using (school_year, unit_level, unit_code, municipality_code, grade, indicator, ownership)  -- noqa: ST07
     where w.sex = 'all' and p.sex <> 'all'
-    group by all
-),
-
-by_school as (
+    union all
     select
-        w.source_sha256,
-        w.source_row,
-        w.source_column,
-        w.raw_value,
-        w.unit_code,
-        w.indicator,
-        w.grade,
-        w.school_year,
-        any_value(w.n_pupils) - sum(p.n_pupils) as pupils_missing
+        w.*,
+        p.n_pupils as pupils_of_part,
+        'schools' as parts
     from counted as w
-    inner join counted as p using (school_year, grade, indicator, ownership, sex)
+    inner join counted as p using (school_year, grade, indicator, ownership, sex)  -- noqa: ST07
     where w.unit_level = 'municipality' and p.unit_level = 'school' and w.unit_code = p.municipality_code
-    group by all
-),
-
-by_municipality as (
+    union all
     select
-        w.source_sha256,
-        w.source_row,
-        w.source_column,
-        w.raw_value,
-        w.unit_code,
-        w.indicator,
-        w.grade,
-        w.school_year,
-        any_value(w.n_pupils) - sum(p.n_pupils) as pupils_missing
+        w.*,
+        p.n_pupils as pupils_of_part,
+        'municipalities' as parts
     from counted as w
-    inner join counted as p using (school_year, grade, indicator, ownership, sex)
+    inner join counted as p using (school_year, grade, indicator, ownership, sex)  -- noqa: ST07
     where w.unit_level = 'national' and p.unit_level = 'municipality'
-    group by all
 )
 
--- three joins of their own: one for all would compare every unit with every other
-select * from by_sex
-union all
-select * from by_school
-union all
-select * from by_municipality
+select
+    source_sha256,
+    source_row,
+    source_column,
+    raw_value,
+    unit_code,
+    indicator,
+    grade,
+    school_year,
+    parts,
+    any_value(n_pupils) - sum(pupils_of_part) as pupils_missing
+from pairs
+group by all
 order by all
