@@ -65,4 +65,4 @@ lock: ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile bootstrap.in --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -o bootstrap.lock
 
 clean: ## remove what runs have made under data/; rules, rounds and registers stay
-	rm -rf data/{inbox,archive,read,extracts,snapshots,empty,quarantine,validations,data_docs,history,parameters,marts,warehouse,published,demo,lineage,previews,scenarios,simulation,.dagster,.write-lock}
+	rm -rf data/{fetching,inbox,archive,read,extracts,snapshots,empty,quarantine,validations,data_docs,history,parameters,marts,warehouse,published,demo,lineage,previews,scenarios,simulation,.dagster,.write-lock}

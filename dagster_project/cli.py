@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from dagster_project.commands import audit, files, rounds, running, simulation, verify
+from dagster_project.commands import audit, fetch, files, rounds, running, simulation, verify
 from dagster_project.diagnostics import OppfolgingError, PipelineProblem
 from dagster_project.settings import load_settings
 
@@ -21,6 +21,7 @@ Exit codes:
   6  stored bytes differ from what was recorded
   7  the run stopped for a reason not listed here
   8  a round may not be put through that, as it stands
+  9  a public service did not answer, or answered otherwise than it is known to
 """
 
 
@@ -56,7 +57,7 @@ def main(ctx: click.Context, home: Path | None, debug: bool) -> None:
     ctx.obj = load_settings(home)
 
 
-for _module in (files, running, rounds, audit, verify, simulation):
+for _module in (files, fetch, running, rounds, audit, verify, simulation):
     for _command in _module.COMMANDS:
         main.add_command(_command)
 

@@ -103,6 +103,12 @@ class SchemaProblem(FileProblem):
     """The file can be read, but columns or cells are not as the format says."""
 
 
+class FetchProblem(OppfolgingError):
+    """A public service did not answer, or answered otherwise than it is known to."""
+
+    exit_code = 9
+
+
 class RuleProblem(OppfolgingError):
     """A rule set, a round or a register is wrong. The findings give file and line."""
 

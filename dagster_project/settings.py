@@ -89,6 +89,10 @@ class Settings(BaseModel):
         return self._own_or_shipped("rounds.yaml")
 
     @property
+    def services(self) -> Path:
+        return self._own_or_shipped("services.yaml")
+
+    @property
     def effects(self) -> Path:
         return self._own_or_shipped("effects.yaml")
 

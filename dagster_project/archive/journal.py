@@ -44,6 +44,17 @@ def screenings(settings: Settings) -> list[dict[str, Any]]:
     return read_lines(settings.history / "checks.jsonl")
 
 
+def record_fetched(settings: Settings, record: dict[str, Any]) -> None:
+    """Note of an answer of a public service: ``file``, ``sha256``, ``address`` and ``time``."""
+    append_line(settings.history / "fetched.jsonl", record)
+
+
+def fetched(settings: Settings, sha256: str) -> dict[str, str]:
+    """Address and time of the newest answer with these bytes; empty when no service gave them."""
+    found = [line for line in read_lines(settings.history / "fetched.jsonl") if line.get("sha256") == sha256]
+    return {"address": found[-1]["address"], "fetched": found[-1]["time"]} if found else {}
+
+
 def acceptances(settings: Settings) -> list[dict[str, Any]]:
     """Every accepted warning so far, oldest first. The ledger holds them."""
     return Archive(settings).events(WARNING_ACCEPTED)

@@ -123,7 +123,8 @@ def take_in(path: Path, settings: Settings, *, now: dt.datetime | None = None, b
     known = _recognised(stored.path, name)
     head = archive.append(
         {"event": ARRIVED, "time": now.isoformat(), "sha256": stored.sha256, "file": name, "size": stored.size,
-         "by": by, "format": known and known.format, "datasets": list(known.datasets) if known else []}
+         "by": by, "format": known and known.format, "datasets": list(known.datasets) if known else [],
+         **journal.fetched(settings, stored.sha256)}
     )  # fmt: skip
     archive.keep(stored.sha256)
     return IntakeResult(name, stored.sha256, "pending", line=head.lines)

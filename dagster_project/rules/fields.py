@@ -68,7 +68,12 @@ def _text(value: str) -> str:
     return value
 
 
-def _school_year(value: object) -> object:
+def school_year(value: object) -> object:
+    """A school year such as 2024-25, as it was given.
+
+    Raises:
+        ValueError: it is none, or lies before the first statistics.
+    """
     match = SCHOOL_YEAR.fullmatch(value) if isinstance(value, str) else None
     if match is None or (int(match[1]) + 1) % 100 != int(match[2]):
         raise ValueError("should be a school year such as 2024-25")
@@ -118,8 +123,8 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 Text = Annotated[str, AfterValidator(_text)]
 Name = Annotated[str, like("[a-z0-9][a-z0-9.-]*", "small letters, digits, dots and hyphens, such as np-2025")]
 Address = Annotated[str, like(r"https?://\S+", "an address that begins with https://")]
-SchoolYear = Annotated[str, BeforeValidator(_school_year)]
-BaseYear = Annotated[str, BeforeValidator(lambda v: v if v == SAME_YEAR else _school_year(v))]
+SchoolYear = Annotated[str, BeforeValidator(school_year)]
+BaseYear = Annotated[str, BeforeValidator(lambda v: v if v == SAME_YEAR else school_year(v))]
 # a YAML file holds dates; manifests are JSON and hold them as text, which the loader does not accept
 Day = Annotated[dt.date, Field(strict=False), AfterValidator(_day)]
 CountyCode = Annotated[str, like("[0-9]{2}", "a county code of two digits, in quotes")]
