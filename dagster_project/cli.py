@@ -14,14 +14,14 @@ EPILOG = """\b
 Exit codes:
   0  done
   1  something failed
-  2  the command was called wrongly
-  3  a file was refused, or waits for its warnings to be accepted
-  4  a rule set, a round or a register is wrong
-  5  there is no such round, municipality or file
-  6  stored bytes differ from what was recorded
+  2  wrong use of the command
+  3  a file was rejected, or is held until its warnings are accepted
+  4  a mistake in a rule set, round or register
+  5  no such round, municipality or file
+  6  a stored file differs from its recorded hash
   7  the run stopped for a reason not listed here
-  8  a round may not be put through that, as it stands
-  9  a public service did not answer, or answered otherwise than it is known to
+  8  not allowed in the round's current state
+  9  a public service did not answer, or answered in an unknown way
 """
 
 
@@ -39,18 +39,18 @@ class Readable(click.Group):
         except OSError as error:  # a full disk, a folder that may not be written, a file where a folder should be
             if ctx.params.get("debug"):
                 raise
-            click.echo(f"The disk said no: {error}. What was half written does not count; mend that and do it again.",
-                       err=True)  # fmt: skip
+            click.echo(f"The file system refused: {error}. Half-written files are ignored. Correct the cause and "
+                       "repeat the command.", err=True)  # fmt: skip
             ctx.exit(PipelineProblem.exit_code)
 
 
 @click.group(cls=Readable, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--home", type=click.Path(path_type=Path), help="Data folder; else OPPFOLGING_HOME, else data/.")
+@click.option("--home", type=click.Path(path_type=Path), help="Data folder.  [default: OPPFOLGING_HOME, or data/]")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.version_option(package_name="oppfolging")
 @click.pass_context
 def main(ctx: click.Context, home: Path | None, debug: bool) -> None:
-    """Udirs oppfølgingsordning (skole): from published figures to the municipalities that get support.
+    """Udirs oppfølgingsordning (skole): from yearly figures to the municipalities that get support.
 
     Typical order: `demo` or `ingest FILE...`, then `run`, then `explain MUNICIPALITY`.
     """

@@ -1,4 +1,4 @@
-"""What differs between two published folders: who moved in, out or in rank, which cells made them move, and why.
+"""Compare two published folders: who entered or left the lists, who changed rank, because of which cells, and why.
 
 The folders are two revisions of a round, two rounds, or the same round under two rule sets.
 """
@@ -122,27 +122,29 @@ class RevisionDifference:
         """For a terminal: the lists first, then each municipality that moved in or out with its cells."""
         lines = [f"{self.before} -> {self.after}"]
         if self.causes:
-            lines.append(f"What changed beneath: {', '.join(self.causes)}")
+            lines.append(f"Changed between them: {', '.join(self.causes)}")
         lines += [f"  new file: {name}" for name in self.inputs_added]
         lines += [f"  file no longer used: {name}" for name in self.inputs_removed]
         if self.is_empty:
             lines.append("No published figure and no decision differs.")
             return "\n".join(lines)
         for group in sorted({g for u in self.units for g in u.groups}):
-            for title, units in (("in", self.moved_in(group)), ("out", self.moved_out(group))):
-                lines.append(f"{group}, moved {title} by the rule: {_names(units)}")
+            for title, units in (("entered", self.moved_in(group)), ("left", self.moved_out(group))):
+                lines.append(f"{group}, {title} the quota: {_names(units)}")
             for (old, new), those in self.outcomes(group).items():
                 lines.append(f"{group}, {old or 'not in it'} -> {new or 'not in it'}: {_names(those)}")
-        lines.append(f"Moved in rank: {len(self.moved_in_rank)} municipalities. Limits changed: {len(self.limits)}. "
-                     f"Judged cells changed: {self.points_changed}.")  # fmt: skip
+        lines.append(f"Changed rank: {len(self.moved_in_rank)} municipalities. Limits changed: {len(self.limits)}. "
+                     f"Figures changed: {self.points_changed}.")  # fmt: skip
         for limit in self.limits:
             lines.append(f"  limit {_named(limit)}: {_shown(limit.columns)}")
         for unit in self.units:
             changes = [_shown(unit.columns), *(f"{g}: {_shown(columns)}" for g, columns in unit.groups.items())]
-            lines.append(f"{unit.code} {unit.name}: {'; '.join(t for t in changes if t) or 'its figures'}")
-            lines += [f"    {_named(c)}: {_shown(c.columns) or 'only ' + str(c.only_in)}" for c in unit.cells]
+            lines.append(f"{unit.code} {unit.name}: {'; '.join(t for t in changes if t) or 'figures'}")
+            lines += [
+                f"    {_named(c)}: {_shown(c.columns) or 'only in the folder ' + str(c.only_in)}" for c in unit.cells
+            ]
             if unit.school_cells:
-                lines.append(f"    and {unit.school_cells} cells of its schools")
+                lines.append(f"    and {unit.school_cells} figures of its schools")
         return "\n".join(lines)
 
 

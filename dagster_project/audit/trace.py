@@ -1,4 +1,4 @@
-"""Where does a published number come from, and what does a file touch? Both ways through the published source cells."""
+"""Trace a published cell to its source cells, or a file to everything that depends on it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FROM_SCHOOLS = ("percentile", "mean_sd")
 
 @dataclass(frozen=True)
 class Touched:
-    """What a file, or a place in it, has a part in, in one revision of a round or cohort.
+    """What depends on a file, or on a place in it, in one revision of a round or cohort.
 
     ``cells`` are judged cells made of it, ``limits`` the limits that stand in it or were frozen from it, ``schools``
     and ``municipalities`` the units whose points rest on either, ``decisions`` the rows of the selection of those
@@ -82,7 +82,7 @@ def down(settings: Settings, round_id: str, cell: str, *, revision: str | None =
     published = open_revision(settings, round_id, revision)
     table, *parts = cell.split(":")
     if not parts or table not in ("indicator_points", *RANKINGS) or len(parts) > (1 if table in RANKINGS else 4):
-        raise NotFound(f"{cell} names no published cell. Expected: {CELL}, municipality_ranking:CODE or "
+        raise NotFound(f"{cell} is not the name of a published cell. Expected: {CELL}, municipality_ranking:CODE or "
                        "school_ranking:CODE.")  # fmt: skip
     unit, wanted = parts[0], parts[1:]
     reader = PlaceReader(Archive(settings))
@@ -224,8 +224,8 @@ def _touched(published: Published, in_force: bool, asked: _Asked) -> Touched:
             frozen = is_input and row[f"{side}_method"] in FROM_SCHOOLS
             frozen_in = row.get(f"{side}_base_year") or row["school_year"]
             if stands or (frozen and asked.years.holds_schools(row["indicator"], row["grade"], frozen_in)):
-                limits.append({"side": side, **{k: row[k] for k in key[2:]}, "limit": row[f"{side}_limit"],
-                               "how": "stands there" if stands else "one of the schools it is taken from"})  # fmt: skip
+                how = "read from the file" if stands else "computed from schools in the file"
+                limits.append({"side": side, **{k: row[k] for k in key[2:]}, "limit": row[f"{side}_limit"], "how": how})
     units = {(c["unit_level"], c["unit_code"]) for c in cells}
     if limits:
         judged = {(r["indicator"], r["grade"], r["school_year"]) for r in limits}
@@ -299,7 +299,7 @@ def _years(published: Published, years: _Years) -> list[Row]:
 
 
 def cells_as_text(cells: list[Row]) -> str:
-    """Judged cells with what they rest on, for a terminal."""
+    """Figures with their source cells and limits, for a terminal."""
     number = texts("en").number
     lines = []
     for cell in cells:
@@ -340,34 +340,35 @@ def _followed_as_text(followed: list[Row]) -> list[str]:
     lines = []
     for rows, what in (
         (of["followup_report_status"], "reports received"),
-        (of["support_measures_summary"], "support measures in the sums"),
-        (members, "decisions on taking part, and with them all progress and effects"),
+        (of["support_measures_summary"], "support measures counted"),
+        (members, "decisions on taking part, on which all progress and effects depend"),
     ):
         if rows:
             lines.append(f"  {len(rows)} {what}: {named(rows)}")
     if years:
-        lines.append(f"  progress and effects, unless a later file took its place: {', '.join(years)}")
+        lines.append(f"  progress and effects, unless a later file has replaced it: {', '.join(years)}")
     return lines
 
 
 def touched_as_text(name: str, sha256: str, touched: list[Touched]) -> str:
-    """What a file touches, for a terminal: a paragraph a revision, and at the end what must be redone."""
+    """What depends on a file, for a terminal: a paragraph for each revision, and at the end what must be redone."""
     lines = [f"{name} {sha256}"]
     for t in touched:
         force = ", in force" if t.in_force else ""
         lines.append(f"{t.round} {t.revision} ({t.status}{force})")
         if not t.must_be_redone:
-            lines.append("  an input, but no figure and no outcome rests on it" if t.is_input else "  not an input")
+            lines.append("  an input, but no figure and no outcome depends on it" if t.is_input else "  not an input")
             continue
         if t.register:
-            lines.append(f"  it is the {t.register}: it decides which units there are, so everything rests on it")
+            lines.append(f"  it is the {t.register}, which decides what units there are: everything depends on it")
         if t.cells or t.limits or (t.register and not t.followed):
-            lines.append(f"  {len(t.cells)} judged cells, {len(t.limits)} limits; {len(t.municipalities)} "
-                         f"municipalities and {len(t.schools)} schools rest on them")  # fmt: skip
+            lines.append(f"  {len(t.cells)} figures and {len(t.limits)} limits; {len(t.municipalities)} "
+                         "municipalities and "
+                         f"{len(t.schools)} schools depend on them")  # fmt: skip
             for limit in t.limits:
                 key = " ".join(str(limit[k]) for k in ("indicator", "grade", "school_year") if limit[k] is not None)
                 lines.append(f"    {limit['side']} limit of {key}: {limit['how']}")
-            lines.append(f"  {len(t.decisions)} decisions: "
+            lines.append(f"  {len(t.decisions)} rows of the selection: "
                          + (", ".join(f"{d['municipality_code']} {d['selection_group']} {d['status']}"
                                       for d in t.decisions) or "none"))  # fmt: skip
         for part, name in (
@@ -377,10 +378,10 @@ def touched_as_text(name: str, sha256: str, touched: list[Touched]) -> str:
         ):
             rows = [o for o in t.outcomes if o["rests_on"] == part]
             if rows:
-                lines.append(f"  {len(rows)} outcomes rest on {name} in it: "
+                lines.append(f"  {len(rows)} outcomes depend on {name} in it: "
                              + ", ".join(f"{o['municipality_code']} {o['selection_group']} {o['status']} "
                                          f"(line {o['line']})" for o in rows))  # fmt: skip
         lines += _followed_as_text(t.followed)
     redo = sorted({f"{t.round} {t.revision}" for t in touched if t.must_be_redone and t.in_force})
-    lines.append("To be redone if it is withdrawn: " + (", ".join(redo) or "nothing in force"))
+    lines.append("Must be redone if the file is withdrawn: " + (", ".join(redo) or "nothing in force"))
     return "\n".join(lines)

@@ -52,14 +52,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 REBUILT_SUFFIXES = (".parquet", ".csv")
-FROM_COPY = "Put it back from a copy of the published folder, or publish again."
-LEDGER_FROM_COPY = "Put back the ledger from a copy of the archive."
+FROM_COPY = "Restore it from a copy of the published folder, or publish again."
+LEDGER_FROM_COPY = "Restore the ledger from a copy of the archive."
 AS_THEN = "Check out the code and libraries that the manifest names."
-RUN_AGAIN = "Ask who wrote there; `oppfolging doctor --fix` makes it again from the archive."
+RUN_AGAIN = "Find out who changed it; `oppfolging doctor --fix` rebuilds it from the archive."
 
 NO_DAY = (
-    "an earlier version kept neither the day on which reports were judged late nor the choices of the estimation, so "
-    "only hashes were compared; the next revision of the cohort can be built again"
+    "only hashes were compared: the version that published it did not record the day from which reports counted as "
+    "late, "
+    "nor the settings of the estimation. The next revision of the cohort can be rebuilt"
 )
 
 
@@ -93,7 +94,7 @@ class Verification:
     def as_text(self) -> str:
         """The answer for a terminal."""
         verdict = "OK" if self.ok else f"{len(self.findings)} differences"
-        lines = [f"{self.round} {self.revision}: {verdict} ({'built again' if self.rebuilt else 'hashes only'})"]
+        lines = [f"{self.round} {self.revision}: {verdict} ({'rebuilt' if self.rebuilt else 'hashes only'})"]
         lines += [f"  {what}: {count}" for what, count in self.checked.items()]
         lines += ["  " + f.as_text().replace("\n", "\n  ") for f in [*self.findings, *self.notes]]
         return "\n".join(lines)
@@ -157,7 +158,10 @@ def verify(
         return result
     blocked = {f.stage for f in result.findings} & {"archive", "manifest", "rulebook"}
     if manifest is None or blocked:
-        result.note("not-built-again", "what the tables are built from is not as recorded, so nothing was built again")
+        result.note(
+            "not-built-again",
+            "nothing was rebuilt, because what the tables are built from differs from what was recorded",
+        )
         return result
     with tempfile.TemporaryDirectory(prefix="oppfolging-verify-") as scratch:
         _check_by_doing(settings, folder / result.revision, manifest, Path(scratch), result, on_stage)
@@ -173,7 +177,7 @@ def _check_archive(
     if key is not None:
         findings, vouched = seals.check(settings, key)
         result.findings += findings
-        result.checked["ledger lines vouched for by a seal"] = vouched
+        result.checked["ledger lines covered by a seal"] = vouched
     lines = ledger_lines(archive.ledger.read_bytes() if archive.ledger.exists() else b"")
     events = [event for line in lines if (event := whole_line(line)) is not None]
     result.checked["ledger lines"] = len(lines)
@@ -189,7 +193,7 @@ def _check_pointer(
     last = str(recorded[-1]["revision"] if recorded else revisions[-1])
     path = folder / POINTER
     if not path.exists():
-        result.add("pointer-missing", "nothing says which revision is in force", stage="pointer", file=POINTER,
+        result.add("pointer-missing", "the pointer to the revision in force is missing", stage="pointer", file=POINTER,
                    expected=last, fix="oppfolging run")  # fmt: skip
         return last
     text = path.read_bytes().decode("utf-8", errors="replace")
@@ -199,7 +203,7 @@ def _check_pointer(
         for v in lives
     }
     if text not in fitting:
-        result.add("pointer-changed", "the pointer does not say what was published last", stage="pointer",
+        result.add("pointer-changed", "the pointer does not name the last published revision", stage="pointer",
                    file=POINTER, found=" ".join(text.split()), expected=f"{folder.name} {last}",
                    fix="oppfolging run")  # fmt: skip
     return last
@@ -232,14 +236,15 @@ def _check_manifest(
     path = folder / MANIFEST
     name = f"{folder.name}/{MANIFEST}"
     if not path.exists():
-        result.add("manifest-missing", "the manifest is gone", stage="manifest", file=name, fix=FROM_COPY)
+        result.add("manifest-missing", "the manifest is missing", stage="manifest", file=name, fix=FROM_COPY)
         return None
     found = sha256_of(path)
     if stated is None and ledger_is_whole:
-        result.add("revision-not-in-ledger", "the ledger does not say that this revision was published",
+        result.add("revision-not-in-ledger", "the ledger does not record that this revision was published",
                    stage="manifest", file=name, found=found, fix=LEDGER_FROM_COPY)  # fmt: skip
     elif stated not in (None, found):
-        result.add("manifest-changed", "the manifest is not what it was, so it proves nothing", stage="manifest",
+        result.add("manifest-changed", "the manifest has changed since publication, so it proves "
+                                       "nothing", stage="manifest",
                    file=name, found=found, expected=stated, fix=FROM_COPY)  # fmt: skip
         return None
     return read_manifest(folder)
@@ -263,7 +268,7 @@ def _check_inputs(
         result.findings.append(lost_line(manifest["ledger"]["lines"], manifest["ledger"]["sha256"]))
     for entry in manifest["inputs"]:
         if entry["sha256"] not in accepted:
-            result.add("input-not-recorded", "the ledger does not say that this input was accepted", stage="archive",
+            result.add("input-not-recorded", "the ledger does not record that this input was accepted", stage="archive",
                        file=entry["file"], expected=entry["sha256"],
                        fix=LEDGER_FROM_COPY)  # fmt: skip
     result.checked["inputs"] = len(manifest["inputs"])
@@ -281,11 +286,12 @@ def _note_surroundings(settings: Settings, manifest: dict[str, Any], result: Ver
 
     code = manifests.code_version()
     if code != manifest["code_version"]:
-        result.note("code-changed", "the code is not that of the revision", found=code,
+        result.note("code-changed", "the code has changed since the revision", found=code,
                     expected=manifest["code_version"])  # fmt: skip
     for package, then in manifest["packages"].items():
         if now(package) != then:
-            result.note("library-changed", f"{package} is not in the version of then", found=now(package),
+            result.note("library-changed", f"the version of {package} has changed since the "
+                                           "revision", found=now(package),
                         expected=then)  # fmt: skip
     choices = {path.name: path for path in (settings.effects, settings.uncertainty)}
     in_force = {"rules": settings.rules, "registers": settings.registers}
@@ -296,7 +302,7 @@ def _note_surroundings(settings: Settings, manifest: dict[str, Any], result: Ver
             continue
         path = in_force[folder] / file if folder else choices[file]
         if not path.exists() or sha256_of(path) != entry["sha256"]:
-            result.note("rule-in-force-changed", "the rule in force is not that of the revision",
+            result.note("rule-in-force-changed", "the rule in force has changed since the revision",
                         file=f"{folder}/{file}".lstrip("/"), expected=entry["sha256"])  # fmt: skip
 
 
@@ -305,7 +311,8 @@ def _causes(result: Verification) -> str:
     changed = [
         f"{n.message} ({n.expected} then, {n.found} now)" for n in result.notes if n.code != "rule-in-force-changed"
     ]
-    return "; ".join(changed) or "neither code nor libraries have changed, so it never followed from these inputs"
+    unknown = "neither code nor libraries have changed, so the revision was not made from these inputs"
+    return "; ".join(changed) or unknown
 
 
 def _check_by_doing(
@@ -319,12 +326,12 @@ def _check_by_doing(
         with Extracts(settings, out=replayed, anew=True) as every:
             every.ensure()
         result.findings += compare_extracts(settings, replayed)
-        result.checked["extracts made again"] = len(_parquet(replayed.extracts))
+        result.checked["extracts rebuilt"] = len(_parquet(replayed.extracts))
         on_stage("tables")
         with manifests.extracts_of(settings, manifest, own, anew=True) as extracts:
             rebuild.rebuild_tables(revision, manifest, extracts, scratch / "tables")
     except OppfolgingError as problem:
-        result.add("not-rebuildable", f"the revision cannot be built again. Cause: {_causes(result)}", stage="rebuilt",
+        result.add("not-rebuildable", f"the revision cannot be rebuilt. Cause: {_causes(result)}", stage="rebuilt",
                    found=problem.as_text(), fix=AS_THEN)  # fmt: skip
         return
     tables = scratch / "tables"
@@ -334,7 +341,7 @@ def _check_by_doing(
     for name in sorted(set(made) | set(stated)):
         result.findings += list(_compare_table(name, made.get(name), stated.get(name), revision, damaged, result))
     result.rebuilt = True
-    result.checked["tables built again, byte for byte"] = len(stated)
+    result.checked["tables rebuilt, byte for byte"] = len(stated)
 
 
 def _is_rebuilt(name: str) -> bool:
@@ -353,7 +360,7 @@ def _compare_table(
     elif stated is None:
         yield finding("rebuilt-table-unexpected", "today's code makes a table that was not published")
     elif (found := sha256_of(made)) != stated:
-        code, where = "rebuilt-table-changed", "the table comes out otherwise"
+        code, where = "rebuilt-table-changed", "the rebuilt table differs"
         if name.endswith(".parquet") and name not in damaged:
             kind, where = difference(_table(revision / name), _table(made))
             code = f"rebuilt-table-{kind}"
@@ -383,9 +390,9 @@ def compare_extracts(settings: Settings, replayed: Settings) -> list[Finding]:
                                 fix=RUN_AGAIN, **more))  # fmt: skip
 
     for name in sorted(set(made) - set(here)):
-        add("missing", "the archive gives an extract that is not there", name)
+        add("missing", "an extract is missing", name)
     for name in sorted(set(here) - set(made)):
-        add("unexpected", "an extract does not come from the archive", name)
+        add("unexpected", "an extract has no source in the archive", name)
     for name in sorted(set(here) & set(made)):
         if here[name].read_bytes() == made[name].read_bytes():
             continue
@@ -398,7 +405,7 @@ def compare_extracts(settings: Settings, replayed: Settings) -> list[Finding]:
         # another version of the library may write the same cells with other bytes
         if table.equals(made_table) and writer != pq.read_metadata(made[name]).created_by:
             continue
-        add(kind, f"the extract is not what the archive gives: {where}", name)
+        add(kind, f"the extract differs from the archive: {where}", name)
     return findings
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ROUND = click.option("--round", "round_id", required=True, help="Id of the round, as `status` shows it.")
 REVISION = click.option("--revision", help="An earlier revision, such as r0001.")
-JSON = click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def _deliver(content: str | bytes, out: Path | None) -> None:
@@ -35,19 +35,18 @@ def _deliver(content: str | bytes, out: Path | None) -> None:
 @ROUND
 @REVISION
 @click.option("--format", "form", type=click.Choice(["text", "json", "html", "pdf"]), default="text", show_default=True,
-              help="What comes out.")  # fmt: skip
+              help="Format of the answer.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the words.")
+@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the text.")
 @click.option("--out", type=click.Path(path_type=Path), help="File to write instead of the terminal.")
 @click.pass_obj
 def explain(
     settings: Settings, municipality: str | None, school: str | None, round_id: str, revision: str | None,
     form: str, as_json: bool, lang: str, out: Path | None,
 ) -> None:  # fmt: skip
-    """Why this MUNICIPALITY (number or name)? Each number down to its file, line and column.
+    """Explain the outcome of MUNICIPALITY (number or name), with the file, line and column of every figure.
 
-    Also says how sure the rank is, and which change of one figure would have changed the outcome: the models of the
-    rule judge every change.
+    Also shows how certain the rank is, and which change in a single figure would have changed the outcome.
     """
     from dagster_project.audit import explain as explain_unit
     from dagster_project.audit.document import document_of
@@ -56,7 +55,7 @@ def explain(
     from dagster_project.pages.text import as_text
 
     if (municipality is None) == (school is None):
-        raise click.UsageError("name one municipality, or one school with --school")
+        raise click.UsageError("give one municipality, or one school with --school")
     if form == "pdf" and out is None:
         raise click.UsageError("a PDF needs --out FILE")
     explanation = explain_unit(
@@ -72,9 +71,11 @@ def explain(
 
 @click.command()
 @click.option("--round", "round_id", help="Id of the round, with --cell.")
-@click.option("--cell", help="Downwards: indicator_points:6101:bullying:7:2023-24, or municipality_ranking:6101.")
-@click.option("--file", "file", help="Upwards: a file by its name or the beginning of its hash.")
-@click.option("--line", type=int, help="Only this line of the file (or place of the object in JSON, from 0).")
+@click.option(
+    "--cell", help="A published cell: indicator_points:6101:bullying:7:2023-24, or municipality_ranking:6101."
+)
+@click.option("--file", "file", help="A file, by its name or the beginning of its hash.")
+@click.option("--line", type=int, help="Only this line of the file. For JSON: the number of the object, from 0.")
 @click.option("--column", help="Only this column of the file.")
 @REVISION
 @JSON
@@ -83,9 +84,9 @@ def trace(
     settings: Settings, round_id: str | None, cell: str | None, file: str | None, line: int | None,
     column: str | None, revision: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """From a published cell down to its source cells, or from a file up to all it touches.
+    """Show the source cells of a published cell, or everything that depends on a file.
 
-    Upwards answers: what must be redone, in which rounds and revisions, if this file is withdrawn?
+    For a file: which rounds and revisions must be redone if it is withdrawn.
     """
     from dagster_project.archive import Archive
     from dagster_project.archive.files import files_of, find_file
@@ -105,7 +106,7 @@ def trace(
         else:
             click.echo(tracing.touched_as_text(found.name, found.sha256, touched))
     else:
-        raise click.UsageError("name a cell (--round and --cell) or a file (--file)")
+        raise click.UsageError("give a cell (--round and --cell) or a file (--file)")
 
 
 @click.command()
@@ -115,10 +116,10 @@ def trace(
 @JSON
 @click.pass_obj
 def diff(settings: Settings, first: str, second: str, third: str | None, as_json: bool) -> None:
-    """What differs: ROUND r0001 r0002, or two rounds, or two folders of published tables.
+    """Compare two revisions (ROUND r0001 r0002), two rounds, or two folders of published tables.
 
-    Who moved in or out, who moved in rank, which cells made them move, and whether data, rule, decisions or code
-    changed beneath.
+    Shows which municipalities entered or left the lists, which changed rank and because of which cells, and whether
+    data, rule, decisions or code had changed.
     """
     from dagster_project.audit.diff import compare
     from dagster_project.audit.revisions import open_revision
@@ -133,7 +134,7 @@ def diff(settings: Settings, first: str, second: str, third: str | None, as_json
 
 @click.command()
 @click.argument("municipalities", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="The whole round instead of the municipalities named.")
+@click.option("--all", "everything", is_flag=True, help="All municipalities of the round.")
 @ROUND
 @REVISION
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The zip file to write.")
@@ -146,14 +147,15 @@ def evidence(
     revision: str | None,
     out: Path,
 ) -> None:
-    """Write a zip with which anybody can check MUNICIPALITIES, or the round, without this software.
+    """Write an evidence pack: a zip file with which MUNICIPALITIES can be checked without this software.
 
-    It holds the page, the tables, the very lines of the source files, the rule, and a check that needs only Python.
+    It contains the explanation, the tables, the lines of the source files, the rule, and a check script that needs only
+    Python.
     """
     from dagster_project.audit.evidence import write_pack
 
     if bool(municipalities) == everything:
-        raise click.UsageError("name municipalities, or --all")
+        raise click.UsageError("give municipalities, or --all")
     count = write_pack(settings, round_id, out, municipalities, revision=revision)
     click.echo(f"{out}: {count} {'municipality' if count == 1 else 'municipalities'}. Unpack it and run "
                "`python3 check.py`.")  # fmt: skip

@@ -15,11 +15,15 @@ from dagster_project.settings import Settings
 
 
 @click.command()
-@click.option("--scale", type=click.IntRange(1, 1000), default=1, show_default=True, help="Times as many schools.")
-@click.option("--seed", type=int, default=None, help="Another country.")
+@click.option(
+    "--scale", type=click.IntRange(1, 1000), default=1, show_default=True, help="Multiply the number of schools."
+)
+@click.option("--seed", type=int, default=None, help="Seed of the random numbers; another seed gives another country.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the files.  [default: the inbox]")
-@click.option("--if-empty", is_flag=True, help="Only when inbox and archive are both empty.")
-@click.option("--story", is_flag=True, help="Let five years pass: runs, replies, decisions, releases, reports.")
+@click.option("--if-empty", is_flag=True, help="Do nothing unless inbox and archive are empty.")
+@click.option(
+    "--story", is_flag=True, help="Also play through five years: runs, replies, decisions, releases, reports."
+)
 @click.pass_obj
 def demo(settings: Settings, scale: int, seed: int | None, out: Path | None, if_empty: bool, story: bool) -> None:
     """Write the files of Fabelland, a fictional country, in the real formats."""
@@ -36,7 +40,7 @@ def demo(settings: Settings, scale: int, seed: int | None, out: Path | None, if_
 
     truth = (out.parent if out else settings.home / "demo") / "truth.json"
     paths = write_country(folder, scale=scale, seed=SEED if seed is None else seed, truth=truth)
-    click.echo(f"{len(paths)} fictional files in {folder}; which municipalities were made weak: {truth}")
+    click.echo(f"{len(paths)} fictional files in {folder}; the municipalities made weak are listed in {truth}")
 
 
 def _tell(settings: Settings, scale: int, seed: int) -> None:
@@ -71,7 +75,7 @@ def _expand(files: Sequence[Path]) -> list[Path]:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def check(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
     """Validate FILES without ingesting them.
@@ -112,14 +116,14 @@ def ingest(settings: Settings, files: tuple[Path, ...]) -> None:
     wanted = _expand(files)
     if unfinished := [f for f in wanted if not is_finished(f)]:
         raise click.UsageError(
-            f"{name_of(unfinished[0])} looks like a download that has not ended; rename it when it has"
+            f"{name_of(unfinished[0])} looks like an unfinished download; rename it when it is complete"
         )
     with writing(settings, "ingest", waits):
         results = take_in_all(wanted, settings, by="ingest")
     for result in results:
         note = f" (already {result.earlier})" if result.earlier else ""
         if result.status == "moving":
-            note = " (still being written; nothing was done with it)"
+            note = " (still being written; ignored)"
         click.echo(f"{result.status:9} {result.sha256[:12]} {result.file}{note}")
         for change in result.changes:
             where = f"{change.dataset} {change.school_year or ''}".strip()
@@ -134,17 +138,17 @@ def ingest(settings: Settings, files: tuple[Path, ...]) -> None:
 
 def _signed(command: Callable[..., None]) -> Callable[..., None]:
     """The options of everything that is done under a name and for a reason."""
-    command = click.option("--reason", required=True, help="Why it is right.")(command)
-    return click.option("--by", required=True, help="Who does it.")(command)
+    command = click.option("--reason", required=True, help="The reason.")(command)
+    return click.option("--by", required=True, help="Your name.")(command)
 
 
 @click.command()
 @click.argument("file")
-@click.option("--code", required=True, help="The warning to accept, as `status` names it.")
+@click.option("--code", required=True, help="Code of the warning, as shown by `status`.")
 @_signed
 @click.pass_obj
 def accept(settings: Settings, file: str, code: str, by: str, reason: str) -> None:
-    """Accept one warning of a held FILE (name, or beginning of its hash). It is recorded with your name and reason."""
+    """Accept one warning about a held FILE (name, or beginning of its hash). Your name and reason are recorded."""
     from dagster_project.archive.guard import writing
     from dagster_project.intake import flow
 
@@ -158,7 +162,7 @@ def accept(settings: Settings, file: str, code: str, by: str, reason: str) -> No
 @_signed
 @click.pass_obj
 def dismiss(settings: Settings, file: str, by: str, reason: str) -> None:
-    """Settle a rejected or held FILE without it: it is no open problem any more."""
+    """Close the case of a rejected or held FILE without using the file."""
     from dagster_project.archive.guard import writing
     from dagster_project.intake import flow
 
@@ -184,7 +188,7 @@ def withdraw(settings: Settings, file: str, by: str, reason: str) -> None:
 @click.command("data-docs")
 @click.pass_obj
 def data_docs(settings: Settings) -> None:
-    """Draw Great Expectations' Data Docs of every validation that was kept."""
+    """Build Great Expectations' Data Docs from all stored validation results."""
     from dagster_project.archive.guard import writing
     from dagster_project.validation import checkpoints
 

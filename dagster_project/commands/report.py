@@ -1,4 +1,4 @@
-"""The short result of a run: rounds, who is selected, who is not rated and why, what is wrong with the data."""
+"""The result of a run in short: rounds, selected municipalities, units that are not rated, problems in the data."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _unrated(out: Console, what: str, rows: list[dict[str, Any]]) -> None:
 
 
 def print_round(out: Console, settings: Settings, round_id: str) -> None:
-    """One published round: what it is, both groups, the excluded and the not rated."""
+    """One published round: its state, both groups, and how many units are rated."""
     folder = current_revision(settings, round_id)
     if folder is None:
         return
@@ -47,7 +47,7 @@ def print_round(out: Console, settings: Settings, round_id: str) -> None:
     for gap in manifest.get("accepted_gaps", ()):
         out.print(f"  INCOMPLETE, computed without: {escape(gap)}")
     if manifest["illustrative"]:
-        out.print(f"  illustrative: {len(manifest['placeholders'])} choices of the rule are placeholders")
+        out.print(f"  ILLUSTRATIVE: {len(manifest['placeholders'])} limits are assumed, not Udir's")
     _unrated(out, "municipalities", published_rows(settings, round_id, "municipality_ranking"))
     _unrated(out, "schools", published_rows(settings, round_id, "school_ranking"))
     selection = published_rows(settings, round_id, "selection")
@@ -64,18 +64,18 @@ def print_round(out: Console, settings: Settings, round_id: str) -> None:
     out.print(f"  state: {pointer['status']}{release}")
     if not release:
         if silent := unanswered(selection):
-            out.print(f"  waits for priorities of: {escape(', '.join(silent))}")
+            out.print(f"  waiting for the priorities of: {escape(', '.join(silent))}")
         proposed = {r["municipality_code"] for r in selection if r["proposed_status"] == "selected"}
         if undecided := proposed - decided(selection):
-            out.print(f"  waits for Udir's decision on {len(undecided)} municipalities")
+            out.print(f"  waiting for Udir's decisions on {len(undecided)} municipalities")
     out.print(f"  tables: {folder / INTERNAL}")
 
 
 def print_quality(out: Console, settings: Settings) -> None:
-    """What screening found, and which files wait or were refused."""
+    """Results of the validation, and the files that are held or were rejected."""
     lines = {line["sha256"]: line for line in history.screenings(settings)}
     verdicts = Counter(line["verdict"] for line in lines.values())
-    out.print(f"\n[bold]Files[/bold]: {sum(verdicts.values())} screened: "
+    out.print(f"\n[bold]Files[/bold]: {sum(verdicts.values())} validated: "
               + ", ".join(f"{n} {v}" for v, n in verdicts.most_common()))  # fmt: skip
     for file in open_files(files_of(Archive(settings).events())):
         out.print(f"  {file.status}: {escape(file.name)} {file.sha256[:12]} ({', '.join(file.codes)})")
@@ -101,12 +101,12 @@ def print_result(settings: Settings, out: Console) -> None:
         if current_revision(settings, round_.id) is not None:
             print_round(out, settings, round_.id)
             if lacking:
-                out.print("  this revision stays in force; the next one waits")
+                out.print("  this revision stays in force; a new one needs more data")
         else:
-            out.print(f"\n[bold]{escape(round_.title)}[/bold]  ({round_.id}): waits")
+            out.print(f"\n[bold]{escape(round_.title)}[/bold]  ({round_.id}): waiting for data")
             lacking = lacking or [f"all its figures, {round_.origin}, up to {round_.last_school_year}"]
         for line in lacking[:SHOWN]:
-            out.print(f"  lacks {escape(line)}")
+            out.print(f"  missing: {escape(line)}")
         if len(lacking) > SHOWN:
             out.print(f"  and {len(lacking) - SHOWN} more")
     print_quality(out, settings)

@@ -20,19 +20,19 @@ def round_() -> None:
 
 
 def waits(who: str) -> None:
-    """Tell whoever looks on that somebody else writes."""
-    click.echo(f"waiting for {who or 'another process that writes to this home'}", err=True)
+    """Say that the command waits for another process."""
+    click.echo(f"waiting for {who or 'another process that writes to this data folder'}", err=True)
 
 
 def _act(act: Callable[..., str]) -> click.Command:
-    """A command that does something to a round: under a name and for a reason, and while nobody else writes.
+    """A command that changes a round: it needs a name and a reason, and waits while another process writes.
 
     ``act`` gets both with the time (``signed``), and returns what to tell.
     """
 
     @click.argument("round_id")
-    @click.option("--by", required=True, help="Who does it.")
-    @click.option("--reason", required=True, help="Why. Shown with the release.")
+    @click.option("--by", required=True, help="Your name.")
+    @click.option("--reason", required=True, help="The reason. Shown with the release.")
     @click.pass_obj
     @wraps(act)
     def command(settings: Settings, **given: Any) -> None:
@@ -47,10 +47,10 @@ def _act(act: Callable[..., str]) -> click.Command:
 
 @round_.command()
 @click.argument("round_id")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def show(settings: Settings, round_id: str, as_json: bool) -> None:
-    """Where the round stands, what it waits for, and what hinders its release."""
+    """Show the state of the round, what it waits for, and what must be done before its release."""
     from dagster_project.rounds import history, release
 
     stand = release.standing(settings, round_id)
@@ -65,7 +65,7 @@ def show(settings: Settings, round_id: str, as_json: bool) -> None:
 @click.argument("round_id")
 @click.pass_obj
 def candidates(settings: Settings, round_id: str) -> None:
-    """The candidates of the spread group by county governor, and where their workbooks lie."""
+    """List the candidates of the spread-based selection by county governor, and the folder of the workbooks."""
     from dagster_project.forms.candidates import answered, candidate_list
     from dagster_project.publication.edition import FORMS
     from dagster_project.rounds import release
@@ -78,7 +78,7 @@ def candidates(settings: Settings, round_id: str) -> None:
     click.echo(f"{round_id}, revision {stand.folder.name}: {len(found.rows)} candidates, list {found.code[:12]}")
     for governor, rows in found.governors.items():
         replied = all(answered(status[r["municipality_code"]]) for r in rows)
-        click.echo(f"{governor}: {'has replied' if replied else 'WAITS for the reply'}")
+        click.echo(f"{governor}: {'has replied' if replied else 'reply MISSING'}")
         for r in sorted(
             rows, key=lambda r: (status[r["municipality_code"]]["governor_priority"] or 0, r["rank_in_group"])
         ):
@@ -92,10 +92,10 @@ def candidates(settings: Settings, round_id: str) -> None:
 
 @_act
 @click.option(
-    "--override-placeholders", "override", help="Why the round may be final although limits are placeholders."
+    "--override-placeholders", "override", help="Reason why the round may be final although some limits are assumed."
 )
 def finalise(settings: Settings, round_id: str, override: str | None, **signed: Any) -> str:
-    """Release the round and lock it: 1.0, or the next number after a reopening."""
+    """Release the round and lock it. The first release is 1.0; after a reopening, the next number."""
     from dagster_project.rounds import release
 
     return f"{round_id} is final: {release.finalise(settings, round_id, override=override, **signed).path}"
@@ -104,12 +104,12 @@ def finalise(settings: Settings, round_id: str, override: str | None, **signed: 
 @_act
 @click.option("--dataset", required=True, help="Dataset of the missing figures.")
 @click.option("--year", required=True, help="School year of the missing figures, such as 2024-25.")
-@click.option("--indicator", required=True, help="Indicator of the rule.")
-@click.option("--grade", required=True, type=int, help="Grade.")
+@click.option("--indicator", required=True, help="Indicator of the missing figures.")
+@click.option("--grade", required=True, type=int, help="Grade of the missing figures.")
 def accept_missing(
     settings: Settings, round_id: str, dataset: str, year: str, indicator: str, grade: int, **signed: Any
 ) -> str:
-    """Let the round do without an input that is missing. Every page and table of the round says so."""
+    """Accept that an input is missing and compute the round without it. All its pages and tables say so."""
     from dagster_project.rounds import inputs
 
     wanted = (dataset, year, indicator, grade)
@@ -118,10 +118,10 @@ def accept_missing(
 
 
 @_act
-@click.option("--query", help="The accepted query this answers, by its number.")
+@click.option("--query", help="Number of the accepted query that this amendment answers.")
 @click.option("--note", help="Internal note; not published.")
 def amend(settings: Settings, round_id: str, query: str | None, note: str | None, **signed: Any) -> str:
-    """Release what is computed now as the next version (1.1), with the list of changes. 1.0 stays readable."""
+    """Release today's results as the next version (1.1), with a list of changes. Version 1.0 stays readable."""
     from dagster_project.rounds import release
 
     return f"{round_id} is amended: {release.amend(settings, round_id, query=query, note=note, **signed).path}"
@@ -129,7 +129,7 @@ def amend(settings: Settings, round_id: str, query: str | None, note: str | None
 
 @_act
 def withdraw(settings: Settings, round_id: str, **signed: Any) -> str:
-    """Keep the release, and show on every table of it that it is withdrawn and why."""
+    """Mark the release as withdrawn. It is kept; all its tables show the reason."""
     from dagster_project.rounds import release
 
     return f"{round_id} is withdrawn: {release.withdraw(settings, round_id, **signed).path}"
@@ -137,7 +137,7 @@ def withdraw(settings: Settings, round_id: str, **signed: Any) -> str:
 
 @_act
 def reopen(settings: Settings, round_id: str, **signed: Any) -> str:
-    """Take the lock off a final round; runs publish it again. Its releases stay readable."""
+    """Unlock a final round, so that runs publish it again. Its releases stay readable."""
     from dagster_project.rounds import release
 
     release.reopen(settings, round_id, **signed)
@@ -146,7 +146,7 @@ def reopen(settings: Settings, round_id: str, **signed: Any) -> str:
 
 @_act
 def keep(settings: Settings, round_id: str, **signed: Any) -> str:
-    """Let a release stand although exactly what is computed now differs from it."""
+    """Keep the release despite today's differences, which are recorded as accepted."""
     from dagster_project.rounds import release
 
     release.keep(settings, round_id, **signed)
@@ -155,10 +155,10 @@ def keep(settings: Settings, round_id: str, **signed: Any) -> str:
 
 @round_.command()
 @click.argument("round_id")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def history(settings: Settings, round_id: str, as_json: bool) -> None:
-    """The whole history: files, states, replies, decisions, queries and releases, with names, dates and reasons."""
+    """Show the history: files, states, replies, decisions, queries and releases, with names, dates and reasons."""
     from dagster_project.rounds import history as histories
 
     events = histories.whole(settings, round_id)
@@ -169,11 +169,11 @@ def history(settings: Settings, round_id: str, as_json: bool) -> None:
 
 @round_.command()
 @click.argument("round_id")
-@click.option("--municipality", help="Only this municipality number.  [default: all that are on a list]")
+@click.option("--municipality", help="Only this municipality number.  [default: all on a list]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder.  [default: previews/ROUND of the data folder]")
 @click.pass_obj
 def preview(settings: Settings, round_id: str, municipality: str | None, out: Path | None) -> None:
-    """Confidential previews: one workbook and page per municipality, with no other municipality's figures."""
+    """Write confidential previews: a workbook and a page for each municipality, with its own figures only."""
     from dagster_project.rounds.preview import write_previews
 
     written = write_previews(settings, round_id, municipality, out or settings.home / "previews" / round_id)

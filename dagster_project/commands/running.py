@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def damaged_rounds(settings: Settings) -> list[str]:
-    """The rounds and cohorts of which what is in force is gone; the result names what."""
+    """The rounds and cohorts whose revision in force is damaged; the result names the damage."""
     from dagster_project.archive import Archive, commits
 
     events = Archive(settings).events()
@@ -23,7 +23,7 @@ def damaged_rounds(settings: Settings) -> list[str]:
 
 
 def whole_run(settings: Settings) -> RunOutcome:
-    """Run the job of everything in this process."""
+    """Run the job `everything` in this process."""
     from dagster_project.orchestration import pipeline
 
     return pipeline.run_everything(settings, _definitions)
@@ -36,10 +36,10 @@ def _definitions() -> Any:
 
 
 @click.command()
-@click.option("--timings", is_flag=True, help="Show how long each part took.")
+@click.option("--timings", is_flag=True, help="Show the time of each stage.")
 @click.pass_obj
 def run(settings: Settings, timings: bool) -> None:
-    """Run everything once: inbox, extracts, checks, rules, models, publication. Then show the result."""
+    """Run the whole pipeline once (inbox, extracts, checks, rules, models, publication) and show the result."""
     from rich.console import Console
 
     from dagster_project import progress
@@ -67,7 +67,7 @@ def run(settings: Settings, timings: bool) -> None:
 
     print_result(settings, console)
     seconds = outcome.timings["total"]
-    console.print(f"\nDone in {seconds:.1f} s. `make ui` shows the run and its checks; "
+    console.print(f"\nDone in {seconds:.1f} s. `make ui` shows the run and its checks, "
                   "`oppfolging explain NUMBER --round ROUND` every figure's source.")  # fmt: skip
     if damaged_rounds(settings):
         sys.exit(IntegrityProblem.exit_code)
@@ -78,7 +78,7 @@ def run(settings: Settings, timings: bool) -> None:
 @click.command()
 @click.pass_obj
 def status(settings: Settings) -> None:
-    """Show the rounds that are published or wait, and the files that wait or were refused."""
+    """Show the rounds, what each waits for, and the files that are held or were rejected."""
     from rich.console import Console
 
     from dagster_project.archive.guard import refuse_lost_ledger
@@ -91,10 +91,10 @@ def status(settings: Settings) -> None:
 
 
 @click.command()
-@click.option("--fix", is_flag=True, help="Derive again what can be derived. Originals and ledger are never touched.")
+@click.option("--fix", is_flag=True, help="Rebuild what can be rebuilt. Never changes original files or the ledger.")
 @click.pass_obj
 def doctor(settings: Settings, fix: bool) -> None:
-    """Name everything in the data folder that is not as it should be, and what to do about it."""
+    """List every problem in the data folder, and how to solve it."""
     from dagster_project.archive.guard import writing
     from dagster_project.audit import doctor as doctors
     from dagster_project.commands.rounds import waits
@@ -102,14 +102,14 @@ def doctor(settings: Settings, fix: bool) -> None:
     if fix:
         with writing(settings, "doctor", waits):
             for finding in doctors.fix(settings):
-                click.echo(f"derived again: {finding.file}")
+                click.echo(f"rebuilt: {finding.file}")
     found = [state.finding for state in doctors.examine(settings)]
     for finding in found:
         click.echo(finding.as_text())
     if not found and not settings.ledger.exists():
-        click.echo(f"No file ever came in at {settings.home}. `oppfolging demo` fills it with fictional data.")
+        click.echo(f"No files have been ingested in {settings.home}. `oppfolging demo` writes fictional ones.")
     else:
-        click.echo(f"{len(found)} things to look at" if found else "Everything is as it should be.")
+        click.echo(f"{len(found)} problems" if found else "No problems found.")
     sys.exit(6 if any(f.severity.value == "FAIL" for f in found) else 1 if found else 0)
 
 
@@ -117,7 +117,7 @@ def doctor(settings: Settings, fix: bool) -> None:
 @click.option("--port", type=int, default=3000, show_default=True, help="Port on 127.0.0.1.")
 @click.pass_obj
 def ui(settings: Settings, port: int) -> None:
-    """Open the Dagster web UI and its daemon on this machine. Ctrl-C stops both; the history is kept."""
+    """Start the Dagster web UI and its daemon on this machine. Ctrl-C stops both; the history of runs is kept."""
     from dagster_project.orchestration.ui import serve
 
     sys.exit(serve(settings, port))

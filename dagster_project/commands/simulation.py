@@ -1,4 +1,4 @@
-"""What if, and how sure. Nothing here changes the official list."""
+"""What-if, variants and uncertainty. None of these commands changes the official list."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ SHOWN = 40
     "settings_",
     multiple=True,
     metavar="PATH=VALUE",
-    help="Another value, by its path in the rule file; may be repeated.",
+    help="Change a value, by its path in the rule file. Can be repeated.",
 )
 @click.option(
     "--rules",
     "rule_files",
     multiple=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A whole other rule file; may be repeated.",
+    help="Use another rule file. Can be repeated.",
 )
 @click.option(
-    "--sweep", "series", multiple=True, metavar="PATH=A..B:STEP", help="A series of values; for one or two paths."
+    "--sweep", "series", multiple=True, metavar="PATH=A..B:STEP", help="Try a series of values, of one or two paths."
 )
-@click.option("--name", help="Name of the folder for the answer.")
+@click.option("--name", help="Name of the folder for the result.")
 @click.option(
     "--format",
     "shape",
     type=click.Choice(["table", "json", "csv"]),
     default="table",
     show_default=True,
-    help="What is printed.",
+    help="Format of the output.",
 )
 @click.pass_obj
 def whatif(
@@ -51,7 +51,7 @@ def whatif(
     name: str | None,
     shape: str,
 ) -> None:
-    """What would a round give under another reading of its rule? Computed by the same models, marked as a scenario.
+    """Compute a round with other values in its rule. The same models are used; the result is marked as a scenario.
 
     \b
     oppfolging whatif --round R --set limits.absolute.percentile=15 --set window.years=2
@@ -123,7 +123,7 @@ def _print_what_if(answer: object) -> None:
 @click.option("--round", "round_id", required=True, help="Id of the round, as `status` shows it.")
 @click.pass_obj
 def variants(settings: Settings, round_id: str) -> None:
-    """How much hangs on each open choice (A1 to A16)? Every ready-made reading, computed in one build."""
+    """Show how sensitive the lists are to the open rule choices (A1 to A16), computing all variants in one build."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -133,14 +133,14 @@ def variants(settings: Settings, round_id: str) -> None:
 
     tables = sensitivity_tables(compute_variants(settings, round_id))
     out = Console()
-    table = Table("", "reading", "enter", "leave", "Kendall", "Spearman")
+    table = Table("", "variant", "enter", "leave", "Kendall", "Spearman")
     for row in tables["choice_sensitivity"].to_pylist():
         table.add_row(row["question"], escape(row["title"]), str(row["enters"]), str(row["leaves"]),
                       _number(row["kendall"]), _number(row["spearman"]))  # fmt: skip
     out.print(table)
     taken = tables["selection_stability"].to_pylist()
     always = [r for r in taken if r["taken_in"] == r["readings"]]
-    out.print(f"{len(always)} municipalities are taken in every reading, {len(taken) - len(always)} in some.")
+    out.print(f"{len(always)} municipalities are selected in every variant, {len(taken) - len(always)} in some.")
     table = Table("indicator", "nominal", "effective", "rank change without it")
     for row in tables["indicator_weights"].to_pylist():
         table.add_row(row["indicator"], _number(row["nominal_weight"]), _number(row["effective_weight"]),
@@ -151,13 +151,13 @@ def variants(settings: Settings, round_id: str) -> None:
 
 @click.command()
 @click.option("--round", "round_id", required=True, help="Id of the round, as `status` shows it.")
-@click.option("--draws", type=click.IntRange(20, 100_000), help="Draw anew, this often.")
-@click.option("--seed", type=click.IntRange(0), help="Draw anew, from this seed; the same seed gives the same table.")
+@click.option("--draws", type=click.IntRange(20, 100_000), help="Recalculate with this many random draws.")
+@click.option("--seed", type=click.IntRange(0), help="Recalculate with this seed. The same seed gives the same table.")
 @click.pass_obj
 def uncertainty(settings: Settings, round_id: str, draws: int | None, seed: int | None) -> None:
-    """How sure the list is, given that every figure is a mean over few pupils. It is never changed by this.
+    """Show how certain the list is, given that every figure is a mean over few pupils. The list never changes.
 
-    Shows what is published beside the ranks. With --draws or --seed the figures are drawn anew, into another table.
+    Shows the published uncertainty. With --draws or --seed it is recalculated into a separate table.
     """
     from dagster_project.simulation.output import write_tables
     from dagster_project.simulation.scenario import base_of
@@ -191,7 +191,7 @@ def _print_uncertainty(every: list[dict[str, Any]]) -> None:
     out = Console()
     if any(r["data_origin"] == "fictional" for r in rows):
         out.print(f"[bold]{both(FICTIONAL)}[/bold]")
-    table = Table("municipality", "rank", "taken", "average", "spread", "rank from", "to", "set from", "to")
+    table = Table("municipality", "rank", "selected", "average", "spread", "rank from", "to", "set from", "to")
     for r in rows[:SHOWN]:
         table.add_row(
             escape(f"{r['unit_code']} {r['unit_name']}"),

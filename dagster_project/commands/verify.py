@@ -1,4 +1,4 @@
-"""Is it still what was published? And the seals that let somebody else be sure of it."""
+"""Verify published revisions, and sign the ledger."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from dagster_project.settings import Settings
 @click.command()
 @click.option("--round", "round_id", required=True, help="Id of the round, as `status` shows it, or a cohort.")
 @click.option("--revision", help="An earlier revision, such as r0001.  [default: the one in force]")
-@click.option("--quick", is_flag=True, help="Compare hashes only; build nothing again.")
+@click.option("--quick", is_flag=True, help="Compare hashes only, without rebuilding tables.")
 @click.option("--key", type=click.Path(path_type=Path), help="Check the seals made with this key (public or private).")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def verify(
     settings: Settings, round_id: str, revision: str | None, quick: bool, key: Path | None, as_json: bool
 ) -> None:
-    """Build a round or cohort again from the archive and compare every byte with what is published.
+    """Rebuild a round or cohort from the archive and compare it byte for byte with what is published.
 
     Names every difference: archived files, ledger, manifest, pointer, rule files, published files, extracts, tables.
     --quick compares hashes and sees neither extracts nor whether the tables follow from their inputs.
@@ -46,7 +46,7 @@ def verify(
 @click.option("--key", type=click.Path(path_type=Path), required=True, help="An Ed25519 private key in PEM form.")
 @click.pass_obj
 def seal(settings: Settings, key: Path) -> None:
-    """Sign the ledger as it stands, so that nobody without the key can make it anew.
+    """Sign the ledger, so that nobody without the key can replace it unnoticed.
 
     A key: openssl genpkey -algorithm ed25519 -out seal.pem. Keep it away from this machine; checking needs only the
     public half: openssl pkey -in seal.pem -pubout -out seal.pub.

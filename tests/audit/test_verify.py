@@ -34,7 +34,7 @@ from tests.homes import shared_reader as shared_reader
 pytestmark = [pytest.mark.pipeline, pytest.mark.usefixtures("shared_reader")]
 ROUND, COHORT, OPEN = "tiny-2024", "uttrekk_2024", "tiny-2025"
 LATER = dt.date(2030, 1, 1)
-COUNT = "tables built again, byte for byte"
+COUNT = "tables rebuilt, byte for byte"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -118,7 +118,7 @@ def test_a_cohort_comes_out_byte_for_byte_but_for_a_forged_effect_and_a_changed_
         ("published-file-changed", "internal/cohort_progress.csv"),
         ("rebuilt-table-changed", "internal/cohort_effect.parquet"),
     ], result.as_text()
-    assert "estimate" in result.findings[1].message and "never followed from these inputs" in result.findings[1].message
+    assert "estimate" in result.findings[1].message and "not made from these inputs" in result.findings[1].message
     assert result.checked[COUNT] == 8
 
 

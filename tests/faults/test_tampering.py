@@ -340,7 +340,7 @@ def test_an_untouched_home_comes_out_byte_for_byte_whatever_the_rules_in_force_s
     assert [f.code for f in result.findings] == ["extract-changed"]
     assert "n_pupils" in result.findings[0].message
     assert [(n.code, n.file) for n in result.notes] == [("rule-in-force-changed", "registers/exceptions.yaml")]
-    assert result.checked["tables built again, byte for byte"] == 2 * len(
+    assert result.checked["tables rebuilt, byte for byte"] == 2 * len(
         [*revision(home).glob("internal/*.parquet"), *revision(home).glob("public/*.parquet")]
     )
 
@@ -375,7 +375,7 @@ def test_a_forger_who_makes_the_hashes_anew_passes_the_quick_check_only(home: Pa
         for edition in ("internal", "public")
         for suffix in (".parquet", ".csv")
     }
-    assert "risk_share" in result.findings[1].message and "never followed" in result.findings[1].message
+    assert "risk_share" in result.findings[1].message and "not made from these inputs" in result.findings[1].message
 
 
 def key_pair(folder: Path) -> tuple[Path, Path]:
@@ -395,7 +395,7 @@ def test_a_seal_vouches_for_the_ledger_and_only_for_its_own_key(home: Path, tmp_
     count = len(ledger_lines(home))
     Archive(settings).append({"event": "note"})
     checked = verify(settings, ROUND, quick=True, key=public)
-    assert checked.ok and checked.checked["ledger lines vouched for by a seal"] == count == len(ledger_lines(home)) - 1
+    assert checked.ok and checked.checked["ledger lines covered by a seal"] == count == len(ledger_lines(home)) - 1
     (tmp_path / "other").mkdir()
     _, stranger = key_pair(tmp_path / "other")
     assert [f.code for f in verify(settings, ROUND, quick=True, key=stranger).findings] == ["seal-missing"]
