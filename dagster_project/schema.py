@@ -26,7 +26,7 @@ UNIT_LEVELS = ("national", "county", "municipality", "school")
 STATES = ("observed", "suppressed", "no_participants", "absent")
 
 SORT_KEY = ("fictional", "unit_level", "unit_code", "grade", "indicator", "ownership", "sex")
-SLICE_KEY = ("fictional", "grade", "indicator", "ownership", "sex")
+SLICE_KEY = ("fictional", "abroad", "grade", "indicator", "ownership", "sex")
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ def extract_schema() -> pa.Schema:
             ("unit_name", pa.string()),
             ("county_code", pa.string()),
             ("municipality_code", pa.string()),
+            ("abroad", pa.bool_()),
             ("grade", pa.int32()),
             ("indicator", pa.string()),
             ("ownership", pa.string()),

@@ -28,6 +28,18 @@ def rows(score: str = "48") -> list[list[str]]:
     ]
 
 
+def abroad(*figures: str) -> list[list[str]]:
+    """A second row of every level: Norwegian schools abroad, with a national figure of their own."""
+    nation = "Utlandet (oppdiktet)"
+    place = [nation, "Utlandet", "Utlandet, uspesifisert"]
+    return [
+        ["1", "U", "00", "0000", "U", nation, "Alle fylker", "Alle kommuner", "Alle skoler", *figures],
+        ["2", "U", "25", "0000", "25", nation, "Utlandet", "Alle kommuner", "Alle skoler", *figures],
+        ["3", "U", "25", "2599", "2599", *place, "Alle skoler", *figures],
+        ["4", "U", "25", "2599", "U90000001", *place, "Skolen i utlandet", *figures],
+    ]
+
+
 def text(lines: list[list[str]], *, year: str = "2024-25", delimiter: str = "\t", sep: bool = True) -> str:
     body = "\n".join(delimiter.join(line) for line in [header(year), *lines]) + "\n"
     return (f"sep={delimiter}\n" if sep else "") + body

@@ -179,7 +179,7 @@ class _Years:
     def _of_schools(self) -> set[tuple[str, str, int]]:
         found: set[tuple[str, str, int]] = set()
         for cells in self._cells:
-            rows = _where(cells, unit_level="school", state="observed", ownership="all", sex="all")
+            rows = _where(cells, unit_level="school", state="observed", ownership="all", sex="all", abroad=False)
             keys = rows.select(["indicator", "school_year", "grade"]).group_by(["indicator", "school_year", "grade"])
             found |= {(r["indicator"], r["school_year"], r["grade"]) for r in keys.aggregate([]).to_pylist()}
         return found
@@ -191,7 +191,7 @@ class _Years:
         return [_at(e.table, self._line, self._column) for e in extracts if e.dataset in YEARLY_DATASETS]
 
 
-def _where(table: pa.Table, **equal: str) -> pa.Table:
+def _where(table: pa.Table, **equal: str | bool) -> pa.Table:
     import pyarrow.compute as pc
 
     for name, value in equal.items():

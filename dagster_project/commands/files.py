@@ -11,6 +11,7 @@ import click
 from dagster_project import clock
 from dagster_project.commands.rounds import waits
 from dagster_project.commands.running import whole_run
+from dagster_project.diagnostics import Severity
 from dagster_project.settings import Settings
 
 
@@ -129,8 +130,8 @@ def ingest(settings: Settings, files: tuple[Path, ...]) -> None:
             where = f"{change.dataset} {change.school_year or ''}".strip()
             click.echo(f"          {where}: {change.added} added, {change.removed} removed, {change.changed} changed,"
                        f" {change.unchanged} unchanged")  # fmt: skip
-        if result.screening is not None and result.status in ("held", "rejected"):
-            for finding in result.screening.findings:
+        for finding in result.screening.findings if result.screening is not None else ():
+            if result.status in ("held", "rejected") or finding.severity is Severity.PASS:
                 click.echo("          " + finding.as_text().replace("\n", "\n          "))
     stopped = ("held", "rejected", "moving")
     sys.exit(3 if any(r.status in stopped or r.earlier in stopped for r in results) else 0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dagster_project import schema
-from dagster_project.diagnostics import Finding, SchemaProblem
+from dagster_project.diagnostics import Finding, SchemaProblem, Severity
 from dagster_project.intake.numbers import BadCell
 from dagster_project.intake.tables import SHOWN_PLACES, TextTable
 from dagster_project.intake.text import fault
@@ -21,6 +21,9 @@ FICTIONAL_SIGN = "oppdiktet"
 FIRST_FICTIONAL_COUNTY = "61"
 CODES = ("Nasjonaltkode", "Fylkekode", "Kommunekode", "Organisasjonsnummer")
 """Columns with the codes of the four levels."""
+HOME, ABROAD = "I", "U"
+"""Codes of the two nations of an export: the schools at home, and Norwegian schools abroad."""
+ABROAD_COUNTY, ABROAD_MUNICIPALITY = "25", "2599"
 LEVELS = {"1": "national", "2": "county", "3": "municipality", "4": "school"}
 OWNERSHIP = {
     "Alle eierformer": "all",
@@ -170,16 +173,18 @@ class Units:
     unit_name: pa.Array
     county_code: pa.Array
     municipality_code: pa.Array
+    abroad: pa.Array
     fictional: pa.Array
 
 
 def read_units(table: TextTable) -> Units:
     """Read the nine unit columns every table of the statistics bank has.
 
-    Codes stay as they stand; names lose outer blanks and the years of retired units; the nation is unit ``I``.
+    Codes stay as they stand; names lose outer blanks and the years of retired units. The nation is unit ``I``; units
+    abroad (nation ``U``, county 25, municipality 2599) have a nation of their own and are marked.
 
     Raises:
-        SchemaProblem: missing columns, unknown levels, codes that lost a leading zero, formulas in names.
+        SchemaProblem: missing columns, unknown levels and nations, codes that lost a leading zero, formulas in names.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -201,11 +206,16 @@ def read_units(table: TextTable) -> Units:
         unit_name=pc.if_else(pc.equal(level, "school"), name, retired),
         county_code=cols["Fylkekode"],
         municipality_code=cols["Kommunekode"],
+        abroad=pc.or_(
+            pc.equal(cols["Nasjonaltkode"], ABROAD),
+            pc.or_(pc.equal(cols["Fylkekode"], ABROAD_COUNTY), pc.equal(cols["Kommunekode"], ABROAD_MUNICIPALITY)),
+        ),
         fictional=pc.match_substring(nation, FICTIONAL_SIGN),
     )
 
 
 def _refuse_odd_units(table: TextTable, cols: Mapping[str, pa.Array], level: pa.Array) -> None:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     lost = "A spreadsheet has turned codes into numbers: send the original download."
@@ -214,6 +224,8 @@ def _refuse_odd_units(table: TextTable, cols: Mapping[str, pa.Array], level: pa.
     checks = [
         ("EnhetNivaa", pc.is_valid(level), "unknown-level", "the level of the unit is unknown", "1, 2, 3 or 4",
          "Compulsory-school tables have these four levels; send one of them."),
+        ("Nasjonaltkode", pc.is_in(cols["Nasjonaltkode"], value_set=pa.array([HOME, ABROAD])), "unknown-nation",
+         "the nation is not known", f"{HOME}, or {ABROAD} for schools abroad", "Send the original download."),
         ("Fylkekode", pc.equal(county, 2), "code-lost-leading-zero", "a county code has two digits",
          "two digits, such as 03", lost),
         ("Kommunekode", pc.equal(municipality, 4), "code-lost-leading-zero", "a municipality code has four digits",
@@ -229,6 +241,24 @@ def _refuse_odd_units(table: TextTable, cols: Mapping[str, pa.Array], level: pa.
         for column, good, code, message, expected, fix in checks
         for at in pc.indices_nonzero(pc.invert(pc.fill_null(good, False))).to_pylist()[:SHOWN_PLACES]
     ])  # fmt: skip
+
+
+def notes_abroad(table: TextTable, rows: pa.Table) -> tuple[Finding, ...]:
+    """What a file says of schools abroad, as a note that is no fault: their rows are kept and enter nothing."""
+    import pyarrow.compute as pc
+
+    abroad = rows.filter(rows["abroad"])
+    if not abroad.num_rows:
+        return ()
+    units = abroad.group_by(["unit_level", "unit_code"]).aggregate([])
+    return (
+        Finding(
+            "units-abroad", Severity.PASS, "Norwegian schools abroad are kept apart: they enter no limit, sum or rank",
+            stage="schema", file=table.name, row=pc.min(abroad["source_row"]).as_py(), column="Nasjonaltkode",
+            found=f"{abroad.num_rows} cells of {units.num_rows} units abroad", count=abroad.num_rows,
+            fix="Nothing to do.",
+        ),
+    )  # fmt: skip
 
 
 def refuse_duplicates(table: TextTable, units: Units, extra: Iterable[pa.Array] = ()) -> None:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-COMPARED = ("school_year", "fictional", "indicator", "grade", "ownership", "sex", "unit_level", "unit_code", "value",
-            "n_pupils", "state")  # fmt: skip
+COMPARED = ("school_year", "fictional", "abroad", "indicator", "grade", "ownership", "sex", "unit_level", "unit_code",
+            "value", "n_pupils", "state")  # fmt: skip
 LOOKED_AT = ["source_sha256", "source_row", "source_column", "raw_value", "school_year", "unit_level", "unit_code",
              "municipality_code", "grade", "indicator", "ownership", "sex", "value", "state", "fictional"]  # fmt: skip
 InForce = Callable[[tuple[str, str | None], Sequence[str] | None], "pa.Table | None"]
@@ -67,7 +67,7 @@ def known_municipalities(
     """Combinations of school year and municipality code that the rows may hold; None when no list is in force.
 
     A file of a school year may use the codes in force when the year began or any that came before it was published,
-    and the codes that stand among municipalities without being any.
+    the codes that stand among municipalities without being any, and those of schools abroad.
     """
     versions = in_force((schema.MUNICIPALITY_VERSIONS, None), None)
     if versions is None:
@@ -76,7 +76,8 @@ def known_municipalities(
     found = connection.execute(_sql("known_municipalities")).fetchall()
     if not found:
         return None  # no list of the origin of the rows
-    others = (*pseudo_codes(settings), "0000", "")
+    abroad = rows.filter(rows["abroad"])["municipality_code"].unique().to_pylist()
+    others = (*pseudo_codes(settings), *abroad, "0000", "")
     found += [(year, code) for year in rows["school_year"].unique().to_pylist() for code in others]
     return [combination(*pair) for pair in found]
 

@@ -9,6 +9,7 @@ select
     unit_name,
     county_code,
     municipality_code,
+    abroad,
     cast(grade as int) as grade,
     indicator,
     ownership,

@@ -293,6 +293,7 @@ UNREAD: dict[str, Specimen] = {
     "header_of_two_years": Specimen(changed("2024-25", "2024-26"), "unknown-header-level", 2, words=("found: 2024-26",)),
     "decimal_point": Specimen(changed("\t1,8\t", "\t1.8\t"), "not-a-number", 6, words=("found: 1.8", "0,8")),
     "unknown_level": Specimen(changed("4\tI\t61\t6101\t100000008", "7\tI\t61\t6101\t100000008"), "unknown-level", 6, "EnhetNivaa", ("found: 7", "1, 2, 3 or 4")),
+    "unknown_nation": Specimen(changed("1\tI\t00", "1\tX\t00"), "unknown-nation", 3, "Nasjonaltkode", ("found: X", "U for schools abroad")),
     "lost_leading_zero": Specimen(changed("I\t61\t6101\t100000008", "I\t6\t6101\t100000008"), "code-lost-leading-zero", 6, "Fylkekode", ("found: 6",)),
     "formula_in_a_name": Specimen(changed("Nedre skole", "=HYPERLINK(1)"), "formula-in-name", 7, "EnhetNavn", ("=HYPERLINK(1)",)),
     # the old download

@@ -24,6 +24,7 @@ COMPOSED = {"unknown-ownership": "OWNERSHIP", "unknown-sex": "SEX", "truncated":
 NO_SPECIMEN = {
     "not-text": "recognising a file already refuses binary ones; the reader asks again because it may be called alone",
     "not-a-table": "the library gives up only where a block of 16 MB ends inside a quotation; a file for it takes seconds",
+    "units-abroad": "no fault: a note; tests of the readers and of the intake feed them",
     "no-indicator-cells": "no fault: a note that the participation table is only archived",
     "unknown-indicator": "the readers name the indicators; the suite guards the readers",
     "school-not-unique": "the reader keeps the newest record of a school; the suite guards the reader",

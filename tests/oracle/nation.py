@@ -111,6 +111,7 @@ def nation(rng: Random) -> tuple[list[Row], list[Row], list[Row]]:
                     return {
                         **base, "unit_level": level, "unit_code": code, "unit_name": f"name {code}",
                         "county_code": municipality[:2], "municipality_code": municipality, "ownership": ownership,
+                        "abroad": municipality == "2599" or code in ("U", "25"),
                         "state": state, "value": Decimal(value) / 10**digits if state == "observed" else None,
                         "n_pupils": rng.choice([None, *range(1, 40)]) if state == "observed" and rng.random() < 0.3
                         else rng.randint(1, 60) if state == "observed" else None,
@@ -125,6 +126,10 @@ def nation(rng: Random) -> tuple[list[Row], list[Row], list[Row]]:
                 for s in schools:
                     if grade in s["grades"] and s["first"] <= at <= s["last"] and rng.random() < 0.95:
                         cells.append(cell("school", s["code"], s[column]))
+                # a second row of every level, which lies abroad and is no part of the country
+                abroad = (("national", "U", "0000"), ("county", "25", "0000"), ("municipality", "2599", "2599"),
+                          ("school", "U90000001", "2599"))  # fmt: skip
+                cells += [cell(*unit, o) for unit in abroad for o in ("all", "public") if rng.random() < 0.9]
     return cells, [r | {"fictional": True} for r in register], [c | {"fictional": True} for c in changes]
 
 

@@ -111,6 +111,7 @@ class Oracle:
             {**c, "start": start_of(c["school_year"])}
             for c in cells
             if c["fictional"] == fictional
+            and not c["abroad"]
             and c["sex"] == "all"
             and c["state"] != "absent"
             and wanted.get(c["unit_level"]) == c["ownership"]
@@ -120,7 +121,8 @@ class Oracle:
         self.parameters = parameters
         self.slices: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
         for c in cells:
-            if (c["fictional"], c["ownership"], c["sex"]) == (fictional, "all", "all") and c["state"] != "absent":
+            whole = (c["fictional"], c["abroad"], c["ownership"], c["sex"]) == (fictional, False, "all", "all")
+            if whole and c["state"] != "absent":
                 self.slices[c["school_year"], c["indicator"], c["grade"]].append(c)
         self.place_schools()
         self.trace_municipalities()

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -30,6 +31,7 @@ from dagster_project.intake.partitions import PART, RECORD, Extracts, partition_
 from dagster_project.intake.reader import Reader
 from dagster_project.intake.screen import screen_path
 from dagster_project.settings import Settings, load_settings
+from dagster_project.validation import frames
 from dagster_project.validation.suites import load_suite
 from tests import samples
 from tests.conftest import NOW, tree_hash
@@ -57,6 +59,38 @@ def score(settings: Settings) -> int:
 
 def export_of(path: Path, score: str = "48", *, year: str = YEAR) -> Path:
     return samples.national_tests(path, samples.rows(score), year=year)
+
+
+@pytest.mark.parametrize("figures", [("55", "0,9", "75 042"), ("55", "", "")])
+def test_schools_abroad_enter_no_comparison_whatever_they_count(
+    settings: Settings, tmp_path: Path, figures: tuple[str, ...]
+) -> None:
+    """With counts the file was refused for pupils that were missing; without, two national rows went on."""
+    with_abroad = [*samples.rows(), *samples.abroad(*figures)]
+    for year in ("2023-24", YEAR):
+        path = samples.national_tests(tmp_path / year, with_abroad, year=year)
+        result = take_in_one(settings, path)
+        assert (result.status, codes_of(result)) == ("accepted", ["units-abroad"])
+    home = partition(settings).filter(pc.invert(partition(settings)["abroad"]))
+    assert home.num_rows == len(samples.rows()) and partition(settings).num_rows == len(with_abroad)
+    with frames.opened(partition(settings)) as connection, Extracts(settings) as extracts:
+        (seen,) = frames.slices(connection, extracts.table, partition(settings)).to_dict("records")
+        assert (seen["schools"], seen["schools_before"], seen["pupils_outside_municipalities"]) == (
+            3,
+            3,
+            1 - 120 / 1056,
+        )
+        assert set(frames.units(connection)["unit_code"]) == {"I", "6101"}
+
+
+def test_an_export_without_schools_abroad_leaves_those_in_force_and_the_other_way_round(
+    settings: Settings, tmp_path: Path
+) -> None:
+    take_in_one(settings, samples.national_tests(tmp_path / "both", [*samples.rows(), *samples.abroad("55", "", "")]))
+    take_in_one(settings, export_of(tmp_path / "at home", "47"))
+    take_in_one(settings, samples.national_tests(tmp_path / "abroad", samples.abroad("56", "", "")))
+    rows = {r["unit_code"]: r["value"] for r in partition(settings).to_pylist()}
+    assert (rows["100000008"], rows["U"], len(rows)) == (47, 56, 10)
 
 
 def killed(*args: object, **kwargs: object) -> None:

@@ -87,6 +87,22 @@ def test_reads_both_spellings_of_the_survey(tmp_path: Path) -> None:
         assert (row["indicator"], row["n_pupils"], float(row["value"]), row["source_row"]) == (indicator, 116, 3.6, 0)
 
 
+def test_a_second_row_of_each_level_that_lies_abroad_is_marked_and_told(tmp_path: Path) -> None:
+    lines = [*samples.rows(), *samples.abroad("55", "0,9", "75 042")]
+    (tests,) = read_file(samples.national_tests(tmp_path / "tests", lines), "a" * 64)
+    of_abroad = [r for r in tests.table.to_pylist() if r["abroad"]]
+    assert [(r["unit_level"], r["unit_code"]) for r in of_abroad] == [
+        ("national", "U"), ("county", "25"), ("municipality", "2599"), ("school", "U90000001")
+    ]  # fmt: skip
+    assert tests.table.num_rows == len(samples.rows()) + 4
+    assert [(f.code, f.severity, f.row, f.count) for f in tests.findings] == [("units-abroad", Severity.PASS, 9, 4)]
+    rows = [survey_row(**dict(zip(samples.UNITS, line[:9], strict=True))) for line in lines]
+    (tmp_path / "survey").write_text(json.dumps(rows), encoding="utf-8")
+    (survey,) = read_file(tmp_path / "survey", "a" * 64)
+    assert survey.table["abroad"].to_pylist() == tests.table["abroad"].to_pylist()
+    assert [f.code for f in survey.findings] == ["units-abroad"]
+
+
 def test_keeps_suppressed_and_absent_apart_in_the_survey(tmp_path: Path) -> None:
     path = tmp_path / "survey"
     rows = [survey_row(Score="*", AntallBesvart="*"), survey_row(TrinnKode="10", Score=None, AntallBesvart=None)]

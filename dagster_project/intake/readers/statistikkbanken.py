@@ -27,6 +27,7 @@ from dagster_project.intake.cells import (
     bad_cells,
     extract_rows,
     is_school_year,
+    notes_abroad,
     places,
     problem,
     read_units,
@@ -308,4 +309,5 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
                 )
             ],
         )
-    return [ExtractTable(dataset, pa.concat_tables(parts), table.header)]
+    rows = pa.concat_tables(parts)
+    return [ExtractTable(dataset, rows, table.header, notes_abroad(table, rows))]

@@ -26,6 +26,7 @@ from dagster_project.intake.cells import (
     bad_cells,
     extract_rows,
     is_school_year,
+    notes_abroad,
     places,
     problem,
     read_units,
@@ -201,7 +202,8 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
         state=state,
     )
     of_none = pc.and_(pc.not_equal(rows["ownership"], "all"), pc.equal(rows["state"], "absent"))
-    return [ExtractTable(schema.PUPIL_SURVEY, rows.filter(pc.invert(of_none)), table.header)]
+    kept_rows = rows.filter(pc.invert(of_none))
+    return [ExtractTable(schema.PUPIL_SURVEY, kept_rows, table.header, notes_abroad(kept, kept_rows))]
 
 
 def _compulsory(table: TextTable) -> TextTable:

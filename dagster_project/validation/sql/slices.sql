@@ -1,7 +1,7 @@
 -- noqa: disable=ST07
--- One row per school year, indicator and grade (all ownerships, both sexes), with what it is compared with. Differences
--- of values are in standard deviations between the visible schools, so that one limit fits every scale. A comparison
--- that has nothing to compare with is null.
+-- One row per school year, indicator and grade (all ownerships, both sexes, units at home), with what it is compared
+-- with. Differences of values are in standard deviations between the visible schools, so that one limit fits every
+-- scale. A comparison that has nothing to compare with is null.
 with
 both_years as (
     select
@@ -34,7 +34,7 @@ summed as (
         / nullif(count(*) filter (where unit_level = 'school' and state in ('observed', 'suppressed')), 0)
             as suppressed_share
     from both_years
-    where ownership = 'all' and sex = 'all'
+    where ownership = 'all' and sex = 'all' and not abroad
     group by all
 ),
 
@@ -48,7 +48,7 @@ vanishing as (
     from held as o
     left join new_rows as n
         using (school_year, fictional, indicator, grade, ownership, sex, unit_level, unit_code)
-    where o.ownership = 'all' and o.sex = 'all'
+    where o.ownership = 'all' and o.sex = 'all' and not o.abroad
     group by all
 )
 

@@ -1,9 +1,9 @@
--- Units that have parts. pupils_missing: the pupils behind the whole less those behind its visible parts.
+-- Units at home that have parts. pupils_missing: the pupils behind the whole less those behind its visible parts.
 with
 counted as (
     select *
     from new_rows
-    where n_pupils is not null
+    where n_pupils is not null and not abroad
 ),
 
 -- three joins of their own: one for all would compare every unit with every other

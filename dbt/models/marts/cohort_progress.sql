@@ -35,7 +35,7 @@ points as (
     inner join lags as l on p.round = l.round and p.indicator = l.indicator
     left join {{ ref('int_observations') }} as n
         on
-            n.unit_level = 'national'
+            {{ home_nation('n') }}
             and n.cell_use = 'window'
             and n.state = 'observed'
             and p.round = n.round

@@ -123,7 +123,7 @@ found as (
     left join {{ ref('int_observations') }} as n
         on
             l.method = 'published'
-            and n.unit_level = 'national'
+            and {{ home_nation('n') }}
             and n.cell_use = 'window'
             and n.state = 'observed'
             and k.round = n.round

@@ -1,4 +1,5 @@
--- All cells of the three yearly extracts, both sexes together. Rules never look at girls and boys apart.
+-- All cells of the three yearly extracts at home, both sexes together. Rules never look at girls and boys apart, and
+-- Norwegian schools abroad, which have a nation of their own in the files, are no part of any comparison.
 {% set staged = ['stg_national_tests', 'stg_pupil_survey', 'stg_grade_points'] %}
 {% for model in staged %}
 select
@@ -24,6 +25,6 @@ select
     source_column,
     origin
 from {{ ref(model) }}
-where sex = 'all'
+where sex = 'all' and not abroad
 {% if not loop.last %}union all{% endif %}
 {% endfor %}
