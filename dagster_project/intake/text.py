@@ -19,8 +19,8 @@ MAX_UNPACKED_BYTES = 1_500_000_000
 MAX_RATIO = 200
 SHOWN_CHARACTERS = 160
 _ENCRYPTED = 1
-# characters that are no text, as a pattern that re and Arrow both read
-CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f]"
+# characters that are no text, as a pattern that re and Arrow both read; what no workbook can hold is among them
+CONTROL = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\x84\x86-\x9f\ufffe\uffff]"
 # what a finding cannot show: control characters, and halves of a character that no encoding can write
 _UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _BOMS = (

@@ -234,6 +234,9 @@ UNREAD: dict[str, Specimen] = {
     "twenty_thousand_columns": Specimen(raw(b"EnhetNivaa\t2024-25.x" + b"\t" * 20_000 + b"\n1\n"), "too-many-columns", 1, words=("20,002 columns",)),
     "name_of_forty_thousand_letters": Specimen(changed("Nedre skole", "x" * 40_000), "cell-too-long", 7, "EnhetNavn", ("40,000 characters",)),
     "nul_in_a_name": Specimen(changed("Nedre skole", "Nedre\0skole"), "control-character", 7, "EnhetNavn", ("Nedre\\u0000skole",)),
+    "delete_in_a_name": Specimen(changed("Nedre skole", "Nedre\x7fskole"), "control-character", 7, "EnhetNavn", ("Nedre\\u007fskole",)),
+    "nul_in_a_name_of_the_survey": Specimen(as_json([survey(EnhetNavn="Nedre\0skole")]), "control-character", 0, "EnhetNavn", ("Nedre\\u0000skole",)),
+    "nul_in_a_name_of_a_municipality": Specimen(change(new="72\x0002"), "damaged-record", 0, words=("\\u0000",)),
     "workbook_with_a_password": Specimen(raw(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500)), "binary-file", words=("without a password",)),
     # zip and workbook
     "zip_bomb": Specimen(zipped({"big.csv": b"0" * 30_000_000}), "zip-bomb", words=("30,000,000 bytes",)),
@@ -291,6 +294,8 @@ UNREAD: dict[str, Specimen] = {
     "two_measures_in_one_header": Specimen(changed("Usikkerhet", "Skalapoeng.Antall elever"), "unknown-header-level", 2, words=("found: Antall elever",)),
     "same_measure_in_two_columns": Specimen(changed("Usikkerhet", "Skalapoeng.Brudd"), "repeated-column", 2, SCORE + ".Brudd", (SCORE,)),
     "header_of_two_years": Specimen(changed("2024-25", "2024-26"), "unknown-header-level", 2, words=("found: 2024-26",)),
+    "header_of_three_years": Specimen(changed("2024-25", "2024-25-26"), "unknown-header-level", 2, words=("found: 2024-25-26",)),
+    "header_of_a_year_and_another": Specimen(changed("2024-25", "2024-25 og 2025-26"), "unknown-header-level", 2, words=("2024-25 og 2025-26",)),
     "decimal_point": Specimen(changed("\t1,8\t", "\t1.8\t"), "not-a-number", 6, words=("found: 1.8", "0,8")),
     "unknown_level": Specimen(changed("4\tI\t61\t6101\t100000008", "7\tI\t61\t6101\t100000008"), "unknown-level", 6, "EnhetNivaa", ("found: 7", "1, 2, 3 or 4")),
     "unknown_nation": Specimen(changed("1\tI\t00", "1\tX\t00"), "unknown-nation", 3, "Nasjonaltkode", ("found: X", "U for schools abroad")),

@@ -62,6 +62,8 @@ MEASURES = {
 }
 OTHER_LEVEL = re.compile(r"mestringsnivå [2-5]", re.IGNORECASE)
 YEAR = re.compile(r"\b([0-9]{4})[-–]([0-9]{2})\b")
+PERIOD = re.compile(rf"(?:foreløpig[^0-9]*)?{YEAR.pattern}(?:[^0-9]*foreløpig[^0-9]*)?", re.IGNORECASE)
+"""A level that is a school year: the year alone, or called provisional. One of several years is none."""
 GRADE = re.compile(r"^([0-9]{1,2})\. (?:års)?trinn$")
 ALL_GRADES = {"Alle trinn", "Grunnskole"}
 BREAK = "Brudd"
@@ -105,7 +107,7 @@ def parse_header(header: str) -> Column | str:
     year = subject = grade = measure = ownership = sex = None
     provisional = broken = False
     for level in split_levels(header):
-        if (match := YEAR.search(level)) and year is None and is_school_year(f"{match[1]}-{match[2]}"):
+        if (match := PERIOD.fullmatch(level)) and year is None and is_school_year(f"{match[1]}-{match[2]}"):
             year = f"{match[1]}-{match[2]}"
             provisional = provisional or "foreløpig" in level.lower()
         elif level.lower().startswith("foreløpig"):
