@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dagster_project import schema
 from dagster_project.diagnostics import Finding, SchemaProblem, Severity
-from dagster_project.intake.numbers import BadCell
+from dagster_project.intake.numbers import SUPPRESSED, BadCell
 from dagster_project.intake.tables import SHOWN_PLACES, TextTable
 from dagster_project.intake.text import fault
 
@@ -241,6 +241,23 @@ def _refuse_odd_units(table: TextTable, cols: Mapping[str, pa.Array], level: pa.
         for column, good, code, message, expected, fix in checks
         for at in pc.indices_nonzero(pc.invert(pc.fill_null(good, False))).to_pylist()[:SHOWN_PLACES]
     ])  # fmt: skip
+
+
+def states(raw: pa.Array, values: pa.Array, counted: pa.Array | None, pupils: pa.Array, blank: str) -> pa.Array:
+    """What each cell says: a figure, a hidden one, or ``blank``, the state that a blank has in its place.
+
+    A blank beside pupils who took part, counted or with their number hidden, is a hidden figure: somebody took part.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    hidden = pc.equal(pc.utf8_trim_whitespace(raw), SUPPRESSED)
+    taken_part = pc.fill_null(pc.greater(pupils, 0), False)
+    if counted is not None:
+        taken_part = pc.or_(taken_part, pc.equal(pc.utf8_trim_whitespace(counted), SUPPRESSED))
+    seen = pc.is_valid(values)
+    return pc.if_else(hidden, "suppressed", pc.if_else(seen, "observed", pc.if_else(taken_part, "suppressed",
+                                                                                     pa.scalar(blank))))  # fmt: skip
 
 
 def notes_abroad(table: TextTable, rows: pa.Table) -> tuple[Finding, ...]:

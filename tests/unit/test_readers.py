@@ -110,6 +110,32 @@ def test_keeps_suppressed_and_absent_apart_in_the_survey(tmp_path: Path) -> None
     assert read_file(path, "a" * 64)[0].table["state"].to_pylist() == ["suppressed", "absent"]
 
 
+@pytest.mark.parametrize(
+    ("figures", "state"),
+    [
+        (("", "", "*"), "suppressed"), (("", "", "12"), "suppressed"), (("*", "*", "*"), "suppressed"),
+        (("", "", "0"), "no_participants"), (("", "", ""), "no_participants"), (("48", "", "*"), "observed"),
+    ],
+)  # fmt: skip
+def test_somebody_took_the_test_where_their_number_is_hidden(
+    tmp_path: Path, figures: tuple[str, ...], state: str
+) -> None:
+    path = samples.national_tests(tmp_path / "tests", [[*samples.rows()[3][:9], *figures]])
+    (row,) = read_file(path, "a" * 64)[0].table.to_pylist()
+    assert (row["state"], row["n_pupils"], row["raw_value"]) == (state, None, figures[0])
+
+
+@pytest.mark.parametrize(
+    ("answers", "state"), [("*", "suppressed"), ("30", "suppressed"), ("0", "absent"), (None, "absent")]
+)
+def test_somebody_answered_the_survey_where_the_answers_are_hidden(
+    tmp_path: Path, answers: str | None, state: str
+) -> None:
+    path = tmp_path / "survey"
+    path.write_text(json.dumps([survey_row(Score=None, AntallBesvart=answers)]), encoding="utf-8")
+    assert read_file(path, "a" * 64)[0].table["state"].to_pylist() == [state]
+
+
 def test_reads_a_workbook_and_a_zip_of_the_same_table(tmp_path: Path) -> None:
     import xlsxwriter
 

@@ -3,8 +3,9 @@
 ``2024-25.Lesing.5. årstrinn.Alle eierformer.Alle kjønn.Skalapoeng``: the separator stands inside "5. årstrinn" too,
 but a level never begins with a blank, so a piece that does belongs to the one before it.
 
-States. ``*`` is suppressed. A blank in the column of all ownerships means that nobody took the test (blank, blank, 0
-until 2024-25, three blanks since). In a column of one ownership it means that the unit has no such schools: no row.
+States. ``*`` is suppressed, and so is a blank beside a number of pupils that is hidden (``*``) or above 0. Another
+blank in the column of all ownerships means that nobody took the test (blank, blank, 0 until 2024-25, three blanks
+since). In a column of one ownership it means that the unit has no such schools: no row.
 Grade points stand with several years side by side, so a blank there is a year without figures: absent, and no row
 where the unit has another row with figures that year (a school whose municipality changed its code).
 The label of the column with the share on mastery level 1 has not been seen in an original; the likely ones are read.
@@ -33,8 +34,9 @@ from dagster_project.intake.cells import (
     read_units,
     refuse,
     refuse_duplicates,
+    states,
 )
-from dagster_project.intake.numbers import SUPPRESSED, parse_column, parse_count, parse_number
+from dagster_project.intake.numbers import parse_column, parse_count, parse_number
 from dagster_project.intake.tables import TextTable
 
 if TYPE_CHECKING:
@@ -188,14 +190,6 @@ def _dataset(table: TextTable, columns: list[Column]) -> str:
     return dataset
 
 
-def _states(raw: pa.Array, values: pa.Array, dataset: str, ownership: str) -> pa.Array:
-    import pyarrow.compute as pc
-
-    blank = "absent" if dataset == schema.GRADE_POINTS or ownership != "all" else "no_participants"
-    hidden = pc.equal(pc.utf8_trim_whitespace(raw), SUPPRESSED)
-    return pc.if_else(hidden, "suppressed", pc.if_else(pc.is_valid(values), "observed", blank))
-
-
 def _rows(
     table: TextTable, units: Units, sha256: str, dataset: str, indicator: str, value: Column,
     count: Column | None, uncertainty: Column | None, findings: list[Finding],
@@ -214,7 +208,9 @@ def _rows(
     values = numbers(value, parse_number, number, "a number such as 48,5, *, or blank")
     pupils = numbers(count, parse_count, pa.int64(), "a whole number such as 1 234, *, or blank")
     margin = numbers(uncertainty, parse_number, number, "a number such as 0,8, *, or blank")
-    state = _states(table.columns[value.header], values, dataset, group.ownership)
+    blank = "absent" if dataset == schema.GRADE_POINTS or group.ownership != "all" else "no_participants"
+    counted = None if count is None else table.columns[count.header]
+    state = states(table.columns[value.header], values, counted, pupils, blank)
     rows = extract_rows(
         len(table),
         **vars(units),

@@ -5,7 +5,8 @@ spellings of what was renamed over the years are read: ``Spoersmaalgruppe``/``In
 lærerne"/"Støtte fra lærer". Only whole-indicator rows ("Alle spørsmål") count. The row of a value is the position of
 the object in the list, from 0, for JSON and the line for CSV.
 
-States: ``*`` is suppressed, null or blank is absent.
+States: ``*`` is suppressed, and so is null or blank beside answers that are hidden or counted. Another null or blank is
+absent.
 """
 
 from __future__ import annotations
@@ -34,9 +35,10 @@ from dagster_project.intake.cells import (
     refuse_duplicates,
     refuse_other,
     require_columns,
+    states,
     translated,
 )
-from dagster_project.intake.numbers import SUPPRESSED, parse_column, parse_count, parse_number
+from dagster_project.intake.numbers import parse_column, parse_count, parse_number
 from dagster_project.intake.readers.statistikkbanken import UNIT_COLUMNS
 from dagster_project.intake.tables import SHOWN_PLACES, TextTable, refuse_odd_cells
 from dagster_project.intake.text import damaged, encoding_of, shown, sniff, unreadable
@@ -264,6 +266,5 @@ def _figures(table: TextTable, value_column: str) -> tuple[pa.Array, pa.Array, p
     pupils, bad = parse_column(table.columns["AntallBesvart"], parse_count, pa.int64())
     findings += bad_cells(table, "AntallBesvart", bad, "a whole number such as 5 943, *, or nothing")
     refuse(table.name, findings)
-    hidden = pc.equal(pc.utf8_trim_whitespace(raw), SUPPRESSED)
-    state = pc.if_else(hidden, "suppressed", pc.if_else(pc.is_valid(values), "observed", "absent"))
+    state = states(raw, values, table.columns["AntallBesvart"], pupils, "absent")
     return values, pc.if_else(pc.equal(state, "observed"), pupils, pa.scalar(None, pa.int64())), state
