@@ -194,7 +194,9 @@ def data_docs(settings: Settings) -> None:
     from dagster_project.validation import checkpoints
 
     with writing(settings, "data-docs", waits):
-        page = checkpoints.data_docs(settings.home)
+        page, removed = checkpoints.data_docs(settings.home, settings.expectations)
+    for path in removed:
+        click.echo(f"{path}: no whole result, removed")
     click.echo(
         f"{page}\nWithout a network the pages can be read, but look plain: their style comes from public servers."
     )

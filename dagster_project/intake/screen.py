@@ -234,7 +234,7 @@ def screen(
         findings.append(_not_screened(file, error))
         return Screening(file, sha256, known, stages, tuple(findings), tables, signature=signature)
     for stage in STAGES[-2:]:
-        here = [r for r in results if r.stage == stage and not r.passed]
+        here = [r for r in results if r.stage == stage]
         more = [f for r in here for f in r.findings] + (older if stage == STAGES[-1] else [])
         findings += more
         worst = {f.severity for f in more}

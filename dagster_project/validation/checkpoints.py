@@ -16,7 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster_project.validation.suites import Expectation
+from dagster_project.diagnostics import Finding, RuleProblem, Severity
+from dagster_project.validation.suites import Expectation, load_suite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,6 +87,14 @@ class Project:
         self._made[name] = ((entries, place), checkpoint)
         return checkpoint
 
+    def add_suites(self, folder: Path) -> None:
+        """Every suite with its validation definition and checkpoint, for who wants to look at them or run them."""
+        for dataset in sorted(path.stem for path in folder.glob("*.json")):
+            entries = load_suite(folder, dataset)
+            for batch in dict.fromkeys(e.batch for e in entries):
+                if (name := f"{dataset}_{batch}") not in self._made:
+                    self.checkpoint(name, [e for e in entries if e.batch == batch], ("source_row", "source_column"))
+
     def build_data_docs(self) -> Path:
         """Draw every kept result as pages; returns the first one."""
         (url,) = self.context.build_data_docs().values()
@@ -96,17 +105,24 @@ def _folder(path: Path) -> dict[str, str]:
     return {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(path)}
 
 
-def data_docs(home: Path) -> Path:
-    """Draw Data Docs of every validation kept in a home; returns the page to begin with.
+def data_docs(home: Path, expectations: Path) -> tuple[Path, list[Path]]:
+    """Draw Data Docs of the suites and of every validation kept in a home.
 
-    A result that a killed process left half written is removed first: Great Expectations would refuse them all.
+    Returns the page to begin with, and the results that were removed first because they are none: a killed process
+    leaves half of one, and Great Expectations would refuse them all.
     """
-    for path in (home / RESULTS).rglob("*.json"):
+    removed = []
+    for path in sorted((home / RESULTS).rglob("*.json")):
         try:
-            json.loads(path.read_bytes())
+            whole = "suite_name" in json.loads(path.read_bytes())
         except ValueError:
+            whole = False
+        if not whole:
             path.unlink()
-    return project(home).build_data_docs()
+            removed.append(path)
+    opened = project(home)
+    opened.add_suites(expectations)
+    return opened.build_data_docs(), removed
 
 
 @cache
@@ -134,7 +150,7 @@ def run(
     ``parameters`` are the values of the suite's ``$PARAMETER`` s; ``file`` names the run among the kept results.
 
     Raises:
-        RuntimeError: an expectation could not be evaluated at all (a mistake in the suite, not in the data).
+        RuleProblem: an expectation cannot be evaluated at all (a mistake in the suite, not in the data).
     """
     import great_expectations as gx
 
@@ -151,6 +167,13 @@ def run(
         info = outcome.exception_info or {}
         raised = [v for v in info.values() if isinstance(v, dict) and v.get("raised_exception")]
         if raised or info.get("raised_exception") is True:
-            raise RuntimeError(f"{entry.code} could not be evaluated: {info}")
+            said = next((v["exception_message"] for v in raised), info.get("exception_message"))
+            raise RuleProblem(
+                f"An expectation of {name} cannot be evaluated.",
+                [Finding("suite-mistake", Severity.FAIL, f"{entry.code} asks what {entry.batch} cannot answer",
+                         stage="values", file=f"expectations ({name})", column=", ".join(entry.columns),
+                         found=str(said).splitlines()[0][:200], expected=f"columns among {', '.join(frame.columns)}",
+                         fix="Correct the suite. The file waits, and is validated again then.")],
+            )  # fmt: skip
         found.append((entry, outcome))
     return found

@@ -14,9 +14,14 @@ from dagster_project.pages.words import texts
 from dagster_project.validation.suites import Expectation
 
 SHOWN_PLACES = 20
+FORM_BATCHES = ("form", "replies")
 PLACE = ("source_sha256", "source_row", "source_column", "raw_value", "unit_code", "municipality_code", "indicator",
          "grade", "school_year")  # fmt: skip
-HEADERS = {c.name: c.norsk for form in FORMS.values() for c in (*form.fields, *form.columns)}
+IN_FORMS = {c.name: c for form in FORMS.values() for c in (*form.fields, *form.columns)}
+OF_FILE = {"school_year", "grade", "indicator"} | {c.name for form in FORMS.values() for c in form.fields}
+"""What a heading, or the top of a form, says of many rows: the same wrong value is one fault, at no row."""
+OF_UNIT = {"unit_code": "Organisasjonsnummer", "municipality_code": "Kommunekode"}
+"""What stands once a row whatever its figures: one fault a row, with the heading that the files have for it."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +58,35 @@ def _result(entry: Expectation, outcome: Any, parameters: Mapping[str, Any], fil
         return holds(entry)
     found = outcome.result["unexpected_index_list"]
     rows = tuple({name: plain(value) for name, value in row.items()} for row in found)
-    count = len(rows) if len(rows) > SHOWN_PLACES else 1  # each place is named, unless there are too many
-    findings = tuple(_finding(entry, row, parameters, file, count) for row in rows[:SHOWN_PLACES])
+    faults: dict[Any, list[dict[str, Any]]] = {}
+    for number, row in enumerate(rows):
+        faults.setdefault(_fault(entry, row, number), []).append(row)
+    count = len(rows) if len(faults) > SHOWN_PLACES else 0  # each fault is named, unless there are too many
+    shown = list(faults.values())[:SHOWN_PLACES]
+    findings = tuple(_finding(entry, same[0], parameters, file, count or len(same)) for same in shown)
     return CheckResult(entry.code, entry.stage, entry.severity, False, len(rows), findings, rows)
+
+
+def _fault(entry: Expectation, row: dict[str, Any], number: int) -> Any:
+    """Rows with the same answer have the same fault."""
+    looked_at = entry.looked_at
+    if looked_at in OF_FILE:
+        return row.get(looked_at)
+    return row["source_row"] if entry.of_unit and "source_row" in row else number
 
 
 def holds(entry: Expectation) -> CheckResult:
     """The result of an expectation that nothing stands against."""
     return CheckResult(entry.code, entry.stage, entry.severity, True, 0, (), ())
+
+
+def not_asked(entry: Expectation, file: str) -> CheckResult:
+    """The result of an expectation that could not be asked, since what it is held to is not there."""
+    note = Finding(
+        "not-checked", Severity.PASS, f"not checked: {entry.why}", stage=entry.stage, file=file,
+        found="no list in force", expected=entry.expects, fix="Ingest SSB's Klass 131 of the year.",
+    )  # fmt: skip
+    return CheckResult(entry.code, entry.stage, entry.severity, True, 0, (note,), ())
 
 
 def place(entries: Iterable[Expectation], columns: Iterable[str]) -> tuple[str, ...]:
@@ -76,6 +102,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, dt.datetime):
         return value.date()
     return value.item() if hasattr(value, "item") else value
+
+
+def _as_written(name: str, value: Any) -> Any:
+    """A coded choice of a form as people choose it."""
+    column = IN_FORMS.get(name)
+    written = {code: text for text, code in column.choices.items()} if column else {}
+    return written.get(value, value) if isinstance(value, str) else value
 
 
 def _shown(value: Any, language: str) -> str:
@@ -99,21 +132,27 @@ def _bounds(limits: Mapping[str, Any]) -> str | None:
 
 
 def _finding(entry: Expectation, row: dict[str, Any], parameters: Mapping[str, Any], file: str, count: int) -> Finding:
-    where = " ".join(str(row[n]) for n in ("indicator", "grade", "school_year", "unit_code") if row.get(n) is not None)
+    form, looked_at = entry.batch in FORM_BATCHES, entry.looked_at
+    whole = looked_at in OF_FILE
+    named = () if whole or entry.of_unit else ("indicator", "grade", "school_year", "unit_code")
+    where = " ".join(str(row[n]) for n in named if row.get(n) is not None)
     known = {
         name: _shown(value if isinstance(value, list) else plain(value), entry.language)
         for name, value in parameters.items()
     }
-    known |= {name: _shown(value, entry.language) for name, value in row.items()}
-    looked_at = entry.shows or entry.columns[0]
+    known |= {name: _shown(_as_written(name, value) if form else value, entry.language) for name, value in row.items()}
+    if form:
+        column = IN_FORMS[looked_at].norsk if looked_at in IN_FORMS else None
+    else:
+        column = OF_UNIT[looked_at] if entry.of_unit else row.get("source_column")
     return Finding(
         entry.code,
         entry.severity,
         f"{entry.why} ({where})" if where else entry.why,
         stage=entry.stage,
         file=file,
-        row=row.get("source_row"),
-        column=HEADERS.get(looked_at) or row.get("source_column") or looked_at,
+        row=None if whole else row.get("source_row"),
+        column=column,
         found=known.get(looked_at),
         expected=entry.expects.format_map(known) if entry.expects else _bounds(entry.kwargs),
         fix=entry.fix,

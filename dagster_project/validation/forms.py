@@ -140,8 +140,7 @@ def replies(known: Known, frame: pd.DataFrame) -> pd.DataFrame:
         missing = [c for c in sent if c["municipality_code"] not in back]
         found.append(
             {
-                "source_sha256": lines["source_sha256"].iloc[0], "source_row": lines["source_row"].min(),
-                "source_column": lines["source_column"].iloc[0],
+                "source_sha256": lines["source_sha256"].iloc[0],
                 "round": round_id, "county_governor": governor,
                 "candidates_sent": len(sent), "candidates_returned": len(sent) - len(missing),
                 "missing_candidates": ", ".join(f"{c['municipality_code']} {c['municipality_name']}" for c in missing),

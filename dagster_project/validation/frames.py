@@ -1,7 +1,7 @@
 """The pandas tables the expectations look at, and what they are held to, from the rows of a file.
 
 ``cells``    every row of a file of figures
-``units``    per unit that has parts: pupils behind it less pupils behind its visible parts
+``units``    per unit that has parts: the pupils behind it, and those behind its visible parts
 ``slices``   per indicator and grade: how it compares with its own schools, last year, and the extract in force
 """
 
@@ -106,7 +106,7 @@ def cells(rows: pa.Table) -> pd.DataFrame:
 
 
 def units(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    """Units that have parts: ``pupils_missing`` is the pupils behind the whole less those behind its visible parts."""
+    """Units that have parts: the pupils behind the whole, and those behind its visible parts."""
     return connection.execute(_sql("units")).df()
 
 

@@ -46,6 +46,21 @@ class Expectation:
         pair = [kwargs[name] for name in ("column", "column_A", "column_B") if name in kwargs]
         return (*pair, *kwargs.get("column_list", ()))
 
+    @property
+    def looked_at(self) -> str:
+        """The column whose content is named as found."""
+        return self.shows or self.columns[0]
+
+    @property
+    def of_unit(self) -> bool:
+        """Whether it asks for a code of the unit, which stands once in a row of figures."""
+        return self.batch == "cells" and set(self.columns) <= {"unit_code", "municipality_code", "school_year"}
+
+    @property
+    def parameters(self) -> set[str]:
+        """The parameters it needs at run time."""
+        return {v["$PARAMETER"] for v in self.kwargs.values() if isinstance(v, dict) and "$PARAMETER" in v}
+
     def configuration(self) -> dict[str, Any]:
         """The entry as Great Expectations takes it."""
         severity = next(name for name, own in SEVERITY.items() if own is self.severity)

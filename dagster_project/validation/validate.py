@@ -38,19 +38,20 @@ def validate(
         keep: keep the results in the home, for Data Docs.
 
     Raises:
-        RuntimeError: an expectation could not be evaluated at all (a mistake in the suite, not in the data).
-        RuleProblem: the rules or registers cannot be used.
+        RuleProblem: rules or registers cannot be used, or an expectation asks what its table cannot answer.
     """
     entries = load_suite(settings.expectations, dataset)
     tables, parameters = _tables(settings, dataset, rows, now, in_force)
     outcomes: list[tuple[Expectation, Any]] = []
+    unknown = {name for name, value in parameters.items() if value is None}
     for batch, frame in tables.items():
-        mine = [e for e in entries if e.batch == batch]
+        mine = [e for e in entries if e.batch == batch and not e.parameters & unknown]
         if mine and not frame.empty:
             home: Path | None = settings.home if keep else None
             place = findings.place(mine, frame.columns)
             outcomes += checkpoints.run(home, f"{dataset}_{batch}", mine, frame, place, parameters, file)
     found = {r.code: r for r in findings.by_check(outcomes, parameters, file)}
+    found |= {e.code: findings.not_asked(e, file) for e in entries if e.parameters & unknown}
     return [found.get(e.code) or findings.holds(e) for e in {e.code: e for e in entries}.values()]
 
 

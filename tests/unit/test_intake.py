@@ -98,8 +98,9 @@ def killed(*args: object, **kwargs: object) -> None:
 
 
 def codes_of(result: flow.IntakeResult) -> list[str]:
+    """What was said of the file, but that no list of municipalities is in force."""
     assert result.screening is not None
-    return [f.code for f in result.screening.findings]
+    return [f.code for f in result.screening.findings if f.code != "not-checked"]
 
 
 def arrivals(settings: Settings) -> list[tuple[str, str]]:

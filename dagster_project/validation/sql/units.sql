@@ -1,4 +1,4 @@
--- Units at home that have parts. pupils_missing: the pupils behind the whole less those behind its visible parts.
+-- Units at home that have parts. The pupils behind the whole, and those behind its visible parts.
 with
 counted as (
     select *
@@ -44,7 +44,8 @@ select
     grade,
     school_year,
     parts,
-    any_value(n_pupils) - sum(pupils_of_part) as pupils_missing
+    any_value(n_pupils) as pupils,
+    sum(pupils_of_part) as pupils_of_parts
 from pairs
 group by all
 order by all
