@@ -63,7 +63,10 @@ def _result(entry: Expectation, outcome: Any, parameters: Mapping[str, Any], fil
         faults.setdefault(_fault(entry, row, number), []).append(row)
     count = len(rows) if len(faults) > SHOWN_PLACES else 0  # each fault is named, unless there are too many
     shown = list(faults.values())[:SHOWN_PLACES]
-    findings = tuple(_finding(entry, same[0], parameters, file, count or len(same)) for same in shown)
+    findings = tuple(
+        _finding(entry, same[0], parameters, file, count or (1 if entry.batch in FORM_BATCHES else len(same)))
+        for same in shown
+    )
     return CheckResult(entry.code, entry.stage, entry.severity, False, len(rows), findings, rows)
 
 
