@@ -55,7 +55,7 @@ def not_as_published(folder: Path, name: str, message: str, **more: Any) -> Find
     return Finding(
         code, Severity.FAIL, message, stage="publication",
         file=f"published/{folder.parent.name}/{folder.name}/{name}",
-        fix="Put it back from a copy of the published folder.", **more,
+        fix="Restore it from a copy of the published folder.", **more,
     )  # fmt: skip
 
 
@@ -69,8 +69,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         content["files"], content["revision"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        finding = not_as_published(folder, MANIFEST, "the manifest is gone or cannot be read", found=str(error))
-        raise IntegrityProblem(f"{folder.parent.name} {folder.name} is not as it was published.", [finding]) from error
+        finding = not_as_published(folder, MANIFEST, "the manifest is missing or cannot be read", found=str(error))
+        raise IntegrityProblem(
+            f"{folder.parent.name} {folder.name} has changed since it was published.", [finding]
+        ) from error
     return content
 
 
@@ -82,7 +84,7 @@ def lost_releases(settings: Settings, name: str, events: Iterable[Event]) -> lis
     folder = settings.published / name / commits[-1]["revision"]
     if folder.exists() or building_folder(settings, name, commits[-1]["revision"]).exists():
         return []
-    return [not_as_published(folder, "", "a released revision is gone")]
+    return [not_as_published(folder, "", "a released revision is missing")]
 
 
 def pointer_of(settings: Settings, name: str, events: Sequence[Event] | None = None) -> dict[str, Any] | None:
@@ -93,7 +95,7 @@ def pointer_of(settings: Settings, name: str, events: Sequence[Event] | None = N
     """
     known = Archive(settings).events() if events is None else events
     if lost := lost_releases(settings, name, known):
-        raise IntegrityProblem(f"What is in force of {name} is gone.", lost)
+        raise IntegrityProblem(f"The revision in force of {name} is missing.", lost)
     for commit in reversed(commits_of(known, name)):
         folder = settings.published / name / commit["revision"]
         if not folder.exists():
@@ -223,9 +225,9 @@ def lost_lines(settings: Settings) -> list[Finding]:
             if folder.name not in known:
                 findings.append(
                     Finding(
-                        "revision-not-in-ledger", Severity.FAIL, "the ledger does not say that this was published",
+                        "revision-not-in-ledger", Severity.FAIL, "the ledger does not record that this was published",
                         stage="archive", file=f"published/{name}/{folder.name}",
-                        fix="Put back the newest copy of the ledger.",
+                        fix="Restore the newest copy of the ledger.",
                     )
                 )  # fmt: skip
                 break
@@ -244,7 +246,7 @@ def lost_lines(settings: Settings) -> list[Finding]:
         findings.append(
             Finding(
                 "archived-file-unexpected", Severity.FAIL, "the ledger does not name a file of the archive",
-                stage="archive", file=min(unknown), count=len(unknown), fix="Put back the newest copy of the ledger.",
+                stage="archive", file=min(unknown), count=len(unknown), fix="Restore the newest copy of the ledger.",
             )
         )  # fmt: skip
     return findings

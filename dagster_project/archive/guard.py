@@ -73,4 +73,6 @@ def refuse_lost_ledger(settings: Settings) -> None:
         IntegrityProblem: with what shows it.
     """
     if findings := commits.lost_lines(settings):
-        raise IntegrityProblem("The ledger is not the one this home was made with. Nothing was changed.", findings)
+        raise IntegrityProblem(
+            "The ledger is not the one that this data folder was made with. Nothing was changed.", findings
+        )

@@ -36,7 +36,7 @@ def read_published(
     found = sha256_of(path) if path.exists() else "no file"
     if found != stated:
         finding = not_as_published(folder, place, "a published table is not what it was", found=found, expected=stated)
-        raise IntegrityProblem(f"{folder.parent.name} {folder.name} is not as it was published.", [finding])
+        raise IntegrityProblem(f"{folder.parent.name} {folder.name} has changed since it was published.", [finding])
     return pq.read_table(path, columns=list(columns) if columns else None, filters=filters)
 
 

@@ -43,9 +43,9 @@ def _private_key(path: Path) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError, TypeError) as error:
-        raise KeyProblem(f"{path.name} holds no private key without a password in PEM form.") from error
+        raise KeyProblem(f"{path.name} does not hold a private key in PEM form without a password.") from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise KeyProblem(f"{path.name} holds a key of another kind; a seal needs Ed25519.")
+        raise KeyProblem(f"{path.name} holds another kind of key; a seal needs an Ed25519 key.")
     return key
 
 
@@ -59,9 +59,9 @@ def _public_key(path: Path) -> Ed25519PublicKey:
             return _private_key(path).public_key()
         key = load_pem_public_key(content)
     except (OSError, ValueError) as error:
-        raise KeyProblem(f"{path.name} holds no public key in PEM form.") from error
+        raise KeyProblem(f"{path.name} does not hold a public key in PEM form.") from error
     if not isinstance(key, Ed25519PublicKey):
-        raise KeyProblem(f"{path.name} holds a key of another kind; a seal needs Ed25519.")
+        raise KeyProblem(f"{path.name} holds another kind of key; a seal needs an Ed25519 key.")
     return key
 
 
@@ -85,10 +85,10 @@ def seal(settings: Settings, key_file: Path, *, now: dt.datetime) -> dict[str, A
     key = _private_key(key_file)
     archive = Archive(settings)
     if findings := archive.verify():
-        raise IntegrityProblem("The archive is not as recorded, so it is not sealed.", findings)
+        raise IntegrityProblem("The archive differs from what was recorded, so it was not sealed.", findings)
     lines = archive.ledger.read_bytes().splitlines() if archive.ledger.exists() else []
     if not lines:
-        raise OppfolgingError("The ledger is empty: there is nothing to seal.")
+        raise OppfolgingError("The ledger is empty; there is nothing to seal.")
     made = {"head": hashlib.sha256(lines[-1]).hexdigest(), "key": _name(key.public_key()), "lines": len(lines),
             "time": now.isoformat()}  # fmt: skip
     made["signature"] = key.sign(_message(made)).hex()
@@ -122,14 +122,15 @@ def check(settings: Settings, key_file: Path) -> tuple[list[Finding], int]:
                 continue
             key.verify(bytes.fromhex(made["signature"]), _message(made))
         except (ValueError, KeyError, TypeError, InvalidSignature):
-            add("seal-not-genuine", "the line is no seal of this key", row, fix="Put back the seals from a copy.")
+            add("seal-not-genuine", "the line is not a seal of this key", row, fix="Restore the seals from a copy.")
             continue
         if made["lines"] > len(lines):
             add("sealed-lines-missing", "the ledger had more lines when it was sealed", row,
-                found=str(len(lines)), expected=str(made["lines"]), fix="Put back the ledger from a copy.")  # fmt: skip
+                found=str(len(lines)), expected=str(made["lines"]), fix="Restore the ledger from a copy.")  # fmt: skip
         elif (found := hashlib.sha256(lines[made["lines"] - 1]).hexdigest()) != made["head"]:
-            add("sealed-line-changed", f"line {made['lines']} of the ledger is not what was sealed", row, found=found,
-                expected=made["head"], fix="Put back the ledger from a copy.")  # fmt: skip
+            add("sealed-line-changed", f"line {made['lines']} of the ledger differs from what was "
+                                       "sealed", row, found=found,
+                expected=made["head"], fix="Restore the ledger from a copy.")  # fmt: skip
         else:
             vouched = max(vouched, made["lines"])
     if not vouched and not findings:

@@ -219,7 +219,7 @@ class Archive:
                 longer has the line that ``until`` names.
         """
         if broken := self.broken_lines():
-            raise IntegrityProblem("The ledger is not as it was written. Nothing may rest on it.", broken)
+            raise IntegrityProblem("The ledger has been changed and cannot be relied on.", broken)
         if until is not None and not self.holds(until):
             raise IntegrityProblem(f"The ledger has lost line {until.lines}.", [lost_line(until.lines, until.sha256)])
         events = [json.loads(line) for line in self._lines()[: until.lines if until else None]]
@@ -247,10 +247,10 @@ class Archive:
         found = sha256_of(path) if path.exists() else None
         if found == sha256:
             return None
-        code, message = ("archived-file-changed", "an archived file is not what it was") if found else (
+        code, message = ("archived-file-changed", "an archived file has changed") if found else (
             "archived-file-missing", "the ledger names a file that is not in the archive")  # fmt: skip
         return Finding(code, Severity.FAIL, message, stage="archive", file=sha256, found=found or "no file",
-                       expected=sha256, fix="Put back the original from a copy of the archive.")  # fmt: skip
+                       expected=sha256, fix="Restore the original from a copy of the archive.")  # fmt: skip
 
     def verify(self, *, shortened: bool = False) -> list[Finding]:
         """Everything in the archive that is not as it was recorded.
@@ -275,23 +275,23 @@ class Archive:
         named = {e["sha256"] for e in events if e and e.get("sha256")}
         changed = {sha256: found for sha256, p in sorted(stored.items()) if (found := sha256_of(p)) != sha256}
         for sha256, found in changed.items():
-            add("archived-file-changed", "an archived file is not what it was", sha256, found=found, expected=sha256,
-                fix="Put back the original from a copy of the archive.")  # fmt: skip
+            add("archived-file-changed", "an archived file has changed", sha256, found=found, expected=sha256,
+                fix="Restore the original from a copy of the archive.")  # fmt: skip
         for sha256 in sorted(named - set(stored)):
             add("archived-file-missing", "the ledger names a file that is not in the archive", sha256,
-                fix="Put back the original from a copy of the archive.")  # fmt: skip
+                fix="Restore the original from a copy of the archive.")  # fmt: skip
         # A damaged ledger may have lost the very line that names a file: that is the ledger's finding, not the file's.
         for sha256 in sorted(set(stored) - named - set(changed)) if ledger_is_whole else ():
             add("archived-file-unexpected", "the ledger does not name this file", sha256,
-                fix="If a run was killed just now, drop the file into the inbox again.")  # fmt: skip
+                fix="If a run was just killed, put the file into the inbox again.")  # fmt: skip
         return findings
 
 
 def lost_line(line: int, sha256: str | None = None, **more: Any) -> Finding:
     """The finding that the ledger lacks a line it had: it was shortened, replaced, or an old copy was put back."""
     return Finding(
-        LINE_LOST, Severity.FAIL, "the ledger no longer has a line that it had", stage="archive",
-        file="ledger.jsonl", row=line, expected=sha256, fix="Put back the newest copy of the ledger.", **more,
+        LINE_LOST, Severity.FAIL, "a line of the ledger is missing", stage="archive",
+        file="ledger.jsonl", row=line, expected=sha256, fix="Restore the newest copy of the ledger.", **more,
     )  # fmt: skip
 
 
@@ -300,7 +300,7 @@ def _chain_findings(lines: list[bytes], events: list[dict[str, Any] | None]) -> 
 
     def finding(code: str, message: str, row: int, **more: Any) -> Finding:
         return Finding(code, Severity.FAIL, message, stage="archive", file="ledger.jsonl", row=row,
-                       fix="Put back the ledger from a copy of the archive.", **more)  # fmt: skip
+                       fix="Restore the ledger from a copy of the archive.", **more)  # fmt: skip
 
     hashes = [hashlib.sha256(line).hexdigest() for line in lines]
     first_at = {h: i for i, h in reversed(list(enumerate(hashes)))}
@@ -308,7 +308,7 @@ def _chain_findings(lines: list[bytes], events: list[dict[str, Any] | None]) -> 
     last, last_at = FIRST, -1
     for at, event in enumerate(events):
         if event is None:
-            yield finding("ledger-line-changed", "a line of the ledger is not as it was written", at + 1)
+            yield finding("ledger-line-changed", "a line of the ledger has been changed", at + 1)
         elif first_at[hashes[at]] < at:
             yield finding("ledger-line-unexpected", f"the line is a copy of line {first_at[hashes[at]] + 1}", at + 1)
             continue
@@ -320,12 +320,12 @@ def _chain_findings(lines: list[bytes], events: list[dict[str, Any] | None]) -> 
             if after is None:
                 yield finding("ledger-line-missing", "the line before this one was removed", at + 1, expected=link)
             elif after < last_at and block and block[0] is not None and block[0]["previous"] == link:
-                yield finding("ledger-line-unexpected", "a line was put in that no other follows", after + 2)
+                yield finding("ledger-line-unexpected", "a line was inserted", after + 2)
             else:
                 moved.append(at + 1)
         last, last_at = hashes[at], at
     if moved:
         yield Finding(
-            "ledger-line-reordered", Severity.FAIL, "lines of the ledger stand in another order", stage="archive",
-            file="ledger.jsonl", row=moved[0], count=len(moved), fix="Put back the ledger from a copy of the archive.",
+            "ledger-line-reordered", Severity.FAIL, "lines of the ledger were put in another order", stage="archive",
+            file="ledger.jsonl", row=moved[0], count=len(moved), fix="Restore the ledger from a copy of the archive.",
         )  # fmt: skip

@@ -150,7 +150,7 @@ def _yearly(dataset: str) -> dg.AssetsDefinition:
             for year in years:
                 key = (dataset, year)
                 if key not in extracts.in_force:
-                    raise PipelineProblem(f"No file in force holds {name_of(key)}. Put its export into the inbox.")
+                    raise PipelineProblem(f"No file in force holds {name_of(key)}. Put the export into the inbox.")
                 made[year] = _made(extracts, key, anew=named)
                 results[year] = check_partition(extracts, key, run_id=run_id, now=now(), anew=named)
                 if named and len(years) > 1:

@@ -105,7 +105,7 @@ def refuse_stale_marts(context: dg.AssetExecutionContext, settings: Settings) ->
         PipelineProblem: with what differs.
     """
     if found := built.differences(settings, pin(settings, context.run.run_id)):
-        raise PipelineProblem("The marts do not follow from what is in force.", found)
+        raise PipelineProblem("The marts were not made from the files and rules in force.", found)
 
 
 def _test_in_words(test: Mapping[str, Any]) -> str:

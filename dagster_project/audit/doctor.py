@@ -30,7 +30,7 @@ Repair = Callable[[], object]
 
 @dataclass(frozen=True)
 class State:
-    """One thing that is not as it should be. ``repair`` derives it again; None when somebody has to decide."""
+    """One problem. ``repair`` rebuilds what is wrong; None when somebody has to decide."""
 
     finding: Finding
     repair: Repair | None = None
@@ -41,7 +41,7 @@ def _state(code: str, message: str, fix: str, repair: Repair | None = None, **mo
 
 
 def examine(settings: Settings) -> Iterator[State]:
-    """Everything in the home that is not as it should be, the gravest first, each thing once."""
+    """Every problem in the data folder, the most serious first, each once."""
     told = set()
     for state in _examined(settings):
         finding = state.finding
@@ -55,7 +55,9 @@ def _examined(settings: Settings) -> Iterator[State]:
                settings.warehouse.parent, settings.published, settings.history)  # fmt: skip
     if wrong := [folder for folder in folders if folder.exists() and not folder.is_dir()]:
         for folder in wrong:
-            yield _state("not-a-folder", "a file stands where a folder should be", "Move it away.", file=folder.name)
+            yield _state(
+                "not-a-folder", "there is a file where a folder should be", "Move the file away.", file=folder.name
+            )
         return
     lost = Archive(settings).broken_lines() or commits.lost_lines(settings)
     lost = [*lost, *Archive(settings).verify(shortened=bool(lost))]
@@ -69,7 +71,7 @@ def _examined(settings: Settings) -> Iterator[State]:
 
 def _publications(settings: Settings) -> Iterator[State]:
     for name, revision in commits.unfinished(settings):
-        yield _state("commit-not-finished", "a revision was committed and its folder has not got its name yet", FIX,
+        yield _state("commit-not-finished", "a revision was committed but its folder was not renamed", FIX,
                      partial(commits.finish, settings), file=f"published/{name}/{revision}")  # fmt: skip
     events = Archive(settings).events()
     for name in sorted(commits.committed(events)):
@@ -80,12 +82,12 @@ def _publications(settings: Settings) -> Iterator[State]:
                 State(replace(f, file=f"published/{name}/{folder.name}/{f.file}")) for f in verify_revision(folder)
             )
     for name in commits.wrong_pointers(settings):
-        yield _state("pointer-not-derived", "current.json does not say what the ledger gives", FIX,
+        yield _state("pointer-not-derived", "current.json does not agree with the ledger", FIX,
                      partial(commits.finish, settings), file=f"published/{name}/{commits.POINTER}")  # fmt: skip
     unfinished = {commits.building_folder(settings, n, r) for n, r in commits.unfinished(settings)}
     for folder in settings.published.glob(f"*/{commits.BUILDING}*"):
         if folder not in unfinished:
-            yield _state("revision-not-committed", "a run was killed while it built a revision", FIX,
+            yield _state("revision-not-committed", "a run was killed while building a revision", FIX,
                          partial(shutil.rmtree, folder), file=folder.relative_to(settings.home).as_posix())  # fmt: skip
 
 
@@ -98,7 +100,7 @@ def _derived(settings: Settings) -> Iterator[State]:
                      "force", FIX, partial(_ensure, settings), file="extracts/", found=", ".join(wrong[:6]),
                      count=len(wrong))  # fmt: skip
     if is_damaged(settings):
-        yield _state("warehouse-damaged", "DuckDB cannot open the warehouse; it holds nothing that is not derived", FIX,
+        yield _state("warehouse-damaged", "DuckDB cannot open the warehouse; everything in it can be rebuilt", FIX,
                      settings.warehouse.unlink, file="warehouse/oppfolging.duckdb")  # fmt: skip
     if not dbt_step.is_prepared(settings):
         yield _state("dbt-manifest-not-ready", "dbt's manifest is missing or older than the files under dbt/",
@@ -107,7 +109,8 @@ def _derived(settings: Settings) -> Iterator[State]:
     try:
         snapshot = take(settings)
         if settings.parameters.exists() and not is_compiled(settings, snapshot):
-            yield _state("parameters-not-current", "the parameters are not those of the rules and files in force", FIX,
+            yield _state("parameters-not-current", "the parameters were not made from the rules and files in "
+                                                   "force", FIX,
                          partial(ensure_parameters, settings, snapshot), file="parameters/")  # fmt: skip
         if any(settings.marts.glob("*.parquet")):
             found = behind(settings, snapshot)
@@ -125,12 +128,12 @@ def _ensure(settings: Settings) -> None:
 
 def _waiting(settings: Settings) -> Iterator[State]:
     for path in inbox.claimed(settings.inbox):
-        yield _state("file-claimed", "a run was killed while it took this file in", RUN, file=inbox.name_of(path))
+        yield _state("file-claimed", "a run was killed while ingesting this file", RUN, file=inbox.name_of(path))
     for path in inbox.waiting(settings.inbox):
-        yield _state("file-in-the-inbox", "the file is not taken in: it came since the last run, still grows, or is "
-                     "larger than any file that can be read", RUN, file=inbox.name_of(path))  # fmt: skip
+        yield _state("file-in-the-inbox", "the file is not ingested: it arrived after the last run, is still being "
+                     "written, or is too large", RUN, file=inbox.name_of(path))  # fmt: skip
     for path in inbox.left_lying(settings.inbox):
-        yield _state("not-a-file", "a folder or a link in the inbox is never taken in", inbox.LEFT_LYING,
+        yield _state("not-a-file", "folders and links in the inbox are never ingested", inbox.LEFT_LYING,
                      file=inbox.name_of(path))  # fmt: skip
     for file in open_files(Extracts(settings).files):
         fix = {
@@ -148,7 +151,7 @@ def _waiting(settings: Settings) -> Iterator[State]:
 
 
 def fix(settings: Settings) -> list[Finding]:
-    """Derive again what can be derived; return what was. The caller holds the write lock."""
+    """Rebuild what can be rebuilt; return the problems solved. The caller holds the write lock."""
     done = []
     for state in list(examine(settings)):
         if state.repair is not None:

@@ -69,7 +69,7 @@ def rebuild_tables(revision: Path, manifest: dict[str, Any], extracts: Extracts,
     extracts.ensure()
     outcome = dbt_step.build(scratch, extracts.paths())
     if not outcome.success:
-        raise PipelineProblem("The models cannot be built again.", outcome.findings)
+        raise PipelineProblem("The models cannot be rebuilt.", outcome.findings)
     if subject.is_cohort:
         current_effects(scratch, rulebook)
     elif "selection_uncertainty" in manifest["rows"]:

@@ -129,7 +129,7 @@ def open_folder(folder: Path) -> Published:
         NotFound: the folder holds no manifest.
     """
     if not (folder / MANIFEST).exists():
-        raise NotFound(f"{folder} is no published revision: it holds no {MANIFEST}.")
+        raise NotFound(f"{folder} is not a published revision: it has no {MANIFEST}.")
     return Published(folder)
 
 

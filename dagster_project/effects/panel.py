@@ -123,7 +123,7 @@ def panels(table: Any, window_years: int) -> tuple[CohortPanel, ...]:
     """The cohorts of ``cohort_progress`` (pandas or pyarrow), ordered by name.
 
     Raises:
-        PipelineProblem: a column is missing, a row stands twice, a share lies outside 0..1, or a municipality changes
+        PipelineProblem: a column is missing, a row is given twice, a share lies outside 0..1, or a municipality changes
             what must be one thing per cohort.
     """
     import pandas as pd
@@ -160,16 +160,14 @@ def _check(frame: pd.DataFrame) -> None:
         if twice.any():
             found = " ".join(str(frame.loc[twice, c].iloc[0]) for c in ("cohort", "municipality_code", "event_time"))
             fix = "Give one row per cohort, municipality and school year."
-            findings.append(
-                _finding("repeated-row", "a row stands twice", found=found, count=int(twice.sum()), fix=fix)
-            )
+            findings.append(_finding("repeated-row", "a row is repeated", found=found, count=int(twice.sum()), fix=fix))
         for name in ("risk_share", "baseline_share"):
             share = frame[name].astype(float)
             off = (share < 0) | (share > 1)
             if off.any():
                 findings.append(
                     _finding(
-                        "value-off-scale", f"{name} is no share", column=name, found=str(share[off].iloc[0]),
+                        "value-off-scale", f"{name} is not a share", column=name, found=str(share[off].iloc[0]),
                         expected="0 to 1, or null", count=int(off.sum()), fix="Correct the model.",
                     )
                 )  # fmt: skip

@@ -67,7 +67,9 @@ def refuse(file: str, findings: list[Finding]) -> None:
     """
     if findings:
         noun = "problem" if len(findings) == 1 else "problems"
-        raise SchemaProblem(f"{file} is not as its format says: {len(findings)} {noun}", findings[:SHOWN_PLACES])
+        raise SchemaProblem(
+            f"{file} does not have the expected format: {len(findings)} {noun}", findings[:SHOWN_PLACES]
+        )
 
 
 def bad_cells(table: TextTable, column: str, bad: list[BadCell], expected: str) -> list[Finding]:
@@ -295,7 +297,7 @@ def refuse_duplicates(table: TextTable, units: Units, extra: Iterable[pa.Array] 
         [
             problem(
                 "duplicated-row",
-                "the unit stands on more than one row",
+                "the unit is on more than one row",
                 table.name,
                 row=g["row_max"],
                 column="Organisasjonsnummer",

@@ -314,7 +314,7 @@ def accept(
     signed = _signed(by, reason, "An acceptance")
     file = find_file(files_of(Archive(settings).events()), name_or_sha256, "held")
     if code not in file.codes:
-        raise NotFound(f"{file.name} does not wait for {code}. It waits for {', '.join(file.codes)}.")
+        raise NotFound(f"{file.name} is not held for {code}, but for {', '.join(file.codes)}.")
     Archive(settings).append(
         {"event": journal.WARNING_ACCEPTED, "time": now.isoformat(), "sha256": file.sha256, "file": file.name,
          "arrival": file.line, "code": code, **signed}

@@ -235,7 +235,7 @@ class Extracts:
         files = self.in_force[key]
         parts = [p for f in files if (p := rows_for(self.read(f), key)) is not None]
         if not parts:
-            raise PipelineProblem(f"{name_of(key)} cannot be made: its files no longer hold rows for it.")
+            raise PipelineProblem(f"{name_of(key)} cannot be made: its files have no rows for it any more.")
         return merged(key[0], parts)
 
     def read(self, file: File) -> tuple[ExtractTable, ...]:
@@ -248,7 +248,7 @@ class Extracts:
         if at not in self._tables:
             found = self._reader.read(*at)
             if found.failed:
-                raise PipelineProblem(f"{file.name} was accepted and can no longer be read.", found.findings)
+                raise PipelineProblem(f"{file.name} was accepted, but cannot be read any more.", found.findings)
             while len(self._tables) >= KEPT_IN_MEMORY:
                 self._tables.pop(next(iter(self._tables)))
             self._tables[at] = found.tables

@@ -114,10 +114,10 @@ def _broke(name: str, error: Exception) -> Finding:
     """A finding for what no reader foresaw: which error, and where in the code."""
     at = traceback.extract_tb(error.__traceback__)[-1]
     return Finding(
-        READER_FAILED, Severity.FAIL, "the reader broke on this file", stage="readable", file=name,
+        READER_FAILED, Severity.FAIL, "the program that reads the file failed", stage="readable", file=name,
         found=f"{type(error).__name__}: {str(error).strip()[:200]} ({Path(at.filename).name}, line {at.lineno})",
-        expected="a file that can be read, or a finding that says what is wrong with it",
-        fix="Download the file again; if it is the original, report it with its hash.",
+        expected="a file that can be read, or a message that says what is wrong with it",
+        fix="Download the file again; if it is the original, report the error with the file's hash.",
     )  # fmt: skip
 
 
@@ -157,7 +157,7 @@ class Reader:
         if path is None:
             path = self._archive.path(sha256)
             if (damage := self._archive.damage(sha256)) is not None:
-                raise IntegrityProblem(f"The archive cannot give {name}.", [damage])
+                raise IntegrityProblem(f"{name} cannot be read from the archive.", [damage])
         answer = self._ask({"path": str(path.absolute()), "sha256": sha256, "name": name, "out": str(folder)})
         if answer is not None:
             return _stopped(name, *answer)

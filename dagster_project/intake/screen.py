@@ -134,9 +134,9 @@ def _drift(
     changes = (("new-column", sorted(set(signature) - nearest)), ("column-gone", sorted(nearest - set(signature))))
     return [
         Finding(
-            code, Severity.WARN, "columns differ from the most similar file before", stage="schema", file=file,
-            column=names[0], found=", ".join(names[:6]), count=len(names),
-            fix="Nothing to do if the change is known; otherwise compare the two exports.",
+            code, Severity.WARN, "the columns differ from those of the most similar earlier file", stage="schema",
+            file=file, column=names[0], found=", ".join(names[:6]), count=len(names),
+            fix="Accept it if the change is known; otherwise compare the two exports.",
         )
         for code, names in changes
         if names
@@ -246,9 +246,9 @@ def screen(
 
 def _not_screened(file: str, error: Exception) -> Finding:
     return Finding(
-        "screening-failed", Severity.FAIL, "the file could be read but not be checked", stage="values", file=file,
-        found=f"{type(error).__name__}: {str(error).strip()[:200]}", expected="a file that every expectation can judge",
-        fix="If the file is the original, report it with its hash.",
+        "screening-failed", Severity.FAIL, "the file could be read but not validated", stage="values", file=file,
+        found=f"{type(error).__name__}: {str(error).strip()[:200]}", expected="a file that every expectation can check",
+        fix="If the file is the original, report the error with the file's hash.",
     )  # fmt: skip
 
 

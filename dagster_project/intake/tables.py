@@ -1,6 +1,6 @@
 """A file as a table of text: header, columns, and the line of each row. What every tabular reader starts from.
 
-A cell always stands under its own header. So a header that stands twice, and a column that holds something under no
+A cell always stands under its own header. So a header that is given twice, and a column that holds something under no
 header, is refused, in a delimited file and in a workbook alike; a column with neither header nor content is left out.
 """
 

@@ -119,10 +119,10 @@ def as_findings(found: list[RowChange], shown: int) -> list[Finding]:
     ordered = sorted(found, key=lambda c: (c.table != "selection", c.table))
     return [
         Finding(
-            "final-round-would-change", Severity.FAIL, "a final round would no longer give what was released",
+            "final-round-would-change", Severity.FAIL, "a final round would now give other results than those released",
             stage="publication", file=" ".join(str(k) for k in (change.table, *change.key.values()) if k is not None),
             column=column, found=str(new), expected=str(old), count=count,
-            fix="Publish the change with `oppfolging round amend`, or let the release stand with `... round keep`.",
+            fix="Publish the change with `oppfolging round amend`, or keep the release with `... round keep`.",
         )
         for change, column, old, new in islice(((c, *cell) for c in ordered for cell in c.cells), shown)
     ]  # fmt: skip

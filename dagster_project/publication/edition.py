@@ -132,9 +132,9 @@ def _refuse_scenario(name: str, columns: Iterable[str]) -> None:
         finding = Finding(
             "scenario-table", Severity.FAIL, f"{name} comes from a scenario and cannot be published",
             stage="publication", file=f"marts/{name}.parquet", column=marks[0], found=", ".join(marks),
-            expected="a table the models made", fix="Run the models again; scenarios stay under scenarios/.",
+            expected="a table made by the models", fix="Run the models again; scenarios belong under scenarios/.",
         )  # fmt: skip
-        raise PipelineProblem("A scenario is not official: nothing was published.", [finding])
+        raise PipelineProblem("Nothing was published, because a scenario is not official.", [finding])
 
 
 def subject_tables(settings: Settings, subject: Subject) -> Iterator[tuple[str, pa.Table]]:
@@ -251,7 +251,7 @@ def _building(settings: Settings, subject: Subject, revision: str) -> Iterator[P
             raise
         raise PipelineProblem(
             f"The disk is full: {subject.name} was not published. The revision in force is unchanged. "
-            "Make room and run again."
+            "Free some space and run again."
         ) from error
     finally:
         if building.exists() and not _is_committed(settings, subject.name, revision):

@@ -109,18 +109,18 @@ def verify_revision(folder: Path) -> list[Finding]:
         return Finding(
             code, Severity.FAIL, message, stage="publication", file=name,
             found=found.get(name, {}).get("sha256", "no file"), expected=stated.get(name, {}).get("sha256", "no file"),
-            fix="Put it back from a copy of the published folder.",
+            fix="Restore it from a copy of the published folder.",
         )  # fmt: skip
 
     findings = [
-        finding("published-file-missing", "a published file is gone", n) for n in sorted(set(stated) - set(found))
+        finding("published-file-missing", "a published file is missing", n) for n in sorted(set(stated) - set(found))
     ]
     findings += [
         finding("published-file-unexpected", "a file does not belong to the revision", n)
         for n in sorted(set(found) - set(stated))
     ]
     findings += [
-        finding("published-file-changed", "a published file is not what it was", n)
+        finding("published-file-changed", "a published file has changed", n)
         for n in sorted(set(found) & set(stated))
         if found[n] != stated[n]
     ]

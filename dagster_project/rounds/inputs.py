@@ -31,7 +31,7 @@ def accept_missing(
         listed = ", ".join(f"{d} {i} {g}" for d, i, g in sorted(known))
         raise RoundProblem(f"{round_id} needs no {indicator} of grade {grade} from {dataset}. It needs: {listed}.")
     if year != schema.school_year_label(schema.start_year(year)):
-        raise RoundProblem(f"{year} is no school year such as 2024-25.")
+        raise RoundProblem(f"{year} is not a school year such as 2024-25.")
     Archive(settings).append(
         {"event": GAP_ACCEPTED, "time": now.isoformat(), "round": round_id, "dataset": dataset, "school_year": year,
          "indicator": indicator, "grade": grade, "by": by.strip(), "reason": reason.strip()}

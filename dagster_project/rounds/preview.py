@@ -118,7 +118,9 @@ def write_previews(settings: Settings, round_id: str, municipality: str | None, 
     unknown = [c for c in wanted if c not in names]
     if unknown or not wanted:
         raise NotFound(
-            f"Round {round_id} has no municipality {unknown[0]}." if unknown else f"{round_id} lists nobody."
+            f"Round {round_id} has no municipality {unknown[0]}."
+            if unknown
+            else f"Round {round_id} has no municipality on its lists."
         )
     folder.mkdir(parents=True, exist_ok=True)
     t = texts(LANG)

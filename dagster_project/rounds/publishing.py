@@ -151,8 +151,8 @@ def behind(settings: Settings, snapshot: Snapshot) -> list[Finding]:
     }
     return [
         Finding(
-            "estimates-not-of-the-marts", Severity.FAIL, f"{name} does not follow from the marts as they stand",
-            stage="publication", file=f"marts/{name}.parquet", found="it was made from others, or changed by hand",
+            "estimates-not-of-the-marts", Severity.FAIL, f"{name} was not made from the current marts",
+            stage="publication", file=f"marts/{name}.parquet", found="made from other marts, or changed by hand",
             expected="made from the marts in force", fix=f"Materialise {name}, or: oppfolging run",
         )
         for name, bases in wanted.items()
@@ -167,7 +167,9 @@ def refuse_behind(settings: Settings, snapshot: Snapshot) -> None:
         PipelineProblem: with what differs. Nothing is published.
     """
     if found := behind(settings, snapshot):
-        raise PipelineProblem("What would be published does not follow from what is in force.", found)
+        raise PipelineProblem(
+            "Nothing was published, because the marts were not made from the files and rules in force.", found
+        )
 
 
 def publish_round(

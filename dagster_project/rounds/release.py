@@ -18,6 +18,7 @@ from dagster_project.archive.commits import current_revision, pointer_of, read_m
 from dagster_project.diagnostics import NotFound, RoundProblem
 from dagster_project.forms.candidates import decided, unanswered
 from dagster_project.intake.partitions import Extracts, read_partition
+from dagster_project.pages.words import N_, both
 from dagster_project.publication import changes, edition
 from dagster_project.publication.edition import Revision
 from dagster_project.publication.manifest import inputs_of, verify_revision
@@ -33,15 +34,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FIRST_RELEASE = "1.0"
-BEHIND = "Files or rules have come into force that were not computed yet. Run `oppfolging run` first."
+BEHIND = "New files or rules are in force that have not been computed. Run `oppfolging run` first."
 
 
 @dataclass(frozen=True)
 class Item:
-    """One line of the checklist before a release. The list people see is the gate itself."""
+    """One condition of a release. ``name`` is a text of the catalogue. What people see is what `finalise` checks."""
 
     name: str
-    norsk: str
     ok: bool
     detail: str = ""
 
@@ -77,7 +77,7 @@ def standing(settings: Settings, round_id: str) -> Standing:
     folder = current_revision(settings, round_id)
     if folder is None:
         raise NotFound(
-            f"Round {round_id} has not been published yet: `oppfolging run` does that once its figures are in."
+            f"Round {round_id} has not been published yet: `oppfolging run` publishes it when its figures have arrived."
         )
     events = states.round_events(settings, round_id)
     lock = states.lock_of(events)
@@ -126,26 +126,20 @@ def checklist(settings: Settings, stand: Standing, override: str | None = None) 
     moved = changes.count_cells(changes.all_changes(settings, stand.tables, marts))
     damaged = verify_revision(stand.folder)
     waiting = _not_computed(settings, stand)
+    assumed = len(stand.rulebook.rule_sets[stand.subject.round.rule_set].placeholders)
+    unconfirmed = f"{assumed} limits; --override-placeholders REASON" if stand.illustrative else ""
     return [
-        Item("not final already", "ikke allerede endelig", stand.lock is None,
-             stand.lock.as_text() if stand.lock else ""),
-        Item("all figures are in", "alle tall er inne", stand.state is not State.DRAFT),
-        Item("every county governor has replied", "alle statsforvaltere har svart", not silent,
-             ", ".join(silent)),
-        Item("every proposed municipality is decided on", "alle foreslåtte kommuner er besluttet", not undecided,
-             ", ".join(undecided)),
-        Item("no query waits", "ingen spørsmål venter", not pending, ", ".join(pending)),
-        Item("the revision is what its manifest says", "utgaven stemmer med manifestet", not damaged,
-             ", ".join(str(f.file) for f in damaged[:3])),
-        Item("everything that is in force was computed", "alt som gjelder er regnet ut", not waiting,
+        Item(N_("the round is not final already"), stand.lock is None, stand.lock.as_text() if stand.lock else ""),
+        Item(N_("all figures have arrived"), stand.state is not State.DRAFT),
+        Item(N_("all county governors have replied"), not silent, ", ".join(silent)),
+        Item(N_("all proposed municipalities are decided on"), not undecided, ", ".join(undecided)),
+        Item(N_("no query is unanswered"), not pending, ", ".join(pending)),
+        Item(N_("the revision agrees with its manifest"), not damaged, ", ".join(str(f.file) for f in damaged[:3])),
+        Item(N_("all files and rules in force have been computed"), not waiting,
              f"{'; '.join(waiting[:3])}. Run: oppfolging run" if waiting else ""),
-        Item("nothing was computed since that is not published", "ingenting er regnet om siden", not moved,
-             f"{moved} cells differ; run again" if moved else ""),
-        Item("no limit is a placeholder, or somebody overrides that",
-             "ingen grense er plassholder, eller noen går god for det",
-             not stand.illustrative or bool(override), override or (
-                 f"{len(stand.rulebook.rule_sets[stand.subject.round.rule_set].placeholders)} placeholders; "
-                 "--override-placeholders REASON" if stand.illustrative else "")),
+        Item(N_("the latest results are published"), not moved, f"{moved} cells differ; run again" if moved else ""),
+        Item(N_("no limit is assumed, or somebody accepts that"), not stand.illustrative or bool(override),
+             override or unconfirmed),
     ]  # fmt: skip
 
 
@@ -158,9 +152,7 @@ def _taken_up(settings: Settings, round_id: str, command: str, by: str, reason: 
         return stand
     now = f"is {stand.state.value}" + (f" ({stand.lock.as_text()})" if stand.lock else "")
     possible = ", ".join(sorted(c for c, states_ in MOVES.items() if stand.state in states_)) or "none"
-    raise RoundProblem(
-        f"Round {stand.subject.name} {now}, so it cannot be put through `{command}`. Possible now: {possible}."
-    )
+    raise RoundProblem(f"Round {stand.subject.name} {now}, so `{command}` is not allowed. Allowed now: {possible}.")
 
 
 def _released(
@@ -189,8 +181,8 @@ def finalise(
     stand = _taken_up(settings, round_id, "finalise", by, reason)
     failed = [i for i in checklist(settings, stand, override) if not i.ok]
     if failed:
-        lines = [f"- {i.name} ({i.norsk}){': ' + i.detail if i.detail else ''}" for i in failed]
-        raise RoundProblem("\n".join([f"Round {round_id} cannot be final yet:", *lines]))
+        lines = [f"- {both(i.name)}{': ' + i.detail if i.detail else ''}" for i in failed]
+        raise RoundProblem("\n".join([f"Round {round_id} cannot be final yet. Not fulfilled:", *lines]))
     before = [e for e in stand.events if e["event"] == states.RELEASED]
     release = _next(before[-1]["release"]) if before else FIRST_RELEASE
     record: dict[str, Any] = {"by": by.strip(), "reason": reason.strip(), "override_placeholders": override}
@@ -267,7 +259,8 @@ def amend(
     if missing := states.missing_inputs(marts["round_inputs"].to_pylist()):
         listing = "; ".join(f"{r['indicator']}, grade {r['grade']}, {r['school_year']}" for r in missing)
         raise RoundProblem(
-            f"{round_id} lacks inputs, so nothing was released: {listing}. Ingest them, or let the round do without: "
+            f"{round_id} lacks inputs, so it was not released: {listing}. Ingest them, or accept that they are "
+            "missing: "
             "oppfolging round accept-missing"
         )
     probe = edition.manifest_of(settings, stand.snapshot, stand.rulebook, stand.subject, now)
@@ -295,7 +288,7 @@ def withdraw(settings: Settings, round_id: str, *, by: str, reason: str, now: dt
     stand = _taken_up(settings, round_id, "withdraw", by, reason)
     assert stand.lock is not None, "only rounds with a lock may be withdrawn"
     if edition.WITHDRAWN_COLUMN in stand.tables["selection"].column_names:
-        raise RoundProblem(f"Release {stand.lock.release} of {round_id} is withdrawn already.")
+        raise RoundProblem(f"Release {stand.lock.release} of {round_id} is already withdrawn.")
     record = {"by": by.strip(), "reason": reason.strip()}
     marked = edition.marked_withdrawn(iter(stand.tables.items()), reason.strip())
     return _released(

@@ -99,7 +99,7 @@ def _each_once(values: tuple[Value, ...]) -> tuple[Value, ...]:
     repeated = []
     for position, value in enumerate(values):
         if value in seen:
-            repeated.append(Mistake((position,), f"{value} stands twice", "each entry once"))
+            repeated.append(Mistake((position,), f"{value} is given twice", "each entry once"))
         seen.add(value)
     if repeated:
         raise Mistakes(repeated)

@@ -171,7 +171,7 @@ def read_checked(path: Path, model: type[Model], settings: Settings) -> tuple[Mo
     findings: list[Finding] = []
     content, document = _read(path, model, settings, findings)
     if content is None:
-        raise RuleProblem(f"{document.file} cannot be used as it stands.", findings)
+        raise RuleProblem(f"{document.file} cannot be used until these mistakes are corrected.", findings)
     return content, document.places
 
 
@@ -216,7 +216,7 @@ def load_rules(settings: Settings, *, only: str | None = None) -> RuleBook:
         if exceptions is not None:
             findings.extend(_first(_rounds_of_exceptions(exceptions, register, [r.id for r in rounds.rounds])))
     if findings or rounds is None or exceptions is None or governors is None or publication is None:
-        raise RuleProblem("The rules cannot be used as they stand.", findings)
+        raise RuleProblem("The rules cannot be used until these mistakes are corrected.", findings)
     kept = tuple(r for r in rounds.rounds if only in (None, r.id))
     return RuleBook(rule_sets, hashes, kept, exceptions, governors, publication.publication)
 
@@ -236,7 +236,7 @@ def _repeated(rounds: Rounds, document: Document) -> Iterator[Finding]:
     for position, round_ in enumerate(rounds.rounds):
         at, cohort = ("rounds", position), round_.cohort_id
         if round_.id in ids:
-            message = f"round {round_.id} stands twice"
+            message = f"round {round_.id} is given twice"
             yield _finding(document, "repeated-round", (*at, "id"), message, "another id", "Give it another id.")
         elif cohort in cohorts:
             message = f"rounds {cohorts[cohort]} and {round_.id} would both give the cohort {cohort}"

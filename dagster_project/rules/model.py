@@ -355,7 +355,7 @@ class Followup(Strict):
         for position, entry in enumerate(self.reports.value):
             at = ("reports", "value", position)
             if entry.report in numbers:
-                yield Mistake((*at, "report"), f"report {entry.report} stands twice", "a number of its own")
+                yield Mistake((*at, "report"), f"report {entry.report} is given twice", "a number of its own")
             if entry.after_year > years > 0:
                 message = f"the follow-up has no year {entry.after_year}"
                 yield Mistake((*at, "after_year"), message, f"a year from 1 to {years}")
@@ -389,7 +389,7 @@ class RuleSet(Strict):
         for position, indicator in enumerate(self.indicators):
             at = ("indicators", position)
             if indicator.name in names:
-                yield Mistake((*at, "name"), f"indicator {indicator.name} stands twice", "each indicator once")
+                yield Mistake((*at, "name"), f"indicator {indicator.name} is given twice", "each indicator once")
             names.add(indicator.name)
             if indicator.dataset not in self.window.lag:
                 message = f"window.lag says nothing of {indicator.dataset}, which {indicator.name} needs"
@@ -400,7 +400,7 @@ class RuleSet(Strict):
                     yield Mistake((*at, side, "values"), message, "one value for all grades")
         first, second = self.tie_breaks.value
         if first == second != "none":
-            yield Mistake(("tie_breaks", "value", 1), f"{second} stands twice", "another tie-break, or none")
+            yield Mistake(("tie_breaks", "value", 1), f"{second} is given twice", "another tie-break, or none")
         yield from unknown_sources(self, self.sources)
 
     def sourced(self) -> Iterator[tuple[str, Sourced]]:
@@ -531,12 +531,12 @@ class Exceptions(Strict):
     exceptions: tuple[ExceptionRow, ...]
 
     def mistakes(self) -> Iterator[Mistake]:
-        """No exception stands twice."""
+        """No exception is given twice."""
         seen: set[ExceptionRow] = set()
         for position, row in enumerate(self.exceptions):
             bare = row.model_copy(update={"ground": "", "source": ""})
             if bare in seen:
-                message = f"the exception of {row.unit_level} {row.unit_code} stands twice"
+                message = f"the exception of {row.unit_level} {row.unit_code} is given twice"
                 yield Mistake(("exceptions", position), message, "each exception once")
             seen.add(bare)
 

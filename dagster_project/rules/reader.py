@@ -157,7 +157,7 @@ class _Builder:
         if len(self.document.places.at) > MOST_VALUES:
             self._refuse("file-too-large", f"{self.document.file} is too large for a rule file", event.start_mark,
                          f"more than {MOST_VALUES:,} values", f"at most {MOST_VALUES:,} values",
-                         "Put the right file in its place.")  # fmt: skip
+                         "Replace it by the right file.")  # fmt: skip
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event)
         if len(path) >= MOST_LEVELS:
@@ -182,7 +182,7 @@ class _Builder:
             key = self._scalar(event)
             if key in content:
                 name = ".".join(str(part) for part in (*path, key))
-                self._note("repeated-key", f"{name} stands twice", event, "each key once", "Keep one of them.")
+                self._note("repeated-key", f"{name} is given twice", event, "each key once", "Keep one of them.")
             self.document.places.at[(*path, key)] = _place(event.start_mark)
             content[key] = self._value((*path, key))
         self.events.get_event()
@@ -239,11 +239,11 @@ def _text_of(path: Path, file: str) -> str:
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise refused("file-too-large", f"{file} is too large for a rule file", f"{size:,} bytes",
-                          f"at most {MOST_BYTES:,} bytes", "Put the right file in its place.")  # fmt: skip
+                          f"at most {MOST_BYTES:,} bytes", "Replace it by the right file.")  # fmt: skip
         raw = path.read_bytes()
     except OSError as error:
         what = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
-        raise refused("missing-file", f"{file} {what}", "no file", "a file with text", "Put it back.") from None
+        raise refused("missing-file", f"{file} {what}", "no file", "a file with text", "Restore the file.") from None
     text = raw.decode("utf-8-sig", "surrogateescape")
     if odd := _NOT_TEXT.search(text):
         kind = "byte" if "\udc80" <= odd[0] <= "\udcff" else "character"

@@ -98,7 +98,7 @@ def errors_of(
             error[here] = SHARE_SCALE * np.sqrt(drawn_in * (1 - drawn_in) / n)
         else:
             finding = Finding(
-                "no-uncertainty", Severity.FAIL, f"nothing is assumed about the uncertainty of {name}",
+                "no-uncertainty", Severity.FAIL, f"there is no assumption about the uncertainty of {name}",
                 stage="uncertainty", file="uncertainty.yaml", found=name, expected="a pupil deviation",
                 fix=f"Add {name} with basis and source.",
             )  # fmt: skip

@@ -183,7 +183,7 @@ def _prepare(k: Kernel, base: Base) -> tuple[list[dict[str, Any]], list[dict[str
     school_rows, municipality_rows = schools.to_pylist(), municipalities.to_pylist()
     units = [*(r["municipality_code"] for r in municipality_rows), *(r["school_code"] for r in school_rows)]
     if not units:
-        raise NotFound(f"Round {base.round.id} rates nobody: there is nothing to judge.")
+        raise NotFound(f"Round {base.round.id} has no rated units, so there is nothing to compute.")
     # places of schools whose municipality is not rated are needed as keys too; they come last and hold no sums
     others = sorted({r["municipality_code"] for r in school_rows} - set(units))
     sql = k.sql
@@ -280,7 +280,7 @@ def _refuse_unless_published(judge: Judge) -> None:
             findings.append(_differs("selection", "within_quota", code, code in taken, code in published_as, 1))
     if findings:
         raise PipelineProblem(
-            f"The models as they stand do not give the figures of {judge.base.round.id} again: nothing is computed "
+            f"The current models do not reproduce the published figures of {judge.base.round.id}: nothing is computed "
             "from them.",
             findings,
         )
@@ -290,5 +290,5 @@ def _differs(table: str, column: str, unit: str, found: Any, expected: Any, coun
     return Finding(
         "not-as-published", Severity.FAIL, f"{table}: {unit} differs from what is published", stage="simulation",
         file=f"{table}.parquet", column=column, found=str(found), expected=str(expected), count=count,
-        fix="Run and publish the round again with the models as they stand.",
+        fix="Run and publish the round again with the current models.",
     )  # fmt: skip

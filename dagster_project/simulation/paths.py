@@ -136,7 +136,7 @@ def _checked(content: dict[str, Any], changed: Mapping[Place, str], values: Mapp
                 f"{path} {message}",
                 Finding(
                     "invalid-setting", Severity.FAIL, f"{path or 'the rule set'}: {message}", stage="scenario",
-                    found=str(values.get(path)) if path else None, fix="Set a value the rule allows.",
+                    found=str(values.get(path)) if path else None, fix="Give a value that the rule allows.",
                 ),
             )  # fmt: skip
         raise RuleProblem("The scenario cannot be made.", list(findings.values())) from None

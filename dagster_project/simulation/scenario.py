@@ -78,7 +78,7 @@ class Base:
         import pyarrow.parquet as pq
 
         if self.tables is None:
-            raise NotFound(f"Round {self.round.id} is not published here: there are no figures to start from.")
+            raise NotFound(f"Round {self.round.id} is not published here: there are no figures to compute from.")
         mine = pc.field("round") == self.round.id
         if self.revision is not None:
             return read_published(self.revision, name, filters=mine)

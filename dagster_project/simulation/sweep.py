@@ -54,8 +54,8 @@ def sweep(rules: RuleSet, fixed: Mapping[str, Any], series: Sequence[str]) -> li
         RuleProblem: too many parameters or points, or a value the rule does not allow.
     """
     if len(series) > MOST_PARAMETERS:
-        raise _problem("sweep-too-wide", "a sweep goes over one or two choices", str(len(series)),
-                       f"at most {MOST_PARAMETERS}", "Fix the others with --set.")  # fmt: skip
+        raise _problem("sweep-too-wide", "a sweep varies one or two choices", str(len(series)),
+                       f"at most {MOST_PARAMETERS}", "Set the others with --set.")  # fmt: skip
     axes = []
     for text in series:
         path, equals, values = text.partition("=")
@@ -64,7 +64,7 @@ def sweep(rules: RuleSet, fixed: Mapping[str, Any], series: Sequence[str]) -> li
     points = list(product(*axes))
     if len(points) > MOST_POINTS:
         raise _problem("sweep-too-long", "the sweep has too many points", str(len(points)),
-                       f"at most {MOST_POINTS}", "Take a larger step.")  # fmt: skip
+                       f"at most {MOST_POINTS}", "Use a larger step.")  # fmt: skip
     return [
         Scenario(", ".join(f"{path}={value}" for path, value in point), with_settings(rules, {**fixed, **dict(point)}))
         for point in points

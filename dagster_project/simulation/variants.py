@@ -56,7 +56,7 @@ class Variants(Strict):
     def _consistent(self) -> Variants:
         ids = [v.id for v in self.variants]
         if repeated := sorted({i for i in ids if ids.count(i) > 1}):
-            raise ValueError(f"variant {repeated[0]} stands twice")
+            raise ValueError(f"variant {repeated[0]} is given twice")
         for variant in self.variants:
             if variant.source not in self.sources:
                 raise ValueError(f"{variant.id}: source {variant.source} is not among the sources of the file")
@@ -105,7 +105,7 @@ def load_variants(settings: Settings, rules: RuleSet) -> list[tuple[Variant, Sce
             continue
         made.append((variant, Scenario(variant.id, changed, variant.years_back)))
     if findings:
-        raise RuleProblem("The variants cannot be used as they stand.", findings)
+        raise RuleProblem("The variants cannot be used until these mistakes are corrected.", findings)
     return made
 
 

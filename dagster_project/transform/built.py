@@ -77,10 +77,10 @@ def differences(settings: Settings, snapshot: Snapshot) -> list[Finding]:
     more = f"; and {len(what) - SHOWN} more" if len(what) > SHOWN else ""
     return [
         Finding(
-            "marts-not-of-the-snapshot", Severity.FAIL, "the marts do not follow from the files and rules in force",
+            "marts-not-of-the-snapshot", Severity.FAIL, "the marts were not made from the files and rules in force",
             stage="publication", file="marts/", found="; ".join(what[:SHOWN]) + more, count=len(what),
-            expected="marts made from what is in force",
-            fix="Materialise the models and all that follows from them, or: oppfolging run",
+            expected="marts made from the files and rules in force",
+            fix="Materialise the models and everything downstream of them, or: oppfolging run",
         )
     ]  # fmt: skip
 

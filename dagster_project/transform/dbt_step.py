@@ -139,7 +139,7 @@ def require_prepared(settings: Settings) -> None:
                 severity=Severity.FAIL,
                 message=f"dbt/target/manifest.json {what}",
                 file="dbt/target/manifest.json",
-                expected="a manifest made from the dbt files as they stand",
+                expected="a manifest made from the current dbt files",
                 fix="make manifest",
             )
         ],
@@ -233,7 +233,7 @@ def _invoke(
                     severity=Severity.FAIL,
                     message=str(answer.exception).strip(),
                     file="dbt/",
-                    fix="mend the named file under dbt/ and run `make manifest`",
+                    fix="correct the named file under dbt/ and run `make manifest`",
                 )
             ],
         )

@@ -26,7 +26,7 @@ def build_home() -> None:
     compile_parameters(load_rules(settings), settings.parameters)
     outcome = dbt_step.build(settings, {}, tests=False)
     if not outcome.success:
-        raise PipelineProblem("dbt cannot build the models that it is to document", outcome.findings)
+        raise PipelineProblem("dbt cannot build the models to be documented", outcome.findings)
 
 
 if __name__ == "__main__":

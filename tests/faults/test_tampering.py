@@ -404,7 +404,7 @@ def test_a_seal_vouches_for_the_ledger_and_only_for_its_own_key(home: Path, tmp_
     assert [f.code for f in verify(settings, ROUND, quick=True, key=public).findings] == ["seal-not-genuine"]
     (home / "archive" / "seals.jsonl").write_bytes(whole)
     refused = CliRunner().invoke(main, ["--home", str(home), "seal", "--key", str(public)])
-    assert refused.exit_code == 1 and "no private key" in refused.output and "Traceback" not in refused.output
+    assert refused.exit_code == 1 and "not hold a private key" in refused.output and "Traceback" not in refused.output
     write_ledger(home, ledger_lines(home)[:3])
     assert "sealed-lines-missing" in {f.code for f in verify(settings, ROUND, quick=True, key=public).findings}
     refused = CliRunner().invoke(main, ["--home", str(home), "seal", "--key", str(private)])
@@ -471,7 +471,10 @@ def test_an_old_ledger_stops_all_writing_beside_anything_that_knows_more(
     expected = [(code, min(unknown) if file == "named below" else file) for code, file in found]
     assert [(f.code, f.file) for f in findings] == expected and all(f.fix and f.message for f in findings)
     before = tree_hash(home)
-    with pytest.raises(IntegrityProblem, match="not the one this home was made with") as caught, writing(settings, "x"):
+    with (
+        pytest.raises(IntegrityProblem, match="not the one that this data folder was made with") as caught,
+        writing(settings, "x"),
+    ):
         raise AssertionError("it must not come to this")
     assert list(caught.value.findings) == findings and tree_hash(home) == before
     answer = CliRunner().invoke(main, ["--home", str(home), "ingest", str(REPOSITORY / "README.md")])

@@ -338,7 +338,7 @@ def test_a_run_that_failed_or_was_stopped_is_told_as_that(
     assert delivered(rules_home, never) == [(job.name, "START"), (job.name, "FAIL")]
     made = openlineage.file_of(rules_home, failed).read_text("utf-8").splitlines()
     message = json.loads(made[2])["run"]["facets"]["errorMessage"]["message"]
-    assert message.splitlines()[0].endswith("The rules cannot be used as they stand.")
+    assert message.splitlines()[0].endswith("The rules cannot be used until these mistakes are corrected.")
     assert "at: rounds.yaml, line 1, column 1" in message and "DagsterExecution" not in message
 
 

@@ -356,9 +356,9 @@ def test_nothing_is_written_on_a_ledger_that_has_lost_lines(
     with pytest.raises(IntegrityProblem, match="Nothing was changed") as refused, writing(copy, "a test"):
         raise AssertionError("nobody may write here")
     assert {f.code for f in refused.value.findings} == codes
-    assert all(f.fix == "Put back the newest copy of the ledger." for f in refused.value.findings)
+    assert all(f.fix == "Restore the newest copy of the ledger." for f in refused.value.findings)
     done = oppfolging(copy.home, "round", "withdraw", FINAL, *NAMED)
-    assert done.returncode == IntegrityProblem.exit_code and "Put back the newest copy of the ledger" in done.stderr
+    assert done.returncode == IntegrityProblem.exit_code and "Restore the newest copy of the ledger" in done.stderr
     assert "Traceback" not in done.stderr and tree_hash(copy.home) == before
 
 

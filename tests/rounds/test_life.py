@@ -136,7 +136,7 @@ def test_who_is_decided_upon_is_open_on_no_list_and_is_not_asked_about_again(
     assert other["municipality_code"] in cells and both["municipality_code"] not in cells
     monkeypatch.setitem(stand.tables, "selection", pa.Table.from_pylist(rows, stand.tables["selection"].schema))
     waits = {i.name: i.detail for i in release.checklist(settings, stand)}
-    assert waits["every proposed municipality is decided on"] == other["municipality_code"]
+    assert waits["all proposed municipalities are decided on"] == other["municipality_code"]
 
 
 def test_a_cohort_that_is_followed_is_kept_out_of_later_rounds_with_its_name_as_ground(country_home: Path) -> None:
@@ -170,7 +170,9 @@ def test_a_refused_release_names_all_that_is_missing_and_changes_nothing(copy: S
     with pytest.raises(RoundProblem) as refused:
         release.finalise(copy, OPEN, **SIGNED)  # type: ignore[arg-type]
     told = str(refused.value)
-    assert "cannot be final yet" in told and "every county governor has replied" in told and "placeholder" in told
+    assert (
+        "cannot be final yet" in told and "all county governors have replied" in told and "no limit is assumed" in told
+    )
     with pytest.raises(RoundProblem, match="needs a name"):
         release.finalise(copy, OPEN, by=" ", reason="x", now=NOW)
     assert tree_hash(copy.home) == before
@@ -181,7 +183,7 @@ def test_what_the_table_of_moves_does_not_name_is_refused(copy: Settings, comman
     before = tree_hash(copy.home)
     for round_id in (CLOSED, FINAL, OPEN):
         if release.standing(copy, round_id).state not in MOVES[command]:
-            with pytest.raises(OppfolgingError, match="cannot be put through"):
+            with pytest.raises(OppfolgingError, match="is not allowed"):
                 getattr(release, command)(copy, round_id, **SIGNED)
     assert tree_hash(copy.home) == before
 
@@ -251,7 +253,7 @@ def test_an_act_is_signed_told_and_refused_with_a_sentence(small: Settings) -> N
     assert act("withdraw", SMALL, *signed)[1].startswith(f"{SMALL} is withdrawn: {small.published / SMALL}")
     assert act("reopen", SMALL, *signed) == (0, f"{SMALL} is open again\n")
     code, told = act("reopen", SMALL, *signed)
-    assert code == RoundProblem.exit_code and "cannot be put through `reopen`" in told
+    assert code == RoundProblem.exit_code and "`reopen` is not allowed" in told
     (event,) = [e for e in state.round_events(small, SMALL) if e["event"] == state.REOPENED]
     assert (event["by"], event["reason"], event["release"]) == ("Prøve Person", "a test asks", "1.0")
 

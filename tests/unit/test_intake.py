@@ -177,7 +177,7 @@ def test_a_warning_holds_the_file_until_somebody_accepts_it(settings: Settings, 
     arguments = {"code": "cells-in-force-would-vanish", "by": "Kari Fiktiv", "reason": "Udir har trukket to skoler"}
     with pytest.raises(OppfolgingError, match="needs a name and a reason"):
         flow.accept(settings, "b.csv", **{**arguments, "reason": " "}, now=NOW)
-    with pytest.raises(NotFound, match="does not wait for"):
+    with pytest.raises(NotFound, match="is not held for"):
         flow.accept(settings, "b.csv", **{**arguments, "code": "other"}, now=NOW)
     accepted = flow.accept(settings, "b.csv", **arguments, now=NOW)
     assert accepted.status == "accepted"
@@ -533,12 +533,12 @@ def test_a_file_waits_while_one_it_is_compared_with_cannot_be_read(
     stored.unlink()
     if bytes_left is not None:
         stored.write_bytes(whole.replace("48".encode("utf-16-le"), "49".encode("utf-16-le")) if bytes_left else b"")
-    with pytest.raises(IntegrityProblem, match=r"The archive cannot give first\.csv") as caught:
+    with pytest.raises(IntegrityProblem, match=r"first\.csv cannot be read from the archive") as caught:
         read_partition(settings, *KEY)
     code = "archived-file-missing" if bytes_left is None else "archived-file-changed"
     assert [(f.code, f.expected) for f in caught.value.findings] == [(code, first.sha256)]
     flow.take_in(export_of(tmp_path / "second.csv", "47"), settings, now=NOW)
-    with pytest.raises(IntegrityProblem, match=r"The archive cannot give first\.csv"):
+    with pytest.raises(IntegrityProblem, match=r"first\.csv cannot be read from the archive"):
         flow.settle(settings, now=NOW)
     assert arrivals(settings) == [("first.csv", "accepted"), ("second.csv", "pending")]
     stored.write_bytes(whole)

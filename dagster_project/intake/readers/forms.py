@@ -109,7 +109,7 @@ def read_workbook(path: Path, name: str, sha256: str) -> list[ExtractTable]:
     notes = [
         Finding("extra-sheet", Severity.WARN, f"arket {shown(title)} hører ikke til skjemaet og leses ikke",
                 stage="schema", file=name, found=shown(title),
-                fix="Det gjør ingenting hvis ingenting av betydning står der.")
+                fix="Du kan se bort fra dette hvis det ikke står noe viktig der.")
         for title in extra
     ]  # fmt: skip
     notes += _beside(where, below, name)
@@ -123,7 +123,7 @@ def _beside(where: Found, below: Rows, name: str) -> Iterator[Finding]:
             if not is_blank(value) and not (position < len(where.headers) and where.headers[position]):
                 yield Finding("blank-column", Severity.WARN, "en kolonne uten overskrift leses ikke", stage="schema",
                               file=name, row=number, column=f"kolonne {position + 1}", found=shown(cell_text(value)),
-                              fix="Det gjør ingenting hvis ingenting av betydning står der.")  # fmt: skip
+                              fix="Du kan se bort fra dette hvis det ikke står noe viktig der.")  # fmt: skip
                 return
 
 

@@ -139,7 +139,7 @@ def _collect(
     """
     items = content.get(what)
     if not isinstance(items, list):
-        refuse(name, [problem("damaged-register", f"{what} is no list", name, column=what, found=_said(items),
+        refuse(name, [problem("damaged-register", f"{what} is not a list", name, column=what, found=_said(items),
                               expected="a list of records", fix="Download the file again.")])  # fmt: skip
     rows, findings = [], []
     for position, item in enumerate(items or ()):

@@ -125,11 +125,11 @@ def _read_json(path: Path, name: str) -> TextTable:
             ).to_pylist()
     header = tuple(dict.fromkeys(key for shape in shapes for key in shape["keys"]))
     twice = [key for key, times in Counter(keys).items() if times > 1]
-    refuse(name, [problem("repeated-column", f"the key {shown(key)} stands more than once in an object", name, row=0,
+    refuse(name, [problem("repeated-column", f"the key {shown(key)} is in an object more than once", name, row=0,
                           column=key, expected="each key once", fix="Download the file again.")
                   for key in twice])  # fmt: skip
-    refuse(name, [problem("missing-key", "an object lacks a key that others have", name, row=shape["row"], column=key,
-                          found=", ".join(shape["keys"]) or "no object", expected=key, count=shape["count"],
+    refuse(name, [problem("missing-key", "an object lacks a key that the others have", name, row=shape["row"],
+                          column=key, found=", ".join(shape["keys"]) or "no object", expected=key, count=shape["count"],
                           fix="Download the file again; send each table of the export on its own.")
                   for shape in shapes[:SHOWN_PLACES] for key in READ_KEYS
                   if key in header and key not in shape["keys"]])  # fmt: skip
@@ -173,7 +173,8 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
     require_columns(table, ("Skoleaarnavn",))
     if value_columns == [PARTICIPATION]:
         note = Finding("no-indicator-cells", Severity.PASS, stage="schema", file=table.name,
-                       message="participation is archived; it holds no indicator of the scheme")  # fmt: skip
+                       message="the file on participation is archived only; the scheme has no indicator in "
+                               "it")  # fmt: skip
         return [ExtractTable(schema.PUPIL_SURVEY, schema.extract_schema().empty_table(), table.header, (note,))]
     kept, group_column = _whole_indicators(_compulsory(table))
     units = read_units(kept)
@@ -241,7 +242,7 @@ def _whole_indicators(table: TextTable) -> tuple[TextTable, str]:
         missing = problem("missing-column", "the column that names the indicator is missing", table.name,
                           row=table.header_row, column=GROUP_SPELLINGS[0], expected=" or ".join(GROUP_SPELLINGS),
                           fix="The column may have been renamed again: report the new name.")  # fmt: skip
-        raise SchemaProblem(f"{table.name} is not as its format says: 1 problem", [missing])
+        raise SchemaProblem(f"{table.name} does not have the expected format: 1 problem", [missing])
     keep = pc.is_in(pc.utf8_trim_whitespace(table.columns[column]), value_set=pa.array(list(INDICATOR_NAMES)))
     if "Spoersmaalnavn" in table.header:
         whole = pc.equal(pc.utf8_trim_whitespace(table.columns["Spoersmaalnavn"]), WHOLE_INDICATOR)
