@@ -1,4 +1,4 @@
-"""What is done with Arrow tables in more than one room."""
+"""Functions on Arrow tables that several rooms use."""
 
 from __future__ import annotations
 

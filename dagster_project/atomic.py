@@ -1,4 +1,4 @@
-"""Write a file so that a reader sees the old one or the new one, never a part."""
+"""Write a file so that readers see the old or the new one, never a part of it."""
 
 from __future__ import annotations
 

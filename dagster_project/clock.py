@@ -1,4 +1,4 @@
-"""The one place that asks what time it is. Whatever computes is given the time."""
+"""The only place that reads the clock. Computations get the time as an argument."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One hash over code, files and libraries: what tells that something would be made otherwise today."""
+"""One hash over code, files and libraries, which shows whether something must be made again."""
 
 from __future__ import annotations
 

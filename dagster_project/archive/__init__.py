@@ -1,4 +1,4 @@
-"""What is kept for good: the originals, the ledger of everything that happened, seals, the journal of checks."""
+"""The archive: original files, the ledger of all events, seals, the journal of validations and acceptances."""
 
 from dagster_project.archive.store import Archive, Head, Stored
 

@@ -1,4 +1,4 @@
-"""Which revision of a round or cohort is in force. One record in the ledger commits it; all else is derived from that.
+"""Which revision of a round or cohort is in force. A line of the ledger commits it; the rest is derived.
 
 A revision is built in a hidden folder. Its commit is written to the ledger, then the folder gets its name, then
 ``current.json`` names it. A run that is killed before the commit has published nothing; one that is killed after it has

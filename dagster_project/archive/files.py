@@ -1,4 +1,4 @@
-"""How each file that ever arrived stands, and which files are in force. Read from the ledger alone.
+"""The status of each archived file, and which files are in force. Read from the ledger alone.
 
 An arrival is known by its line in the ledger, and arrivals count in that order, whenever they were decided on.
 The last decision on an arrival holds:

@@ -1,4 +1,4 @@
-"""Writing to a home: one at a time, on a ledger that has lost nothing, after what a killed run left is finished.
+"""The write lock of a data folder. Before writing, the ledger is checked and the work of a killed run is finished.
 
 The file of the lock says who holds it, and where the ledger ended when somebody last let go of it. So an older copy of
 the ledger is known even when nothing but the ledger tells what it lacks, such as that a file was withdrawn.

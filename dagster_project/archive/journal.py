@@ -1,4 +1,4 @@
-"""The journal of every screening, and the warnings that somebody accepted. Lines are added, never changed."""
+"""The journal of all validations and accepted warnings. Lines are added, never changed."""
 
 from __future__ import annotations
 

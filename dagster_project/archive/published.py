@@ -1,4 +1,4 @@
-"""The published tables as they are read: each held to the manifest of its revision."""
+"""Read published tables; each is checked against the manifest of its revision."""
 
 from __future__ import annotations
 

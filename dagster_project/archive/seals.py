@@ -1,4 +1,4 @@
-"""Seals: a signature over the head of the ledger with a key that is kept elsewhere.
+"""Seals: signatures of the ledger with a key that is kept elsewhere.
 
 The ledger's own chain shows accidents and clumsy changes, but whoever can write the whole ledger can make a new chain.
 A seal cannot be made anew without the key. ``archive/seals.jsonl`` holds one line per seal: how many lines the ledger

@@ -1,4 +1,4 @@
-"""Originals are kept for good: each file once under its SHA-256, read-only, and a ledger that is only ever added to.
+"""The original files, each stored once under its SHA-256 and read-only, and the append-only ledger.
 
 Each line of the ledger is one JSON object with ``line_sha256``, the SHA-256 of the line without it, and ``previous``,
 that of the line before. So a line that was changed shows by itself, the last one too, and one that was removed, added

@@ -1,4 +1,4 @@
-"""Thin Dagster assets, a file per stage of the flow. They call the rooms that know no Dagster and hold no logic."""
+"""Thin Dagster assets, a file per stage of the flow. They only call rooms that do not import Dagster."""
 
 import warnings
 

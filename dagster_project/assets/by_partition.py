@@ -1,4 +1,4 @@
-"""What a run of many partitions tells Dagster of each of them.
+"""Report to Dagster what a run of several partitions did for each of them.
 
 Dagster records materialisations and check results of a partition by itself only when the run names that one partition.
 A run of a range, and the job ``everything``, which names none, tell of each partition here, so that every year and

@@ -1,4 +1,4 @@
-"""What follow-up did: the estimates of the effects room, beside the marts they are made from."""
+"""The estimated effects of follow-up, as an asset downstream of the marts."""
 
 import dagster as dg
 

@@ -1,4 +1,4 @@
-"""The extracts: partitions by school year, and the reference and form data. Each asset makes what it is named after."""
+"""The extracts: partitions by school year, and the reference and form data. Materialising one makes it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial

@@ -1,4 +1,4 @@
-"""Files come in: archived under their hash and written in the ledger. And what waits for somebody."""
+"""Ingest the files of the inbox, and list open problems."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""How sure a round is, and what hangs on its open choices. Neither ever changes a list."""
+"""The uncertainty of a round and its sensitivity to the open rule choices. Neither changes a list."""
 
 import dagster as dg
 

@@ -1,4 +1,4 @@
-"""What would have had to differ? The smallest change of one published figure after which the rule decides otherwise.
+"""The smallest change in one published figure that would have changed the outcome of the rule.
 
 Nothing of the rule is worked out here. The models say what each value a figure can have would give, and then judge the
 round anew for every sum that one changed figure can lead to.

@@ -1,4 +1,4 @@
-"""What is not as it should be in a home, and what to do about each thing. What can be derived again, ``fix`` derives.
+"""Find the problems of a data folder, and how to solve each. ``fix`` rebuilds what can be rebuilt.
 
 Originals and ledger are only looked at. Everything else is made again from them.
 """

@@ -1,4 +1,4 @@
-"""The very lines of archived files: read once a file, however many lines of it are wanted."""
+"""Read single lines of archived files. Each file is read once, however many of its lines are needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why this municipality, or this school? From the decision down to the very cells of the very files."""
+"""Explain the outcome of a municipality or school, from the decision down to the cells of the files."""
 
 from __future__ import annotations
 

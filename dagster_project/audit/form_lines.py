@@ -1,4 +1,4 @@
-"""The lines of a form people filled in, and which of them a revision still rests on."""
+"""The lines of a completed form, and which of them a revision uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do it again: from the archived files and the recorded rules to extracts and tables, in a scratch home.
+"""Rebuild extracts and tables from the archived files and the recorded rules, in a temporary folder.
 
 Nothing is screened again: which files came into force, and in which order, stands in the ledger. The rules are those
 that lie in the revision's own ``rulebook/``, never those in force now.

@@ -1,4 +1,4 @@
-"""A published revision as this room reads it: its manifest, its tables, the rule files that lie in it."""
+"""Read a published revision: its manifest, its tables and its rule files."""
 
 from __future__ import annotations
 

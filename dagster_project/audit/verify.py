@@ -1,4 +1,4 @@
-"""Is what is published still what was published, and does it follow from the archive? Nothing is ever mended here.
+"""Verify that a revision is unchanged and follows from the archive. Nothing is repaired here.
 
 Two levels.
 

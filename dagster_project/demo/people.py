@@ -1,4 +1,4 @@
-"""The people of Fabelland: they fill the workbooks they were sent, as people do, and put them in the inbox."""
+"""The people of Fabelland: they fill in the workbooks sent to them and put them into the inbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The story of Fabelland, year by year: figures come, lists go out, people answer, rounds are released and followed.
+"""Five years of Fabelland: files arrive, lists are sent out, people reply, rounds are released and followed.
 
 Three rounds: fictional-2023 is released, followed for three years and closed; fictional-2024 is released and still
 followed; fictional-2026 waits for one county governor. Follow-up of the first cohort has an effect, of the second none.

@@ -1,4 +1,4 @@
-"""What the years of follow-up did, estimated so that regression to the mean is not taken for an effect.
+"""Estimate the effect of follow-up, so that regression to the mean is not mistaken for an effect.
 
 Tables in, typed frozen results out; neither Dagster nor dbt is known here. docs/effects.md says what each method
 assumes and what it does not show.

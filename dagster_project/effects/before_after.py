@@ -1,4 +1,4 @@
-"""The naive before and after, what of it was to be expected without any effect, and the rest.
+"""The naive difference between before and after, the part expected without any effect, and the rest.
 
 The expectation is known on the day of the selection: it needs only how reliable the share is, which the window's own
 years tell. It takes for granted that the lasting part of a municipality's share does not drift.

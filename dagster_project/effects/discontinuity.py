@@ -1,4 +1,4 @@
-"""The cut: municipalities just inside and just outside the selection differ by little but the follow-up."""
+"""Discontinuity: municipalities just inside and just outside the selection differ mainly in the follow-up."""
 
 from __future__ import annotations
 

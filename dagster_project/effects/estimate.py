@@ -1,4 +1,4 @@
-"""From the table of the cohorts to the rows of ``cohort_effect``: every method, and in words what each one says."""
+"""Compute the rows of ``cohort_effect`` from the table of the cohorts: every method, with a remark on each estimate."""
 
 from __future__ import annotations
 

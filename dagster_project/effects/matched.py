@@ -1,4 +1,4 @@
-"""Neighbours: municipalities that were not selected, nearest on baseline share and size."""
+"""Matching: compare with the municipalities that were not selected and are nearest in baseline share and size."""
 
 from __future__ import annotations
 

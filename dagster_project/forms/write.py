@@ -1,4 +1,4 @@
-"""Make a form ready to be filled in: locked where it is filled beforehand, validated where people write.
+"""Write a form for people to fill in: prefilled cells are locked, the others are validated by Excel.
 
 The validation (lists, whole numbers, dates) is of the kind both Excel and LibreOffice hold people to.
 """

@@ -1,1 +1,1 @@
-"""Recognise a file by its content, read it, screen it, build a partition. Knows files, knows no Dagster."""
+"""Recognise a file by its content, read it, validate it, build a partition. Does not import Dagster."""

@@ -1,4 +1,4 @@
-"""What the suites say of a partition: validated when it is made, repeated with the run that did it when it is not.
+"""Validation results of a partition. If the partition is not made again, the stored results are returned.
 
 A partition of figures or of a register is validated as a whole. A form is judged by what stood when it arrived (which
 list was sent out, which day it was), so for forms the answers are those of their files' screening.

@@ -1,4 +1,4 @@
-"""How a file comes in: taken in (archived and written down), then screened and decided on.
+"""Ingest a file: archive it and record it in the ledger, then validate it and decide on it.
 
 Taking in changes nothing but archive and ledger. ``settle`` screens what is pending, in order of arrival:
 

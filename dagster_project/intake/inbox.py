@@ -1,4 +1,4 @@
-"""Which files may be taken in: the one filter for inbox, sensor and command line, and the claim on a file.
+"""Which files can be ingested: the filter of inbox, sensor and command line, and how a file is claimed.
 
 A file is taken when it stands still: nobody has it open for writing (where the operating system can tell), and
 neither its size nor its time changed for a moment. A file of the inbox is then claimed by renaming it into a private

@@ -1,4 +1,4 @@
-"""Keep what failed: the findings of a file and its failing rows, beside the untouched original in the archive."""
+"""Quarantine: store the findings on a file and its failing rows. The original stays in the archive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read a file in a process of its own, with limits of time and memory, and keep what it gave.
+"""Read a file in a process of its own, with limits of time and memory, and store the result.
 
 A reader meets bytes that somebody sent. Whatever it does with them (an error of a library, an endless loop, all the
 memory) ends as a finding on that file and never ends a run. What a file gave is kept as Parquet under ``read/``, with

@@ -1,4 +1,4 @@
-"""What is this file? Told from its content; its name is never looked at."""
+"""Recognise the format of a file by its content. The name is not used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Screen a file: recognised, readable, schema, values, against last year. Stops at the first stage that fails.
+"""Validate a file in stages: recognised, readable, schema, values, against last year. Stops at the first failing stage.
 
 The same screening runs for ``oppfolging check`` and for everything that enters through the inbox.
 """

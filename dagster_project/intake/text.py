@@ -1,4 +1,4 @@
-"""From bytes to text, and out of a zip. What is wrong with the bytes is told as a finding, whatever library met it."""
+"""From bytes to text, and out of a zip. Any problem with the bytes becomes a finding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs between two sets of published tables, row by row, and what changed beneath them.
+"""Differences between two sets of published tables, row by row, and their causes.
 
 The watch over final rounds, the change list of an amendment and `oppfolging diff` all read it from here.
 """

@@ -1,4 +1,4 @@
-"""Publish a round or cohort: build the new revision beside the old ones, then commit it with one record of the ledger.
+"""Publish a round or cohort: build the new revision next to the old ones, then commit it with one line of the ledger.
 
 A revision folder never changes once it has its name. A run that is killed before the commit leaves the revision in
 force as it was; what it had begun is swept away by the next run. Tables that are the same as in the revision in

@@ -1,1 +1,1 @@
-"""The life of a selection round: candidates, replies, decisions, releases. Knows no Dagster and computes no rule."""
+"""The life of a selection round: candidates, replies, decisions, releases. Imports no Dagster; computes no rule."""

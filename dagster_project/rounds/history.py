@@ -1,4 +1,4 @@
-"""A round as people read it: where it stands, what it waits for, and everything that ever happened to it."""
+"""Show a round to people: its state, what it waits for, and its history."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def as_text(settings: Settings, stand: Standing, items: Sequence[Item]) -> str:
         lines.append(f"locked: {content['locked']}")
     lines += [f"INCOMPLETE, computed without: {gap}" for gap in content["missing_inputs"]]
     if content["illustrative"]:
-        lines.append("illustrative: the rule rests on placeholders")
+        lines.append("ILLUSTRATIVE: some limits are assumed, not Udir's")
     lines += [f"  {s['group']:8} {s['status']:10} {s['municipalities']:4}" for s in content["selection"]]
     if content["overrides"]:
         lines.append(f"decided against the proposal: {', '.join(content['overrides'])}")

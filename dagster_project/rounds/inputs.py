@@ -1,4 +1,4 @@
-"""Let a round do without an input that is missing: recorded by name and reason, and shown on all that is published."""
+"""Accept that an input of a round is missing. Name and reason are recorded and shown on everything published."""
 
 from __future__ import annotations
 

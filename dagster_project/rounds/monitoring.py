@@ -1,4 +1,4 @@
-"""What follow-up did in each cohort, as a mart: estimated anew only when what it rests on has changed."""
+"""The mart of the estimated effects of each cohort. It is made again only when its inputs have changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publish rounds and cohorts as they stand, and watch over those that are final."""
+"""Publish the current results of rounds and cohorts, and check those that are final for changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people do with a round: finalise it, amend or withdraw its release, reopen it, or let it stand.
+"""What people do with a round: finalise it, amend, withdraw or keep its release, or reopen it.
 
 Check, then write, then announce: a refused command leaves everything as it was. What was done, by whom and why
 stands in the ledger, and a release can always be read under its own revision.

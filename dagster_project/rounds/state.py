@@ -1,4 +1,4 @@
-"""Where a round stands, derived from what has entered the archive, and which moves people may make from there.
+"""The state of a round, derived from the archive, and what people may do in each state.
 
 draft        an input that it needs is missing, and nobody has accepted that
 candidates   the lists are published; county governors have not all replied

@@ -1,4 +1,4 @@
-"""How sure each round is, as a mart: made again only when what it rests on has changed."""
+"""The mart of the uncertainty of each round. It is made again only when its inputs have changed."""
 
 from __future__ import annotations
 

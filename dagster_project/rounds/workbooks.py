@@ -1,4 +1,4 @@
-"""The workbooks a round hands out: one per county governor with its candidates and the evidence, one for decisions."""
+"""The workbooks of a round: one for each county governor with its candidates, and one for decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn the checked rules into the Parquet tables dbt reads. Only a change of shape: no value is made up here."""
+"""Turn the checked rules into the Parquet tables dbt reads. This only changes the form; no values are added here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check rule sets, rounds and registers, and say of each mistake in which file, line and column it stands."""
+"""Check rule sets, rounds and registers, and name file, line and column of each mistake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The types of a rule set, a round and the registers. Unknown keys, wrong types and missing sources do not pass.
+"""The types of a rule set, a round and the registers. Unknown keys, wrong types and missing sources are mistakes.
 
 What a single value may be stands in ``fields.py``; here stand the models and the rules that span several fields.
 Source of the rule: docs/method.md, which says what is stated by Udir and what is not.

@@ -1,4 +1,4 @@
-"""The judged cells of a round's rated units, and what the rule gives for every value a cell can have."""
+"""The figures of a round's rated units, and the points that the rule gives for every value a figure can have."""
 
 from __future__ import annotations
 

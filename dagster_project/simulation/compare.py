@@ -1,4 +1,4 @@
-"""What a scenario changes: who enters, who leaves, who moves, and how alike the two rankings are."""
+"""Compare a scenario with the round: who enters, who leaves, who changes rank, and how similar the rankings are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw the figures anew within their uncertainty, and let the rule judge each draw."""
+"""Draw figures at random within their uncertainty, and compute the rule for each draw."""
 
 from __future__ import annotations
 

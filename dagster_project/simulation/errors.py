@@ -1,4 +1,4 @@
-"""How uncertain each judged cell is: as its file states, else from the number of its pupils."""
+"""The uncertainty of each figure: as stated in its file, otherwise from the number of pupils."""
 
 from __future__ import annotations
 

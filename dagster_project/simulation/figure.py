@@ -1,4 +1,4 @@
-"""One figure for scenarios: who is taken in which. A Vega-Lite specification with its data inside."""
+"""A figure of which municipalities are selected in which scenario. A Vega-Lite specification with its data inside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Let the rule judge other figures than the published ones: each set of figures is a round of its own.
+"""Compute the rule on other figures than the published ones: each set of figures is a round of its own.
 
 The points of a cell are a step function of its published decimal: dbt's own model judges every value there can be once,
 values are looked up and added up by unit, and the sums go through the compiled models of ratings, ranks and groups.

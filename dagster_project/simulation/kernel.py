@@ -1,4 +1,4 @@
-"""Run dbt's own compiled SQL on relations held in memory. The rule stays where it is: no model is written twice."""
+"""Run dbt's own compiled SQL on relations held in memory. No model is written a second time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the tables of a simulation are written: ``simulation/<round>/``, as Parquet and CSV, whole or not at all."""
+"""Write the tables of a simulation to ``simulation/<round>/`` as Parquet and CSV, all of them or none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Set values of a rule set by path, such as ``groups.average.quota=25``. The rule's own types decide what passes."""
+"""Set values of a rule set by path, such as ``groups.average.quota=25``. The types of the rule validate them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compute other readings of a round with the very models that computed it.
+"""Compute a round under other rules, with the same models.
 
 A scenario is a round of its own in the compiled parameters: every model keeps rounds apart, so one dbt build computes
 any number of them, in a scratch home with the extracts of the published revision. The round as it stands is always

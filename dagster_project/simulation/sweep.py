@@ -1,4 +1,4 @@
-"""Sweeps: one or two choices taken through a series of values."""
+"""Sweeps: vary one or two choices over a series of values."""
 
 from __future__ import annotations
 

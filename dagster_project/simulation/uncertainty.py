@@ -1,4 +1,4 @@
-"""How sure is the list? Probability of being taken, spans of share and rank, and confidence sets for ranks."""
+"""The uncertainty of the list: probabilities of selection, intervals of share and rank, confidence sets for ranks."""
 
 from __future__ import annotations
 

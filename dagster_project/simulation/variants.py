@@ -1,4 +1,4 @@
-"""Ready-made readings of each open choice, and how much the result hangs on them.
+"""Variants of each open rule choice, and how sensitive the result is to them.
 
 The readings are data (``data/variants/<rule_set>.yaml``), checked at load like the rules; one build computes them all.
 """

@@ -1,4 +1,4 @@
-"""How much each indicator weighs in fact, beside what the rule says.
+"""The effective weight of each indicator, compared with its weight in the rule.
 
 A weight in a sum is not its influence: an indicator on which all are alike moves nobody. Two measures are given.
 (1) The share of a municipality is the sum of its indicators' parts; the covariance of a part with the share, divided by

@@ -1,4 +1,4 @@
-"""What if the rule were another? The question as a person puts it, its answer, and the answer as files."""
+"""What-if: compute a round with other values in its rule, and write the answer to files."""
 
 from __future__ import annotations
 
@@ -58,13 +58,15 @@ class WhatIf:
         if self.base.round.origin == "fictional":
             lines.append(both(FICTIONAL))
         if self.base.revision is None:
-            lines.append("Nothing of this round is published: the current rules were the starting point.")
+            lines.append("Nothing of this round is published. The current rules are the starting point.")
         elif not self.outcome.matches_published:
             lines.append(
-                f"The extracts have changed since revision {self.base.revision.name}: computed anew, the round as it "
-                "stands differs from what is published."
+                f"The extracts have changed since revision {self.base.revision.name}: recomputed without "
+                "changes, the round differs from what is published."
             )
-        lines.append("Compared is what the computation takes, before any decision of a county governor or Udir.")
+        lines.append(
+            "The comparison is of municipalities selected by the computation alone, before priorities and decisions."
+        )
         return lines
 
     def as_dict(self) -> dict[str, Any]:

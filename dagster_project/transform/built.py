@@ -1,4 +1,4 @@
-"""The marts and the snapshot they follow from.
+"""The marts and the snapshot they were made from.
 
 After a whole build without a failure, ``marts/_made_from.json`` keeps the snapshot, the hash of every mart, the result
 of every test, and the run that did it. A build that begins removes the record first, so that a build that was killed

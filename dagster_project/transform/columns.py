@@ -1,4 +1,4 @@
-"""Which column comes from which column, worked out from compiled SQL without a database.
+"""Which column comes from which column, found in compiled SQL without a database.
 
 ``from_manifest`` parses each model's compiled SQL with sqlglot and follows every output column to the columns of the
 models and sources it is made of. It is slow compared with a run and depends on nothing but the dbt files, so it is

@@ -1,4 +1,4 @@
-"""dbt inside this process: prepare the manifest once, run it many times, hand back plain results.
+"""Run dbt in this process: prepare the manifest once, run many times, return plain results.
 
 Why not a dbt subprocess for each run: starting one costs more than the whole computation, and parsing the project
 again costs as much once more. So ``prepare`` compiles the project once and keeps what dbt parsed, which names no home;

@@ -1,4 +1,4 @@
-"""Tables that are made outside of dbt, each beside a record of what it was made from."""
+"""Tables made outside of dbt, each with a record of what it was made from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run answers for, pinned when it starts: ledger head, files in force, rules, readers and models.
+"""The snapshot a run computes from, taken when it starts: end of the ledger, files in force, rules, readers, models.
 
 Everything that is made (extracts, parameters, marts, manifests) says which snapshot it follows from, and whoever uses
 it compares first. A snapshot is worked out from the archive and the files of rules and code; it is never edited.

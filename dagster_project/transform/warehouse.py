@@ -1,4 +1,4 @@
-"""What dbt finds when it looks at a home: folders, the list of files it reads, the environment."""
+"""The warehouse that dbt runs in: folders, the list of files it reads, environment variables."""
 
 from __future__ import annotations
 
