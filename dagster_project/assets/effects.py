@@ -22,8 +22,8 @@ from dagster_project.rules import load_rules
     deps=["cohort_progress"],
     metadata=documented("cohort_effect"),
     description=(
-        "Effect of the follow-up in each cohort (virkning av oppfølgingen), by several methods, beside the naive "
-        "difference that misleads and the regression to the mean that chance alone gives. See docs/effects.md."
+        "Effect of the follow-up in each cohort (virkning av oppfølgingen), by several methods, next to the naive "
+        "difference, which is misleading, and the regression to the mean expected by chance. See docs/effects.md."
     ),
 )
 def cohort_effect(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:

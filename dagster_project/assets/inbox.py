@@ -26,8 +26,8 @@ OWNER = "team:data-engineering"
     kinds={"file"},
     code_version=code_of("archive", "intake"),
     description=(
-        "Files taken in (innboks). Each is archived under its hash, recognised by content and written in the ledger. "
-        "The assets of the extracts screen what is pending for them; a file that nobody recognises is rejected here."
+        "Ingested files (innboks). Each is archived under its hash, recognised by its content and recorded in the "
+        "ledger. The assets of the extracts validate their pending files; an unrecognised file is rejected here."
     ),
 )
 def inbox(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
@@ -56,8 +56,8 @@ def inbox(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult
     name="open_problems",
     additional_deps=["round_inputs"],
     description=(
-        "Nothing waits for somebody: no file is rejected or held back, and no round that has begun lacks an input. "
-        "Open until each is settled, whichever run brought it."
+        "No problem is open: no file is rejected or held, and no round that has begun lacks an input. The check fails "
+        "until all are solved, whichever run found them."
     ),
 )
 def open_problems(home: Home) -> dg.AssetCheckResult:

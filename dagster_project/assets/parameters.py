@@ -23,8 +23,8 @@ from dagster_project.transform.snapshot import pin
         *schema.FORM_DATASETS,
     ],
     description=(
-        "The rules as data (regelsett, uttrekk og registre): every YAML file under data/ checked, each mistake named "
-        "by file and line, and compiled with the list of files in force to the tables the models read."
+        "The rules as data (regelsett, uttrekk og registre): all YAML files under data/, checked and compiled, with "
+        "the list of files in force, to the tables that the models read. Mistakes are named by file and line."
     ),
 )  # fmt: skip
 def parameters(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:

@@ -36,22 +36,22 @@ FOLLOWS = "follows_from_what_is_in_force"
 CHECKS = {
     FOLLOWS: (
         ERROR,
-        "The marts and estimates follow from the files, rules and models that this run pinned when it started. If not, "
-        "nothing is published, and the difference is named.",
+        "The marts and estimates were made from the snapshot of files, rules and models that this run took when it "
+        "started. Otherwise nothing is published, and the difference is named.",
     ),
     "inputs_are_in_force": (
         WARN,
-        "Every figure that a round needs (dataset, school year, indicator, grade) is in force. A round that has begun "
-        "and lacks one waits; `oppfolging round accept-missing` lets it through by name and reason.",
+        "Every figure that a round needs (dataset, school year, indicator, grade) is in force. A round that lacks "
+        "one is not published until it arrives, or until it is accepted with `oppfolging round accept-missing`.",
     ),
-    "revision_matches_manifest": (ERROR, "Every published file has the hash its manifest states."),
+    "revision_matches_manifest": (ERROR, "Every published file has the hash in its manifest."),
     "county_governors_have_replied": (
-        WARN, "No round waits for a county governor's priorities. A reply that has not come is named here.",
+        WARN, "All county governors have replied. Those who have not are named here.",
     ),
     "final_rounds_unchanged": (
         ERROR,
-        "What is computed now agrees with every final release, cell by cell. If not: publish the change with "
-        "`oppfolging round amend`, or let the release stand with `oppfolging round keep`.",
+        "Today's results agree with every final release, cell by cell. If not, publish the change with "
+        "`oppfolging round amend`, or keep the release with `oppfolging round keep`.",
     ),
 }  # fmt: skip
 BLOCKING = {FOLLOWS, "final_rounds_unchanged"}
@@ -59,7 +59,7 @@ BLOCKING = {FOLLOWS, "final_rounds_unchanged"}
 
 @dataclass(frozen=True)
 class Published:
-    """What became of a round: its revision, None when there is none, and what each check found."""
+    """The result for a round: its revision, None when there is none, and the result of each check."""
 
     round_id: str
     revision: Revision | None
@@ -117,9 +117,9 @@ def _told(settings: Settings, made: Published) -> dict[str, Any]:
     output_required=False,
     description=(
         "Published tables of a selection round (publiserte tabeller for et uttrekk) as Parquet, CSV and XLSX, with a "
-        "manifest of every hash and the workbooks for county governors and decisions. An unchanged round makes no new "
-        "revision. A final round is compared with its release and never published again; a round that lacks an input "
-        "waits, and its partition stays missing."
+        "manifest of all hashes and the workbooks for county governors and decisions. An unchanged round gets no new "
+        "revision. A final round is compared with its release and not published again. A round that lacks an input is "
+        "not published, and its partition stays missing."
     ),
     check_specs=[
         dg.AssetCheckSpec(name, asset="published_round", blocking=name in BLOCKING, description=text,

@@ -27,7 +27,7 @@ from dagster_project.simulation.variants import compute_variants, sensitivity_ta
     deps=[*RESTS_ON, "selection"],
     metadata=documented("selection_uncertainty"),
     description=(
-        "How sure the list is (usikkerhet): figures drawn anew within their uncertainty and judged by the very models; "
+        "How certain the list is (usikkerhet): the round recomputed with figures drawn within their uncertainty; "
         "probabilities, intervals and confidence sets for ranks. It never changes the list."
     ),
 )
@@ -55,8 +55,8 @@ def selection_uncertainty(context: dg.AssetExecutionContext, home: Home) -> dg.M
     deps=["published_round"],
     partitions_def=ROUNDS,
     description=(
-        "What hangs on each open choice of the rule (valgene A1 til A16): every ready-made reading computed, in how "
-        "many each municipality is taken, and what each indicator weighs in fact."
+        "Sensitivity to the open rule choices (valgene A1 til A16): all variants computed, in how many of them each "
+        "municipality is selected, and the effective weight of each indicator."
     ),
 )
 def choice_sensitivity(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult:
