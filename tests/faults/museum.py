@@ -179,6 +179,15 @@ def survey(**other: Any) -> dict[str, Any]:
     return {k: v for k, v in row.items() if v is not None}
 
 
+NATION_UNIT = {"EnhetNivaa": "1", "Fylkekode": "00", "Kommunekode": "0000", "Organisasjonsnummer": "I", "Fylke": "Alle fylker",
+               "Kommune": "Alle kommuner", "EnhetNavn": "Alle skoler"}  # fmt: skip
+
+
+def survey_of(**other: Any) -> list[dict[str, Any]]:
+    """The nation and one school in the export of the Pupil Survey."""
+    return [survey(**{**other, **NATION_UNIT, "AntallBesvart": "60 000"}), survey(**other)]
+
+
 def school(**other: Any) -> dict[str, Any]:
     return {"Organisasjonsnummer": "100000008", "Navn": "Brumeblom skole", "ErAktiv": True, "ErSkole": True, "ErGrunnskole": True,
             "ErOffentligSkole": True, "Kommune": {"Kommunenummer": "6101"}, "Fylke": {"Fylkesnummer": "61"}, **other}  # fmt: skip
@@ -342,6 +351,10 @@ FILES: dict[str, Specimen] = {
         changed(f"100000008\t{samples.NATION}", "100000008\tNorge"), "fictional-and-official-mixed", 6, words=("units of one origin",),
     ),
     "more_pupils_in_the_part_than_in_the_whole": Specimen(changed("\t1,8\t100", "\t1,8\t121"), "parts-exceed-whole", 5, words=("found: 120", "at least 121 pupils")),
+    "no_national_row": Specimen(
+        lambda p: samples.national_tests(p, samples.rows()[1:]), "national-figure-missing", words=("found: 0", "one national figure"),
+    ),
+    "national_figure_hidden": Specimen(changed("\t49\t0,1\t1 056", "\t*\t*\t*"), "national-figure-missing", words=("found: 0", "Hele landet")),
     "same_cell_twice_in_an_old_download": Specimen(old_download("Brumeblom skole", "Brumeblom skole"), "cell-not-unique", 2, "Verdi", ("navn:Brumeblom skole",)),
     # warnings: the file is held until somebody accepts them by name
     "nation_far_from_its_schools": Specimen(many(40, nation=30), "national-far-from-schools", words=("reading_scale_score 5 2024-25",), status="held", before=None),
@@ -356,10 +369,10 @@ FILES: dict[str, Specimen] = {
         many(40, municipality=False), "municipalities-short-of-nation", words=("found: 1", "at most 0.05"), status="held", before=None,
     ),
     "column_that_was_never_there": Specimen(
-        as_json([survey(Nynorsk="x", Score="4,2")]), "new-column", column="Nynorsk", status="accepted", before=as_json([survey()]),
+        as_json(survey_of(Nynorsk="x", Score="4,2")), "new-column", column="Nynorsk", status="accepted", before=as_json(survey_of()),
     ),
     "column_that_has_gone": Specimen(
-        as_json([survey(Kjoenn=None)]), "column-gone", column="Kjoenn", status="accepted", before=as_json([survey()]),
+        as_json(survey_of(Kjoenn=None)), "column-gone", column="Kjoenn", status="accepted", before=as_json(survey_of()),
     ),
     # registers
     "school_without_a_name": Specimen(register(school(Navn=None)), "missing-name", 0),

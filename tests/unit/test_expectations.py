@@ -57,7 +57,7 @@ SLICES = pd.DataFrame(
     [
         {"indicator": "bullying", "grade": 7, "school_year": "2024-25", "schools": 40, "schools_before": 40,
          "suppressed_share": 0.3, "national_gap_sd": 0.0, "pupils_outside_schools": 0.0,
-         "pupils_outside_municipalities": 0.0, "suppressed_change": 0.0, "schools_change": 0.0,
+         "pupils_outside_municipalities": 0.0, "national_figures": 1, "suppressed_change": 0.0, "schools_change": 0.0,
          "national_shift_sd": 0.0, "vanishing_share": 0.0}
     ]
 )  # fmt: skip
@@ -123,7 +123,6 @@ LATER, EARLIER = DAY + pd.Timedelta(days=1), DAY - pd.Timedelta(days=1)
 AHEAD, LONG_AGO = pd.Timestamp("2026-03-02"), pd.Timestamp("2025-01-01")
 UNSEEN = {"answered_revision": None, "list_in_force": None, "selection_date": pd.NaT, "priorities_due": pd.NaT,
           "candidates_sent": 0.0}  # fmt: skip
-OTHER = {"unit_code": "U1"}
 
 
 def again(**other: Any) -> Change:
@@ -133,7 +132,7 @@ def again(**other: Any) -> Change:
 
 def limits(column: str, low: float | None, high: float | None, **condition: float) -> tuple[list[Change], list[Change]]:
     """Just outside the limits, and on them; with a condition, far outside where it lets the row go."""
-    near = [low - 0.001] * (low is not None) if low is not None else []
+    near = [low - 0.001] if low is not None else []
     outside: list[Change] = [{column: value} for value in [*near, *([high + 0.001] if high is not None else [])]]
     inside: list[Change] = [{column: value} for value in (low, high) if value is not None]
     return outside, [*inside, *([{column: 99.0, **condition}] if condition else [])]
@@ -153,6 +152,7 @@ SPECIMENS: dict[str, list[Case]] = {
         ("cell-not-unique", 0, [TWICE], [again(**{k: v}) for k, v in (
             ("unit_code", "U1"), ("unit_level", "county"), ("sex", "girls"), ("ownership", "private"))]),
         ("parts-exceed-whole", 0, [{"pupils_of_parts": 91}], [{"pupils_of_parts": 89}]),
+        ("national-figure-missing", 0, [{"national_figures": 0}, {"national_figures": 2}], []),
         ("national-far-from-schools", 0, *limits("national_gap_sd", -0.5, 0.5, **FEW)),
         ("suppressed-share-jumped", 0, *limits("suppressed_change", -0.1, 0.1)),
         ("number-of-schools-jumped", 0, *limits("schools_change", -0.05, 0.1, **FEW_BEFORE)),

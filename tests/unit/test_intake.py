@@ -318,9 +318,9 @@ def test_the_same_archive_gives_the_same_bytes_whatever_the_order_of_screening(t
     files = [
         export_of(tmp_path / "year-before.csv", year="2023-24"), export_of(tmp_path / "first.csv"),
         samples.national_tests(tmp_path / "fewer.csv", samples.rows("46")[:4]), export_of(tmp_path / "newer.csv", "47"),
-        museum.as_json([museum.survey()])(tmp_path / "survey.json"),
+        museum.as_json(museum.survey_of())(tmp_path / "survey.json"),
         museum.register(museum.school())(tmp_path / "schools.json"), museum.change()(tmp_path / "changes.json"),
-        museum.as_json([museum.survey(Score="4,2"), museum.survey(TrinnKode="10")])(tmp_path / "newer-survey.json"),
+        museum.as_json([*museum.survey_of(Score="4,2"), *museum.survey_of(TrinnKode="10")])(tmp_path / "newer-survey.json"),
     ]  # fmt: skip
 
     def accept_all(settings: Settings) -> None:
@@ -445,7 +445,7 @@ def test_a_rejected_file_is_screened_again_by_another_program_and_only_then(
     path = samples.national_tests(tmp_path / "a.csv")
     with monkeypatch.context() as patch:
         patch.setattr(screen, "validate", mistaken)
-        refused, behind = take_in(settings, path, museum.as_json([museum.survey()])(tmp_path / "survey.json"))
+        refused, behind = take_in(settings, path, museum.as_json(museum.survey_of())(tmp_path / "survey.json"))
     assert refused.screening is not None and codes_of(refused) == ["screening-failed"]
     (finding,) = refused.screening.findings
     assert finding.found == "RuntimeError: column start_year is not there"

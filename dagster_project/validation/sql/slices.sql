@@ -23,6 +23,10 @@ summed as (
         indicator,
         grade,
         any_value(value) filter (where unit_level = 'national') as national_value,
+        -- where units known by a code have figures; those of the oldest download are known by name, without a nation
+        case when count(*) filter (where unit_level <> 'national' and state = 'observed' and unit_code not like 'navn:%') > 0
+            then count(*) filter (where unit_level = 'national' and state = 'observed')
+        end as national_figures,
         sum(cast(value * n_pupils as double)) filter (where unit_level = 'school')
         / nullif(sum(n_pupils) filter (where unit_level = 'school' and value is not null), 0) as school_mean,
         stddev_samp(cast(value as double)) filter (where unit_level = 'school') as school_sd,
@@ -59,6 +63,7 @@ select
     f.schools,
     e.schools as schools_before,
     f.suppressed_share,
+    f.national_figures,
     (cast(f.national_value as double) - f.school_mean) / nullif(f.school_sd, 0) as national_gap_sd,
     1 - coalesce(f.school_pupils, 0) / nullif(f.national_pupils, 0) as pupils_outside_schools,
     1 - coalesce(f.municipality_pupils, 0) / nullif(f.national_pupils, 0) as pupils_outside_municipalities,
