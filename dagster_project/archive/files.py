@@ -66,6 +66,11 @@ class File:
         return tuple(found)
 
     @property
+    def answer(self) -> tuple[str, ...]:
+        """Hashes of the files with the pages of its answer, itself among them; empty where it is whole by itself."""
+        return tuple((self.decision or {}).get("answer", ()))
+
+    @property
     def codes(self) -> tuple[str, ...]:
         """What it was held or rejected for."""
         return tuple((self.decision or {}).get("codes", ()))
@@ -104,10 +109,11 @@ def files_of(events: Iterable[Mapping[str, Any]]) -> tuple[File, ...]:
 
 
 def in_force(files: Sequence[File]) -> dict[Key, tuple[File, ...]]:
-    """The accepted files of each partition, in the order in which they arrived."""
+    """The accepted files of each partition, in the order in which they arrived. A page counts with its whole answer."""
     found: dict[Key, tuple[File, ...]] = {}
+    pages = {(file.sha256, file.answer) for file in files if file.status == "accepted"}
     for file in files:
-        if file.status == "accepted":
+        if file.status == "accepted" and all((page, file.answer) in pages for page in file.answer):
             for key in file.partitions:
                 found[key] = (*found.get(key, ()), file)
     return dict(sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or "")))

@@ -38,13 +38,37 @@ SEX = {"Alle kjønn": "all", "Jenter": "girls", "Jente": "girls", "Gutter": "boy
 
 
 @dataclass(frozen=True)
+class Page:
+    """A part of an answer that comes in pages: its ``rows`` of ``total``.
+
+    ``answer`` is what all parts of it share. ``numbers`` are the pages it holds and ``size`` the most rows of one.
+    """
+
+    answer: str
+    numbers: tuple[int, ...]
+    size: int
+    total: int
+    rows: int
+    years: tuple[str, ...]
+
+    @property
+    def tells_pages(self) -> bool:
+        """Whether its numbers tell pages apart: an answer that says it has one page is known by its rows alone."""
+        return self.size < self.total and bool(self.numbers)
+
+
+@dataclass(frozen=True)
 class ExtractTable:
-    """Tidy rows of one dataset from one file, in contract columns, with what the reader noticed on the way."""
+    """Tidy rows of one dataset from one file, in contract columns, with what the reader noticed on the way.
+
+    ``page`` is set where the rows are a part of an answer that comes in pages.
+    """
 
     dataset: str
     table: pa.Table
     columns_seen: tuple[str, ...]
     findings: tuple[Finding, ...] = field(default=())
+    page: Page | None = None
 
     @property
     def school_years(self) -> tuple[str, ...]:

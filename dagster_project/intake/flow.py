@@ -25,10 +25,11 @@ from dagster_project.archive.files import ARRIVED, File, files_of, find_file, op
 from dagster_project.diagnostics import NotFound, OppfolgingError, Severity, UnreadableFile
 from dagster_project.intake import inbox as inboxes
 from dagster_project.intake import quarantine
+from dagster_project.intake.paging import PAGE_MISSING, fitting, joined
 from dagster_project.intake.partitions import Change, Extracts, difference, keys_of, merged, rows_for
-from dagster_project.intake.reader import Reader
+from dagster_project.intake.reader import Reader, ReadFile
 from dagster_project.intake.recognise import Recognised, recognise
-from dagster_project.intake.screen import Screening, circumstances, program_version, screen
+from dagster_project.intake.screen import Screening, circumstances, program_version, screen, signature_of
 from dagster_project.intake.text import encoding_of, refuse_oversize, sniff
 from dagster_project.settings import Settings
 from dagster_project.validation import frames
@@ -134,17 +135,33 @@ def _stands(extracts: Extracts, file: File, now: dt.datetime) -> bool:
     """Whether a file that came before would end as it did, so that its coming again changes nothing."""
     if file.status in ("pending", "held"):
         return True
+    if (file.decision or {}).get("paged") and file.status == "rejected":
+        return False  # another page of its answer may have been at fault
     if file.status == "rejected":
         return not (_is_due(extracts, file, now) or NOT_ITS_FAULT.intersection(file.codes))
     if file.status != "accepted":
         return False
+    # a page of a newer answer may be the same bytes, when nothing changed on it
+    if file.answer and any(_may_be_page(f, file) for f in extracts.files):
+        return False
     for key in file.partitions:
-        later = [f for f in extracts.in_force[key] if f.line > file.line]
+        here = extracts.in_force.get(key, ())
+        later = [f for f in here if f.line > file.line and f.sha256 not in file.answer]
+        if file.answer:
+            if later or file not in here:
+                return False  # the pages of the answer have to come again, each
+            continue
         if later and (table := extracts.table(key)) is not None:
             rows = rows_for(extracts.read(file), key)
             if rows is not None and not difference(key, table, merged(key[0], [table, rows])).is_nothing:
                 return False
     return True
+
+
+def _may_be_page(other: File, file: File) -> bool:
+    """Whether another file came after a page and waits for the pages of another answer, or may turn out to."""
+    later = other.line > file.line and other.sha256 not in file.answer and bool({*other.datasets} & {*file.datasets})
+    return later and (other.status == "pending" or (other.status == "held" and PAGE_MISSING in other.codes))
 
 
 def _is_due(extracts: Extracts, file: File, now: dt.datetime) -> bool:
@@ -189,9 +206,9 @@ def _settle(settings: Settings, reader: Reader, file: File, now: dt.datetime) ->
     """Screen one file and write down whether it is accepted, held or rejected."""
     archive = Archive(settings)
     with Extracts(settings) as extracts:
-        screening = screen(
-            extracts, reader.read(file.sha256, file.name), file.sha256, file.name, now=now, line=file.line
-        )
+        found, pages = _whole(extracts, reader, file)
+        names = {page.file.sha256: page.file.name for page in pages}
+        screening = screen(extracts, found, file.sha256, file.name, now=now, line=file.line, names=names)
         journal.record_screening(settings, {"time": now.isoformat(), **screening.summary()})
         event: dict[str, Any] = {
             "time": now.isoformat(),
@@ -204,6 +221,8 @@ def _settle(settings: Settings, reader: Reader, file: File, now: dt.datetime) ->
             "partitions": [list(key) for key in screening.partitions],
             "program": program_version(),
         }
+        if pages:
+            event["paged"] = True
         shown = replace(screening, tables=())  # kept here, the rows of every file would fill the memory
         accepted = journal.accepted_codes(settings, file.sha256, file.line)
         waiting = [code for code in screening.blocking_codes if code not in accepted]
@@ -217,6 +236,12 @@ def _settle(settings: Settings, reader: Reader, file: File, now: dt.datetime) ->
         if waiting:
             archive.append({**event, "event": "held", "codes": waiting})
             return IntakeResult(file.name, file.sha256, "held", shown, line=file.line)
+        answer = [page.file.sha256 for page in pages if len(pages) > 1]
+        for page in pages:
+            if page.file.line != file.line:
+                archive.append({**event, **page.told(), "event": "accepted", "answer": answer, "changes": []})
+        if answer:
+            event |= {**pages[-1].told(), "answer": answer}
         changes = _changes(extracts, file, screening)
         fictional = any(bool(v) for t in screening.tables for v in t.table["fictional"].unique().to_pylist())
         archive.append(
@@ -228,6 +253,56 @@ def _settle(settings: Settings, reader: Reader, file: File, now: dt.datetime) ->
     return IntakeResult(file.name, file.sha256, "accepted", shown, changes, line=file.line)
 
 
+@dataclass(frozen=True)
+class _PageFile:
+    """A file that holds a part of an answer, and what it gives by itself."""
+
+    file: File
+    read: ReadFile
+
+    def told(self) -> dict[str, Any]:
+        """What the ledger says of it when its answer comes into force."""
+        tables = self.read.tables
+        return {
+            "sha256": self.file.sha256, "file": self.file.name, "arrival": self.file.line,
+            "datasets": list(self.read.datasets), "school_years": sorted({y for t in tables for y in t.school_years}),
+            "partitions": [list(key) for key in keys_of(tables)],
+            "signature": list(signature_of([c for t in tables for c in t.columns_seen])),
+            "fictional": any(bool(v) for t in tables for v in t.table["fictional"].unique().to_pylist()),
+        }  # fmt: skip
+
+
+def _whole(extracts: Extracts, reader: Reader, file: File) -> tuple[ReadFile, list[_PageFile]]:
+    """What a file gives; where it is a page, with the pages of its answer that came before, itself the last of them."""
+    found = reader.read(file.sha256, file.name)
+    at = next((i for i, t in enumerate(found.tables) if t.page is not None), None)
+    if at is None:
+        return found, []
+    own = _PageFile(file, found)
+    newest = {f.sha256: f for f in extracts.files}
+    in_force = {(f.sha256, f.answer) for f in extracts.files if f.status == "accepted"}
+
+    def was_cut_off(page: File) -> bool:
+        """Whether a run was killed between the pages of an answer, so that this one is accepted and not in force."""
+        return page.status == "accepted" and any((other, page.answer) not in in_force for other in page.answer)
+
+    # the newest first, so that a page that was sent again stands for the one before
+    waiting = [
+        f
+        for f in reversed(newest.values())
+        if f.sha256 != file.sha256 and (f.decision or {}).get("paged")
+        and (f.status in ("held", "rejected") or (file.sha256 in f.answer and was_cut_off(f)))
+    ]  # fmt: skip
+    others = [_PageFile(f, reader.read(f.sha256, f.name)) for f in waiting]
+    parts = [(o, t) for o in others for t in o.read.tables if t.page is not None]
+    fits = fitting(found.tables[at], [t for _, t in parts], together=False)
+    pages = sorted((parts[i][0] for i in fits), key=lambda page: page.file.line)
+    whole = joined([*(t for i, (_, t) in enumerate(parts) if i in fits), found.tables[at]])
+    more = [t for page in pages for t in page.read.tables if t.page is None]
+    tables = (*found.tables[:at], whole, *found.tables[at + 1 :], *more)
+    return replace(found, tables=tables), [*pages, own]
+
+
 def _changes(extracts: Extracts, file: File, screening: Screening) -> tuple[Change, ...]:
     """What the file changes in each partition, in its place in the order of arrival."""
     found = []
@@ -235,9 +310,9 @@ def _changes(extracts: Extracts, file: File, screening: Screening) -> tuple[Chan
         rows, before = rows_for(screening.tables, key), extracts.table(key)
         assert rows is not None, "the keys are those of its own rows"
         files = extracts.in_force.get(key, ())
-        parts = [rows_for(extracts.read(f), key) for f in files if f.line < file.line]
-        parts += [rows, *(rows_for(extracts.read(f), key) for f in files if f.line > file.line)]
-        found.append(difference(key, before, merged(key[0], [p for p in parts if p is not None])))
+        parts = extracts.parts(key, [f for f in files if f.line < file.line])
+        parts += [rows, *extracts.parts(key, [f for f in files if f.line > file.line])]
+        found.append(difference(key, before, merged(key[0], parts)))
     return tuple(found)
 
 
@@ -313,6 +388,10 @@ def accept(
     now = now or clock.now()
     signed = _signed(by, reason, "An acceptance")
     file = find_file(files_of(Archive(settings).events()), name_or_sha256, "held")
+    if code == PAGE_MISSING and code in file.codes:
+        raise OppfolgingError(
+            f"{file.name} waits for the other pages of its answer: send them. Half an answer is not used."
+        )
     if code not in file.codes:
         raise NotFound(f"{file.name} is not held for {code}, but for {', '.join(file.codes)}.")
     Archive(settings).append(
@@ -348,11 +427,15 @@ def dismiss(settings: Settings, name_or_sha256: str, *, by: str, reason: str, no
 
 
 def withdraw(settings: Settings, name_or_sha256: str, *, by: str, reason: str, now: dt.datetime | None = None) -> File:
-    """Take an accepted file out of force. The extracts follow without it; it stays in the archive.
+    """Take an accepted file out of force, a page with its whole answer. The extracts follow without; it stays archived.
 
     Raises:
         NotFound: the file is not in force.
         OppfolgingError: the name or the reason is blank.
     """
     signed = _signed(by, reason, "To withdraw a file")
-    return _mark(settings, name_or_sha256, "file_withdrawn", ("accepted",), now, signed)
+    file = _mark(settings, name_or_sha256, "file_withdrawn", ("accepted",), now, signed)
+    for page in files_of(Archive(settings).events()):
+        if page.status == "accepted" and page.answer == file.answer != ():
+            _mark(settings, page.sha256, "file_withdrawn", ("accepted",), now, signed)
+    return file

@@ -193,12 +193,17 @@ class Extracts:
     @cached_property
     def in_force(self) -> dict[Key, tuple[File, ...]]:
         """The partitions there are, each with its files in order of arrival (those of ``only``, when it was given)."""
-        files = [f for f in self.files if self.only is None or f.sha256 in self.only]
-        return in_force(files)
+        found = in_force(self.files)
+        if self.only is None:
+            return found
+        kept = {key: tuple(f for f in files if f.sha256 in (self.only or ())) for key, files in found.items()}
+        return {key: files for key, files in kept.items() if files}
 
     def identity(self, key: Key) -> str:
         """What a partition is made from, as one hash: its files in order, and the version of the readers."""
-        made_from = [*key, readers_version(), [f.sha256 for f in self.in_force.get(key, ())]]
+        files = self.in_force.get(key, ())
+        made_from: list[object] = [*key, readers_version(), [f.sha256 for f in files]]
+        made_from += [[f.answer for f in files]] if any(f.answer for f in files) else []
         return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()
 
     def files_by_partition(self) -> dict[str, str]:
@@ -232,11 +237,22 @@ class Extracts:
         Raises:
             PipelineProblem: an accepted file can no longer be read.
         """
-        files = self.in_force[key]
-        parts = [p for f in files if (p := rows_for(self.read(f), key)) is not None]
+        parts = self.parts(key, self.in_force[key])
         if not parts:
             raise PipelineProblem(f"{name_of(key)} cannot be made: its files have no rows for it any more.")
         return merged(key[0], parts)
+
+    def parts(self, key: Key, files: Iterable[File]) -> list[pa.Table]:
+        """What files give for a partition, in order. The pages of an answer are one part, where the last one stands."""
+        import pyarrow as pa
+
+        found: dict[object, pa.Table] = {}
+        for file in files:
+            if (rows := rows_for(self.read(file), key)) is not None:
+                at = file.answer or file.line
+                earlier = found.pop(at, None)
+                found[at] = rows if earlier is None else pa.concat_tables([earlier, rows])
+        return list(found.values())
 
     def read(self, file: File) -> tuple[ExtractTable, ...]:
         """The tables of an accepted file.

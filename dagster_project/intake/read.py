@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dagster_project.intake.cells import ExtractTable
+from dagster_project.intake.paging import join_sent_together
 from dagster_project.intake.readers import forms, registers, skoleporten, statistikkbanken, survey_api
 from dagster_project.intake.recognise import Recognised, load_json, members, recognise
 from dagster_project.intake.tables import TextTable, read_csv, read_xlsx
@@ -47,7 +48,9 @@ def read_file(path: Path, sha256: str, name: str | None = None, known: Recognise
 
 
 def _read_zip(path: Path, sha256: str, name: str) -> list[ExtractTable]:
-    """Read each member as a file of its own; the member's name goes in front of the source column.
+    """Read each member as a file of its own, and join the pages of one answer.
+
+    The member's name goes in front of the source column.
 
     Raises:
         UnreadableFile: ``nested-zip``, or what ``open_zip``, ``members`` and ``unpack`` raise.
@@ -62,7 +65,7 @@ def _read_zip(path: Path, sha256: str, name: str) -> list[ExtractTable]:
                 raise unreadable("nested-zip", "the zip holds another zip", told, found="a zip",
                                  expected="CSV, JSON or a workbook", fix="Unpack the inner one.")  # fmt: skip
             tables += [_within(table, inner) for table in read_file(target, sha256, told, known)]
-    return tables
+    return join_sent_together(tables)
 
 
 def _within(table: ExtractTable, member: str) -> ExtractTable:

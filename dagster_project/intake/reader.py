@@ -34,7 +34,7 @@ from dagster_project.diagnostics import (
     UnrecognisedFile,
 )
 from dagster_project.fingerprint import code_in, fingerprint
-from dagster_project.intake.cells import ExtractTable
+from dagster_project.intake.cells import ExtractTable, Page
 from dagster_project.intake.recognise import Recognised, recognise
 from dagster_project.settings import REPOSITORY, Settings
 
@@ -83,6 +83,10 @@ def _finding(raw: dict[str, Any]) -> Finding:
     return Finding(**{**raw, "severity": Severity(raw["severity"])})
 
 
+def _page(raw: dict[str, Any] | None) -> Page | None:
+    return Page(**{**raw, "numbers": tuple(raw["numbers"]), "years": tuple(raw["years"])}) if raw else None
+
+
 def read_into(path: Path, sha256: str, name: str, folder: Path) -> None:
     """Read a file and leave its tables and ``result.json`` in ``folder``. What the file does wrong is in the result."""
     from dagster_project.intake.read import read_file
@@ -98,7 +102,8 @@ def read_into(path: Path, sha256: str, name: str, folder: Path) -> None:
             write_parquet(target, table.table)
             result["tables"].append(
                 {"dataset": table.dataset, "file": target.name, "sha256": sha256_of(target),
-                 "columns_seen": list(table.columns_seen), "findings": [f.as_dict() for f in table.findings]}
+                 "columns_seen": list(table.columns_seen), "findings": [f.as_dict() for f in table.findings],
+                 "page": table.page and asdict(table.page)}
             )  # fmt: skip
     except FileProblem as problem:
         failed = {UnrecognisedFile: "recognised", UnreadableFile: "readable"}.get(type(problem), "schema")
@@ -211,7 +216,7 @@ def _kept(folder: Path, name: str) -> ReadFile | None:
         tables = tuple(
             ExtractTable(
                 t["dataset"], pq.read_table(folder / t["file"]), tuple(t["columns_seen"]),
-                tuple(_finding(f) for f in t["findings"]),
+                tuple(_finding(f) for f in t["findings"]), _page(t["page"]),
             )
             for t in result["tables"]
         )  # fmt: skip

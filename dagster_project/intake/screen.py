@@ -10,7 +10,7 @@ import hashlib
 import math
 import re
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
@@ -32,6 +32,7 @@ from dagster_project.diagnostics import (
 )
 from dagster_project.intake import inbox
 from dagster_project.intake.cells import ExtractTable
+from dagster_project.intake.paging import note
 from dagster_project.intake.partitions import Extracts, keys_of, name_of, replaced_sources, rows_for
 from dagster_project.intake.reader import NO_READERS, Reader, ReadFile, readers_version
 from dagster_project.intake.recognise import Recognised
@@ -196,10 +197,12 @@ def screen(
     now: dt.datetime,
     line: float = math.inf,
     keep: bool = True,
+    names: Mapping[str, str] | None = None,
 ) -> Screening:
     """Screen what reading a file gave. Whatever breaks is a finding.
 
-    ``line`` is its arrival in the ledger. With ``keep`` the results stay in the home, for Data Docs.
+    ``line`` is its arrival in the ledger; ``names`` are the files of its pages by their hash. With ``keep`` the results
+    stay in the home, for Data Docs.
     """
     stages: dict[str, Severity] = {}
     if found.failed is not None:
@@ -212,6 +215,10 @@ def screen(
     stages |= {"recognised": Severity.PASS, "readable": Severity.PASS}
     signature = signature_of([c for t in tables for c in t.columns_seen])
     findings = [f for t in tables for f in t.findings]
+    if waits := [note(t.page, file) for t in tables if t.page is not None]:
+        # what a part lacks may stand on another page: nothing can be said of its values yet
+        stages |= {"schema": Severity.PASS, "values": Severity.WARN}
+        return Screening(file, sha256, known, stages, (*findings, *waits), tables, signature=signature)
     findings += _drift(extracts, known, sorted({t.dataset for t in tables}), signature, file)
     stages["schema"] = Severity.WARN if any(f.severity is Severity.WARN for f in findings) else Severity.PASS
     results: list[CheckResult] = []
@@ -220,7 +227,9 @@ def screen(
             result
             for t in tables
             if t.table.num_rows
-            for result in validate(extracts.settings, t.dataset, t.table, file, now, extracts.table, keep=keep)
+            for result in validate(
+                extracts.settings, t.dataset, t.table, file, now, extracts.table, keep=keep, names=names
+            )
         ]
         older = _older(extracts, tables, file, sha256, line)
     except (RuleProblem, PipelineProblem, IntegrityProblem, OSError):

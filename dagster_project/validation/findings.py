@@ -38,12 +38,16 @@ class CheckResult:
 
 
 def by_check(
-    outcomes: Iterable[tuple[Expectation, Any]], parameters: Mapping[str, Any], file: str
-) -> list[CheckResult]:
-    """One result per code, in the order of the suite, from what Great Expectations says of each expectation."""
+    outcomes: Iterable[tuple[Expectation, Any]], parameters: Mapping[str, Any], file: str,
+    names: Mapping[str, str] | None = None,
+) -> list[CheckResult]:  # fmt: skip
+    """One result per code, in the order of the suite, from what Great Expectations says of each expectation.
+
+    ``names`` are the files of rows by their hash, where the rows come from several files.
+    """
     results: dict[str, CheckResult] = {}
     for entry, outcome in outcomes:
-        mine = _result(entry, outcome, parameters, file)
+        mine = _result(entry, outcome, parameters, file, names or {})
         if (other := results.get(entry.code)) is not None:
             mine = CheckResult(
                 entry.code, entry.stage, entry.severity, mine.passed and other.passed, mine.count + other.count,
@@ -53,7 +57,9 @@ def by_check(
     return list(results.values())
 
 
-def _result(entry: Expectation, outcome: Any, parameters: Mapping[str, Any], file: str) -> CheckResult:
+def _result(
+    entry: Expectation, outcome: Any, parameters: Mapping[str, Any], file: str, names: Mapping[str, str]
+) -> CheckResult:
     if outcome.success:
         return holds(entry)
     found = outcome.result["unexpected_index_list"]
@@ -61,13 +67,13 @@ def _result(entry: Expectation, outcome: Any, parameters: Mapping[str, Any], fil
     faults: dict[Any, list[dict[str, Any]]] = {}
     for number, row in enumerate(rows):
         faults.setdefault(_fault(entry, row, number), []).append(row)
-    count = len(rows) if len(faults) > SHOWN_PLACES else 0  # each fault is named, unless there are too many
-    shown = list(faults.values())[:SHOWN_PLACES]
-    findings = tuple(
-        _finding(entry, same[0], parameters, file, count or (1 if entry.batch in FORM_BATCHES else len(same)))
-        for same in shown
-    )
-    return CheckResult(entry.code, entry.stage, entry.severity, False, len(rows), findings, rows)
+    most = len(rows) if len(faults) > SHOWN_PLACES else 0  # each fault is named, unless there are too many
+    findings = []
+    for same in list(faults.values())[:SHOWN_PLACES]:
+        count = most or (1 if entry.batch in FORM_BATCHES else len(same))
+        named = names.get(same[0].get("source_sha256") or "", file)
+        findings.append(_finding(entry, same[0], parameters, named, count))
+    return CheckResult(entry.code, entry.stage, entry.severity, False, len(rows), tuple(findings), rows)
 
 
 def _fault(entry: Expectation, row: dict[str, Any], number: int) -> Any:

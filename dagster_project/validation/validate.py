@@ -27,6 +27,7 @@ def validate(
     in_force: frames.InForce,
     *,
     keep: bool,
+    names: Mapping[str, str] | None = None,
 ) -> list[CheckResult]:
     """One result per check of the suite.
 
@@ -36,6 +37,7 @@ def validate(
         now: when it arrived; dates and years after that lie in the future.
         in_force: the extracts that it is compared with.
         keep: keep the results in the home, for Data Docs.
+        names: the files of rows by their hash, where the rows come from several files.
 
     Raises:
         RuleProblem: rules or registers cannot be used, or an expectation asks what its table cannot answer.
@@ -50,7 +52,7 @@ def validate(
             home: Path | None = settings.home if keep else None
             place = findings.place(mine, frame.columns)
             outcomes += checkpoints.run(home, f"{dataset}_{batch}", mine, frame, place, parameters, file)
-    found = {r.code: r for r in findings.by_check(outcomes, parameters, file)}
+    found = {r.code: r for r in findings.by_check(outcomes, parameters, file, names)}
     found |= {e.code: findings.not_asked(e, file) for e in entries if e.parameters & unknown}
     return [found.get(e.code) or findings.holds(e) for e in {e.code: e for e in entries}.values()]
 

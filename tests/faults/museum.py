@@ -325,6 +325,10 @@ UNREAD: dict[str, Specimen] = {
     "list_for_a_score": Specimen(as_json([survey(), survey(TrinnKode="10", Score=["4,1"])]), "nested-value", 1, "Score", ('found: ["4,1"]',)),
     "object_without_a_key": Specimen(as_json([survey(), survey(Kjoenn=None)]), "missing-key", 1, "Kjoenn", ("expected: Kjoenn",)),
     "two_tables_in_one_file": Specimen(as_json([survey(AndelMobbet="4,1")]), "other-dataset", column="Score", words=("AndelMobbet, Score",)),
+    "parts_of_two_answers": Specimen(
+        as_json([survey(RaderTotalt=9), survey(TrinnKode="10", RaderTotalt=8)]), "parts-of-several-answers", 1, "RaderTotalt", ("1 of 8 rows, 1 of 9 rows",),
+    ),
+    "total_that_is_none": Specimen(as_json([survey(RaderTotalt="mange")]), "not-a-number", 0, "RaderTotalt", ("found: mange",)),
     "survey_nested_a_hundred_thousand_deep": Specimen(
         raw(json.dumps([survey(Score="@")]).replace('"@"', "[" * 100_000 + "]" * 100_000).encode()), "cell-too-long", 0, "Score", ("200,000 characters",),
     ),

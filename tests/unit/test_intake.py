@@ -12,7 +12,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -91,6 +93,116 @@ def test_an_export_without_schools_abroad_leaves_those_in_force_and_the_other_wa
     take_in_one(settings, samples.national_tests(tmp_path / "abroad", samples.abroad("56", "", "")))
     rows = {r["unit_code"]: r["value"] for r in partition(settings).to_pylist()}
     assert (rows["100000008"], rows["U"], len(rows)) == (47, 56, 10)
+
+
+SURVEY = (schema.PUPIL_SURVEY, YEAR)
+
+
+def answer(
+    *, year: str = YEAR, rows: int = 5, size: int = 2, score: str = "4,1", numbered: bool = True
+) -> list[list[Any]]:
+    """An answer of the export API in pages: the nation, a school, and rows of questions that are not of the scheme."""
+    units = museum.survey_of(Score=score, Skoleaarnavn=year)
+    others = [museum.survey(Spoersmaalgruppe=f"Annet {i}", Skoleaarnavn=year) for i in range(rows - len(units))]
+    every = [units[0], *others, units[1]]
+    pages = [every[at : at + size] for at in range(0, rows, size)]
+    told = {"RaderSide": size if numbered else rows, "RaderTotalt": rows}
+    return [[{**r, "Sidenummer": n if numbered else 1, **told} for r in page] for n, page in enumerate(pages, start=1)]
+
+
+def as_files(folder: Path, pages: list[list[Any]], name: str = "side") -> list[Path]:
+    return [museum.as_json(page)(folder / f"{name}{n}.json") for n, page in enumerate(pages, start=1)]
+
+
+def survey_cells(settings: Settings, year: str = YEAR) -> list[tuple[str, Any]] | None:
+    table = read_partition(settings, schema.PUPIL_SURVEY, year)
+    return table and [(r["unit_code"], r["value"]) for r in table.to_pylist()]
+
+
+def standing(settings: Settings) -> list[tuple[str, str]]:
+    return [(f.name, f.status) for f in files_of(Archive(settings).events())]
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_pages_wait_for_each_other_and_come_into_force_together(
+    settings: Settings, tmp_path: Path, numbered: bool
+) -> None:
+    """Page 1 alone passed as if it were all; page 2 was held then, because the cells of page 1 would vanish."""
+    first, second, third = as_files(tmp_path, answer(numbered=numbered))
+    result = take_in_one(settings, first)
+    assert (result.status, codes_of(result), survey_cells(settings)) == ("held", ["page-missing"], None)
+    assert result.screening is not None
+    lacks = "pages 2, 3 of 3 are missing" if numbered else "3 of 5 rows are missing"
+    assert lacks in result.screening.findings[0].message
+    with pytest.raises(OppfolgingError, match="send them"):
+        flow.accept(settings, "side1.json", code="page-missing", **SIGNED)
+    # the last page before the one between: what is missing is told by its number
+    result = take_in_one(settings, third)
+    assert result.screening is not None and (result.status, survey_cells(settings)) == ("held", None)
+    assert ("page 2 of 3 is missing" if numbered else "2 of 5 rows") in result.screening.findings[0].message
+    result = take_in_one(settings, second)
+    assert (result.status, codes_of(result)) == ("accepted", [])
+    assert standing(settings) == [("side1.json", "accepted"), ("side3.json", "accepted"), ("side2.json", "accepted")]
+    assert survey_cells(settings) == [("I", Decimal("4.1")), ("100000008", Decimal("4.1"))]
+    assert [r.status for r in take_in(settings, first, second, third)] == ["duplicate"] * 3
+    # a newer answer takes the place of the whole of it, and only when it is whole
+    newer = as_files(tmp_path, answer(score="4,3"), "ny")
+    assert [r.status for r in take_in(settings, *newer[:2])] == ["held", "held"]
+    assert survey_cells(settings) == [("I", Decimal("4.1")), ("100000008", Decimal("4.1"))]
+    assert take_in_one(settings, newer[2]).status == "accepted"
+    assert survey_cells(settings) == [("I", Decimal("4.3")), ("100000008", Decimal("4.3"))]
+    flow.withdraw(settings, "ny2.json", **SIGNED)
+    assert survey_cells(settings) == [("I", Decimal("4.1")), ("100000008", Decimal("4.1"))]
+    assert all(dict(standing(settings))[f"ny{n}.json"] == "withdrawn" for n in (1, 2, 3))
+
+
+def test_pages_in_one_delivery_are_one_answer(settings: Settings, tmp_path: Path) -> None:
+    pages = {f"side{n}.json": json.dumps(page).encode() for n, page in enumerate(answer(), start=1)}
+    half = dict(list(pages.items())[:2])
+    result = take_in_one(settings, museum.zipped(half)(tmp_path / "half.zip"))
+    assert (result.status, codes_of(result)) == ("held", ["page-missing"])
+    assert take_in_one(settings, museum.zipped(pages)(tmp_path / "whole.zip")).status == "accepted"
+    assert survey_cells(settings) == [("I", Decimal("4.1")), ("100000008", Decimal("4.1"))]
+    all_in_one = museum.as_json([row for page in answer(score="4,2") for row in page])
+    assert take_in_one(settings, all_in_one(tmp_path / "all.json")).status == "accepted"
+    assert survey_cells(settings) == [("I", Decimal("4.2")), ("100000008", Decimal("4.2"))]
+
+
+def test_answers_on_two_years_that_are_equally_long_are_not_mixed(settings: Settings, tmp_path: Path) -> None:
+    old = as_files(tmp_path, answer(year="2023-24", score="4,0", rows=4), "old")
+    new = as_files(tmp_path, answer(rows=4), "new")
+    assert [r.status for r in take_in(settings, old[0], new[1])] == ["held", "held"]
+    assert [r.status for r in take_in(settings, old[1], new[0])] == ["accepted", "accepted"]
+    assert survey_cells(settings, "2023-24") == [("I", Decimal("4.0")), ("100000008", Decimal("4.0"))]
+    assert survey_cells(settings) == [("I", Decimal("4.1")), ("100000008", Decimal("4.1"))]
+
+
+def test_a_fault_on_a_page_is_told_of_that_page_and_its_correction_makes_the_answer_whole(
+    settings: Settings, tmp_path: Path
+) -> None:
+    pages = answer(rows=4)
+    wrong = [{**row, "Score": "9,9"} for row in pages[0]]
+    path, second = as_files(tmp_path, [wrong, pages[1]])
+    assert take_in_one(settings, path).status == "held"
+    result = take_in_one(settings, second)
+    assert result.screening is not None and result.status == "rejected"
+    assert {(f.code, f.file, f.row) for f in result.screening.findings} == {("value-off-scale", "side1.json", 0)}
+    assert take_in_one(settings, as_files(tmp_path, pages[:1], "corrected")[0]).status == "accepted"
+    assert survey_cells(settings) == [("I", Decimal("4.1")), ("100000008", Decimal("4.1"))]
+
+
+def test_a_run_killed_between_two_pages_leaves_neither_in_force(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = as_files(tmp_path, answer(rows=4))
+    take_in_one(settings, first)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(flow, "_changes", killed)
+        take_in_one(settings, second)
+    assert standing(settings) == [("side1.json", "accepted"), ("side2.json", "pending")]
+    assert survey_cells(settings) is None
+    assert [r.status for r in flow.settle(settings, now=NOW)] == ["accepted"]
+    assert survey_cells(settings) == [("I", Decimal("4.1")), ("100000008", Decimal("4.1"))]
 
 
 def killed(*args: object, **kwargs: object) -> None:

@@ -39,6 +39,7 @@ from dagster_project.intake.cells import (
     translated,
 )
 from dagster_project.intake.numbers import parse_column, parse_count, parse_number
+from dagster_project.intake.paging import NUMBER, SIZE, TOTAL, page_of
 from dagster_project.intake.readers.statistikkbanken import UNIT_COLUMNS
 from dagster_project.intake.tables import SHOWN_PLACES, TextTable, refuse_odd_cells
 from dagster_project.intake.text import damaged, encoding_of, shown, sniff, unreadable
@@ -60,9 +61,13 @@ COMPULSORY_GRADES = {str(grade) for grade in range(1, 11)}
 UPPER_SECONDARY = r"(?i)^(vg|videregående)"
 READ_KEYS = (
     *UNIT_COLUMNS, *GROUP_SPELLINGS, "Spoersmaalnavn", "Skoleaarnavn", "TrinnKode", "Trinnnavn", "EierformNavn",
-    "Kjoenn", BULLYING, SCORE, PARTICIPATION, "AntallBesvart",
+    "Kjoenn", BULLYING, SCORE, PARTICIPATION, "AntallBesvart", NUMBER, SIZE, TOTAL,
 )  # fmt: skip
 MAX_OBJECT_BYTES = 1 << 25
+
+
+class NothingOfOurs(SchemaProblem):
+    """The export holds no row of the scheme."""
 
 
 def looks_like(keys: set[str]) -> bool:
@@ -176,7 +181,15 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
                        message="the file on participation is archived only; the scheme has no indicator in "
                                "it")  # fmt: skip
         return [ExtractTable(schema.PUPIL_SURVEY, schema.extract_schema().empty_table(), table.header, (note,))]
-    kept, group_column = _whole_indicators(_compulsory(table))
+    page = page_of(table, value_columns[0])
+    try:
+        kept, group_column = _whole_indicators(_compulsory(table))
+    except NothingOfOurs:
+        if page is None:
+            raise
+        # a page may hold other questions or other schools alone; it is still a part of its answer
+        nothing = schema.extract_schema().empty_table()
+        return [ExtractTable(schema.PUPIL_SURVEY, nothing, table.header, page=page)]
     units = read_units(kept)
     indicator = translated(kept, group_column, INDICATOR_NAMES, "indicator")
     split = {
@@ -206,7 +219,7 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
     )
     of_none = pc.and_(pc.not_equal(rows["ownership"], "all"), pc.equal(rows["state"], "absent"))
     kept_rows = rows.filter(pc.invert(of_none))
-    return [ExtractTable(schema.PUPIL_SURVEY, kept_rows, table.header, notes_abroad(kept, kept_rows))]
+    return [ExtractTable(schema.PUPIL_SURVEY, kept_rows, table.header, notes_abroad(kept, kept_rows), page)]
 
 
 def _compulsory(table: TextTable) -> TextTable:
@@ -227,7 +240,7 @@ def _compulsory(table: TextTable) -> TextTable:
         none = problem("no-compulsory-school-rows", "the export holds no row of grades 1 to 10", table.name,
                        column="Trinnnavn", found=names[0].as_py(), expected="7. trinn or 10. trinn",
                        fix="Export tables 148 and 150; 152 to 154 are those of upper secondary schools.")  # fmt: skip
-        refuse(table.name, [none])
+        raise NothingOfOurs(f"{table.name} holds nothing of the scheme", [none])
     require_columns(table, ("TrinnKode", "AntallBesvart"))
     return _only(table, keep)
 
@@ -252,7 +265,7 @@ def _whole_indicators(table: TextTable) -> tuple[TextTable, str]:
         none = problem("no-known-indicator", "no row holds an indicator of the scheme", table.name, column=column,
                        expected=", ".join(INDICATOR_NAMES),
                        fix="Export the whole-indicator rows of tables 148 and 150.")  # fmt: skip
-        refuse(table.name, [none])
+        raise NothingOfOurs(f"{table.name} holds nothing of the scheme", [none])
     return kept, column
 
 
