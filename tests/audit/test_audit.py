@@ -344,8 +344,8 @@ def test_decisions_and_replies_are_what_outcomes_and_cohorts_rest_on(home: Setti
     )
     assert {o["rests_on"] for o in told.outcomes} == {"reply"}
     text = oppfolging(home.home, "trace", "--file", name).stdout
-    assert f"  {len(expected)} outcomes rest on a decision in it: " in text
-    assert text.splitlines()[-1].startswith("To be redone if it is withdrawn: fictional-2024 ")
+    assert f"  {len(expected)} outcomes depend on a decision in it: " in text
+    assert text.splitlines()[-1].startswith("Must be redone if the file is withdrawn: fictional-2024 ")
     as_json = json.loads(oppfolging(home.home, "trace", "--file", name, "--json").stdout)
     assert sum(len(t["outcomes"]) for t in as_json["touched"] if t["in_force"]) == len(expected) + len(later)
 

@@ -77,7 +77,7 @@ def test_a_full_disk_during_publication_leaves_the_revision_in_force(
 
     with monkeypatch.context() as patch:
         patch.setattr(module, writer, full)
-        with pytest.raises(PipelineProblem, match=r"disk is full: fictional-2026 was not published\..*Make room"):
+        with pytest.raises(PipelineProblem, match=r"disk is full: fictional-2026 was not published\..*Free some space"):
             publish(settings)
     assert tree(settings) == before and settings.ledger.read_bytes() == ledger
     assert current_revision(settings, ROUND) == published.path

@@ -545,7 +545,7 @@ def test_a_round_without_one_of_its_inputs_waits_until_somebody_accepts_that(cop
     moves = [e for e in state.round_events(copy, OPEN) if e["event"] == state.MOVED]
     assert (moves[-1]["from"], moves[-1]["to"]) == ("prioritised", "draft")
     told = " ".join(oppfolging(copy.home, "status").stdout.split())
-    assert "this revision stays in force; the next one waits lacks" in told and f"lacks {lacks}" in told
+    assert "this revision stays in force; a new one needs more data missing:" in told and f"missing: {lacks}" in told
 
     inputs.accept_missing(copy, OPEN, lost, by="Prøve Person", reason="no numeracy", now=NOW)
     of_marts = {f.found for f in behind(copy, take(copy)) if f.code == "marts-not-of-the-snapshot"}

@@ -162,7 +162,7 @@ def test_the_open_round_waits_for_one_county_governor_by_name(country_home: Path
     waiting = [g for g in candidate_list(load_settings(country_home), OPEN).governors if g in shown.stdout]
     assert len(waiting) == 1
     listed = oppfolging(country_home, "round", "candidates", OPEN)
-    assert f"{waiting[0]}: WAITS" in listed.stdout and listed.stdout.count("has replied") >= 3
+    assert f"{waiting[0]}: reply MISSING" in listed.stdout and listed.stdout.count("has replied") >= 3
 
 
 def test_a_refused_release_names_all_that_is_missing_and_changes_nothing(copy: Settings) -> None:
