@@ -223,7 +223,7 @@ def _table(nation: int, cells: dict[tuple[str, int], Cells]) -> pa.Table:
         parts.append(
             {
                 "nation": np.full(value.size, nation), "unit_level": np.repeat(level, YEARS),
-                "unit_code": np.repeat(np.arange(units + 1).astype(str), YEARS), "indicator": np.full(value.size, name),
+                "unit_code": np.repeat(np.array([*map(str, range(units)), "I"]), YEARS), "indicator": np.full(value.size, name),
                 "grade_key": np.full(value.size, grade, np.int32),
                 "year_key": np.tile([label(y) for y in range(YEARS)], units + 1),
                 "value": np.where(hidden, np.nan, value).ravel(), "n_pupils": count.ravel().astype(np.int64),
