@@ -15,7 +15,7 @@ from dagster_project.clock import now
 from dagster_project.diagnostics import PipelineProblem, Severity
 from dagster_project.forms.spec import form_schema
 from dagster_project.intake import flow
-from dagster_project.intake.checks import Checked, check_partition, checks_of, without_rows
+from dagster_project.intake.checks import Checked, check_partition, without_rows
 from dagster_project.intake.partitions import Extracts, name_of
 from dagster_project.intake.reader import readers_version
 from dagster_project.orchestration.partitions import names_partitions
@@ -23,6 +23,7 @@ from dagster_project.orchestration.resources import Home
 from dagster_project.orchestration.years import school_years
 from dagster_project.settings import REPOSITORY, Settings
 from dagster_project.transform.snapshot import repin
+from dagster_project.validation.suites import checks_of
 
 TITLES = {
     schema.NATIONAL_TESTS: "National tests (nasjonale prøver), one row per cell of the files.",

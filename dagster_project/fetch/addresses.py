@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode, urlsplit
@@ -17,7 +18,6 @@ from dagster_project.diagnostics import Finding, RuleProblem, Severity
 ALL = -10
 """The services' id of "all" in a filter: both sexes together, every ownership together."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-Document = Mapping[str, Any]
 
 
 def _secure(base: str) -> str:
@@ -110,27 +110,6 @@ class Wanted:
         return f"{stem}_side{number}.{suffix}", self.address.format(page=number)
 
 
-def wanted(services: Services, year: str, datasets: tuple[str, ...]) -> Iterator[Wanted]:
-    """The files of a school year such as ``2025-26``, registers first."""
-    makers: dict[str, Callable[[Services, str], Iterator[Wanted]]] = {
-        schema.MUNICIPALITY_VERSIONS: _versions,
-        schema.MUNICIPALITY_CHANGES: _changes,
-        schema.SCHOOL_REGISTER: _schools,
-        schema.PUPIL_SURVEY: _survey,
-        schema.NATIONAL_TESTS: lambda s, y: _reports(s, y, schema.NATIONAL_TESTS),
-        schema.GRADE_POINTS: lambda s, y: _reports(s, y, schema.GRADE_POINTS),
-    }
-    for dataset, maker in makers.items():
-        if dataset in datasets:
-            yield from maker(services, year)
-
-
-FETCHED = (
-    schema.MUNICIPALITY_VERSIONS, schema.MUNICIPALITY_CHANGES, schema.SCHOOL_REGISTER, schema.PUPIL_SURVEY,
-    schema.NATIONAL_TESTS, schema.GRADE_POINTS,
-)  # fmt: skip
-
-
 def _survey(services: Services, year: str) -> Iterator[Wanted]:
     """Tables of the export API for grades 7 and 10. Never without a filter: that gives every combination there is."""
     api = services.export_api
@@ -209,3 +188,22 @@ def _versions(services: Services, year: str) -> Iterator[Wanted]:
 
     yield Wanted(schema.MUNICIPALITY_VERSIONS, "klass_131.json", f"{klass.base}/classifications/131.json",
                  frozenset({"versions"}), klass.seconds_between, follow=lists)  # fmt: skip
+
+
+MAKERS: dict[str, Callable[[Services, str], Iterator[Wanted]]] = {
+    schema.MUNICIPALITY_VERSIONS: _versions,
+    schema.MUNICIPALITY_CHANGES: _changes,
+    schema.SCHOOL_REGISTER: _schools,
+    schema.PUPIL_SURVEY: _survey,
+    schema.NATIONAL_TESTS: partial(_reports, dataset=schema.NATIONAL_TESTS),
+    schema.GRADE_POINTS: partial(_reports, dataset=schema.GRADE_POINTS),
+}
+FETCHED = tuple(MAKERS)
+"""The datasets that can be fetched, registers first."""
+
+
+def wanted(services: Services, year: str, datasets: Collection[str]) -> Iterator[Wanted]:
+    """The files of a school year such as ``2025-26``, registers first."""
+    for dataset in FETCHED:
+        if dataset in datasets:
+            yield from MAKERS[dataset](services, year)

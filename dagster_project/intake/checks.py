@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from dagster_project import schema
@@ -23,7 +22,7 @@ from dagster_project.intake.partitions import Extracts, name_of, partition_folde
 from dagster_project.intake.screen import program_version
 from dagster_project.settings import Settings
 from dagster_project.validation.findings import CheckResult
-from dagster_project.validation.suites import Expectation, load_suite
+from dagster_project.validation.suites import checks_of
 from dagster_project.validation.validate import validate
 
 RECORD = "_checks.json"
@@ -44,11 +43,6 @@ class Checked:
     findings: tuple[dict[str, Any], ...]
     accepted: int
     run_id: str
-
-
-def checks_of(folder: Path, dataset: str) -> list[Expectation]:
-    """The first expectation of every check of a dataset. A check stands for all that share its code."""
-    return list({e.code: e for e in reversed(load_suite(folder, dataset))}.values())[::-1]
 
 
 def check_partition(extracts: Extracts, key: Key, *, run_id: str, now: dt.datetime, anew: bool) -> list[Checked]:

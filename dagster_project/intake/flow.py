@@ -25,6 +25,7 @@ from dagster_project.archive.files import ARRIVED, File, files_of, find_file, op
 from dagster_project.diagnostics import NotFound, OppfolgingError, Severity, UnreadableFile
 from dagster_project.intake import inbox as inboxes
 from dagster_project.intake import quarantine
+from dagster_project.intake.cells import ExtractTable
 from dagster_project.intake.paging import PAGE_MISSING, fitting, joined
 from dagster_project.intake.partitions import Change, Extracts, difference, keys_of, merged, rows_for
 from dagster_project.intake.reader import Reader, ReadFile
@@ -243,14 +244,17 @@ def _settle(settings: Settings, reader: Reader, file: File, now: dt.datetime) ->
         if answer:
             event |= {**pages[-1].told(), "answer": answer}
         changes = _changes(extracts, file, screening)
-        fictional = any(bool(v) for t in screening.tables for v in t.table["fictional"].unique().to_pylist())
         archive.append(
-            {**event, "event": "accepted", "fictional": fictional, "signature": list(screening.signature),
-             "changes": [c.as_dict() for c in changes]}
+            {**event, "event": "accepted", "fictional": _any_fictional(screening.tables),
+             "signature": list(screening.signature), "changes": [c.as_dict() for c in changes]}
         )  # fmt: skip
     with Extracts(settings) as after:
         after.ensure(screening.partitions)
     return IntakeResult(file.name, file.sha256, "accepted", shown, changes, line=file.line)
+
+
+def _any_fictional(tables: Iterable[ExtractTable]) -> bool:
+    return any(bool(v) for t in tables for v in t.table["fictional"].unique().to_pylist())
 
 
 @dataclass(frozen=True)
@@ -268,7 +272,7 @@ class _PageFile:
             "datasets": list(self.read.datasets), "school_years": sorted({y for t in tables for y in t.school_years}),
             "partitions": [list(key) for key in keys_of(tables)],
             "signature": list(signature_of([c for t in tables for c in t.columns_seen])),
-            "fictional": any(bool(v) for t in tables for v in t.table["fictional"].unique().to_pylist()),
+            "fictional": _any_fictional(tables),
         }  # fmt: skip
 
 

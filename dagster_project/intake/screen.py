@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ from dagster_project.diagnostics import (
     Severity,
     UnreadableFile,
 )
+from dagster_project.fingerprint import code_in, fingerprint
 from dagster_project.intake import inbox
 from dagster_project.intake.cells import ExtractTable
 from dagster_project.intake.paging import note
@@ -264,18 +264,10 @@ def _not_screened(file: str, error: Exception) -> Finding:
 @cache
 def program_version() -> str:
     """One hash over the code and the suites that decide on a file."""
-    package = REPOSITORY / "dagster_project"
-    digest = hashlib.sha256(readers_version().encode())
-    deciding = [package / "intake" / f"{name}.py" for name in sorted(NO_READERS)]
-    for path in (
-        *deciding,
-        *(p for p in sorted((package / "validation").rglob("*")) if p.suffix in (".py", ".sql")),
-        *sorted((REPOSITORY / "expectations").rglob("*.json")),
-    ):
-        digest.update(path.name.encode() + path.read_bytes())
-    for name in ("great-expectations", "pandas", "python-stdnum"):
-        digest.update(f"{name}={version(name)}\n".encode())
-    return digest.hexdigest()
+    deciding = code_in(*(f"intake/{name}.py" for name in sorted(NO_READERS)), "validation")
+    suites = sorted((REPOSITORY / "expectations").rglob("*.json"))
+    libraries = ("great-expectations", "pandas", "python-stdnum")
+    return fingerprint([*deciding, *suites], libraries=libraries, texts=(readers_version(),))
 
 
 def circumstances(extracts: Extracts, datasets: Collection[str], codes: Collection[str], now: dt.datetime) -> str:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-Row = dict[str, Any]
-
 
 class Known:
     """What the home knows about rounds and cohorts, read once for a form."""

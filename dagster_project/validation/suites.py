@@ -89,6 +89,11 @@ def load_suite(folder: Path, dataset: str) -> tuple[Expectation, ...]:
     )  # fmt: skip
 
 
+def checks_of(folder: Path, dataset: str) -> list[Expectation]:
+    """One expectation of every check of a dataset, in order; those that share a code say the same of it."""
+    return list({e.code: e for e in load_suite(folder, dataset)}.values())
+
+
 def combination(*values: object) -> str:
     """The values of a row as ``expect_select_column_values_to_be_in_set`` compares them."""
     return SEPARATOR.join(map(str, values))

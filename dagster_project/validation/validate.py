@@ -11,7 +11,7 @@ from dagster_project import schema
 from dagster_project.settings import Settings
 from dagster_project.validation import checkpoints, findings, forms, frames
 from dagster_project.validation.findings import CheckResult
-from dagster_project.validation.suites import Expectation, load_suite
+from dagster_project.validation.suites import Expectation, checks_of, load_suite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def validate(
             outcomes += checkpoints.run(home, f"{dataset}_{batch}", mine, frame, place, parameters, file)
     found = {r.code: r for r in findings.by_check(outcomes, parameters, file, names)}
     found |= {e.code: findings.not_asked(e, file) for e in entries if e.parameters & unknown}
-    return [found.get(e.code) or findings.holds(e) for e in {e.code: e for e in entries}.values()]
+    return [found.get(e.code) or findings.holds(e) for e in checks_of(settings.expectations, dataset)]
 
 
 def _tables(
