@@ -36,7 +36,7 @@ from dagster_project.settings import Settings
 from dagster_project.validation import frames
 
 Outcome = Literal["accepted", "held", "rejected", "duplicate", "moving", "pending"]
-FIRST = ("klass_version", "klass_changes", "nsr_v4")
+FIRST = ("klass_version", "klass_version_csv", "klass_changes", "klass_changes_csv", "nsr_v4")
 NOT_ITS_FAULT = {"reader-failed", "reader-died", "reading-took-too-long", "screening-failed"}
 """What the program or the machine did wrong, such as a full disk: a file that comes again gets another try."""
 REGISTERS = (schema.MUNICIPALITY_VERSIONS, schema.MUNICIPALITY_CHANGES, schema.SCHOOL_REGISTER)

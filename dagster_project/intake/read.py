@@ -18,6 +18,8 @@ _TABULAR = {
     "survey_api_csv": survey_api.read,
     "skoleporten_csv": skoleporten.read,
     "form_csv": forms.read_table,
+    "klass_changes_csv": registers.read_klass_csv,
+    "klass_version_csv": registers.read_klass_csv,
 }
 _REGISTERS = {
     "nsr_v4": registers.read_nsr,

@@ -31,7 +31,7 @@ from dagster_project.intake.text import (
 
 ACCEPTED = (
     "Udir's Statistikkbanken CSV, export API tables 148, 150 and 151, the old Skoleporten CSV, NSR v4 JSON, "
-    "SSB Klass 131 JSON, .xlsx or .zip of these, and the forms this product hands out"
+    "SSB Klass 131 JSON and CSV, .xlsx or .zip of these, and the forms this product hands out"
 )
 
 
@@ -65,6 +65,8 @@ def _by_header(header: tuple[str, ...], container: str) -> Recognised | None:
         return Recognised("survey_api_csv", container, (schema.PUPIL_SURVEY,))
     if skoleporten.looks_like(header):
         return Recognised("skoleporten_csv", container, (schema.NATIONAL_TESTS,))
+    if (klass := registers.klass_of(header)) is not None:
+        return Recognised(klass, container, (registers.DATASETS[klass],))
     form = forms.looks_like(header)
     return Recognised("form_csv", container, (form.dataset,)) if form else None
 

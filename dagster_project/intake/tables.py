@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,8 +49,31 @@ class TextTable:
 
 def split_header(line: str, named: str | None = None) -> tuple[str, tuple[str, ...]]:
     """The delimiter of a header line, ``named`` or the one it has most of, and its cells."""
-    delimiter = named or max("\t;,", key=line.count)
-    return delimiter, tuple(cell.strip().strip('"').lstrip("\ufeff") for cell in line.split(delimiter))
+    line = line.lstrip("\ufeff")
+
+    def cells(delimiter: str) -> list[str]:
+        return _between(line, delimiter) if _quotes(line, delimiter) else line.split(delimiter)
+
+    delimiter = named or max("\t;,", key=lambda delimiter: len(cells(delimiter)))
+    return delimiter, tuple(cell.strip().strip('"') for cell in cells(delimiter))
+
+
+def _quotes(line: str, delimiter: str) -> bool:
+    """Whether quotation marks stand around cells: beside tabs only where they do so in the header."""
+    return delimiter != "\t" or line.startswith('"')
+
+
+def _between(line: str, delimiter: str) -> list[str]:
+    """The cells of a line, where a delimiter between quotation marks parts nothing."""
+    cells = [""]
+    for number, piece in enumerate(line.split('"')):
+        if number % 2:
+            cells[-1] += piece
+        else:
+            first, *more = piece.split(delimiter)
+            cells[-1] += first
+            cells += more
+    return cells
 
 
 def first_lines(text: str) -> tuple[int, str | None, str]:
@@ -151,6 +175,7 @@ def read_csv(path: Path, name: str) -> TextTable:
             ``decode`` and ``refuse_odd_cells`` raise.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
     from pyarrow import csv
 
     refuse_oversize(path, name, lines=True)
@@ -167,10 +192,12 @@ def read_csv(path: Path, name: str) -> TextTable:
     if not body.strip():
         raise nothing
     ragged: list[Finding] = []
+    skipped: list[int] = []
     count = 0
 
     def refuse(row: csv.InvalidRow) -> str:
         nonlocal count
+        skipped.append(row.number or 0)
         if row.text.strip():
             count += 1
         if row.text.strip() and count <= SHOWN_PLACES:
@@ -182,7 +209,7 @@ def read_csv(path: Path, name: str) -> TextTable:
             )  # fmt: skip
         return "skip"
 
-    quote: str | bool = '"' if delimiter != "\t" else False
+    quote: str | bool = '"' if _quotes(line, delimiter) else False
     # by position, so that neither a blank nor a repeated header can move a column
     positions = [str(position) for position in range(len(header))]
     with damaged(
@@ -201,10 +228,16 @@ def read_csv(path: Path, name: str) -> TextTable:
         )
     if ragged:
         raise UnreadableFile(f"{name} cannot be read: {count} rows are damaged", ragged)
+    # a blank line says nothing, nor does one of delimiters alone; the lines after it keep their numbers
+    gone = set(skipped)
+    lines = pa.array(
+        [header_line + n for n in range(1, table.num_rows + len(gone) + 1) if n not in gone], pa.int64()
+    )  # fmt: skip
+    filled = pc.invert(pc.equal(pc.utf8_trim_whitespace(pc.binary_join_element_wise(*table.columns, "")), ""))
+    table, rows = table.filter(filled), lines.filter(filled)
     if not table.num_rows:
         raise nothing
     columns = [table.column(position).combine_chunks() for position in positions]
-    rows = pa.array(range(header_line + 1, header_line + 1 + table.num_rows), pa.int64())
     return _as_table(name, header_line, header, columns, rows, delimiter)
 
 
@@ -340,4 +373,4 @@ def cell_text(value: object) -> str:
         return (plain.rstrip("0").rstrip(".") if "." in plain else plain).replace(".", ",")
     if is_formula(value) and not isinstance(value, str):
         return "=" + str(getattr(value, "text", None) or "").lstrip("=")
-    return str(value)
+    return unicodedata.normalize("NFC", str(value))

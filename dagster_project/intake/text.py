@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import errno
 import re
+import unicodedata
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -184,7 +185,7 @@ def refuse_oversize(path: Path, name: str, *, lines: bool, most: int = MAX_FILE_
 
 
 def decode(path: Path, name: str) -> str:
-    """The whole file as text.
+    """The whole file as text, letters composed: a Mac writes "å" as two characters, and names are compared.
 
     Raises:
         UnreadableFile: ``not-text``, ``truncated`` or ``wrong-encoding``.
@@ -227,4 +228,4 @@ def decode(path: Path, name: str) -> str:
             expected="å, ø and æ",
             fix="Send the original download instead of a copy that was saved again.",
         )
-    return text
+    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)

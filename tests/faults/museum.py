@@ -315,7 +315,10 @@ UNREAD: dict[str, Specimen] = {
     "period_of_five_years": Specimen(old_download("Brumeblom skole", period="2016-2021"), "not-a-school-year", 2, "Periode", ("found: 2016-2021",)),
     # the Pupil Survey's export
     "damaged_json": Specimen(raw(b'[{"Skoleaarnavn":"2024-25","Score":"3,1"},{"Skol'), "damaged-json"),
-    "upper_secondary_only": Specimen(as_json([survey(TrinnKode="11", Trinnnavn="Vg1")]), "no-compulsory-school-rows", column="Trinnnavn", words=("found: Vg1",)),
+    "upper_secondary_only": Specimen(as_json([survey(TrinnKode="1", Trinnnavn="Vg1", Kommunekode=None, RaderTotalt=6)]), "upper-secondary", 0, "Trinnnavn", ("found: Vg1", "148 and 150")),
+    "no_grade_of_compulsory_school": Specimen(as_json([survey(TrinnKode="11", Trinnnavn="Alle trinn")]), "no-compulsory-school-rows", column="Trinnnavn", words=("found: Alle trinn",)),
+    "groups_only": Specimen(as_json([survey(GruppeNivaa=1)]), "no-compulsory-school-rows", words=("no row of a whole unit",)),
+    "list_of_klass_without_a_day": Specimen(raw(b"code;parentCode;level;name;validFrom\n6101;61;1;Brumeblom;2024-01-01\n\n6102;61;1;Annet;\n"), "damaged-record", 4, "validFrom"),
     "other_question_only": Specimen(as_json([survey(Spoersmaalgruppe="Elevdemokrati")]), "no-known-indicator", column="Spoersmaalgruppe", words=("Motivasjon",)),
     "new_spelling_of_ownership": Specimen(as_json([survey(EierformNavn="Kommunal")]), "unknown-ownership", 0, "EierformNavn", ("found: Kommunal", "Offentlig")),
     "new_spelling_of_sex": Specimen(as_json([survey(Kjoenn="Kvinne")]), "unknown-sex", 0, "Kjoenn", ("found: Kvinne", "Jenter")),

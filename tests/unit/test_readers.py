@@ -7,6 +7,7 @@ import datetime as dt
 import io
 import json
 import os
+import unicodedata
 import zipfile
 from collections.abc import Sequence
 from decimal import Decimal
@@ -166,6 +167,63 @@ def test_columns_with_neither_header_nor_content_move_no_other(tmp_path: Path) -
     (tmp_path / "csv").write_bytes(write_table(gaps, ";", "utf-8"))
     (tmp_path / "xlsx").write_bytes(write_workbook(gaps))
     assert cells_of(tmp_path / "csv") == cells_of(tmp_path / "xlsx") == cells_of(plain)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_quotes_blank_lines_and_letters_in_two_parts_change_no_cell(tmp_path: Path, delimiter: str) -> None:
+    """Saved again by a spreadsheet or on a Mac: every cell quoted, blank lines, names in decomposed Unicode."""
+    plain = read_file(samples.national_tests(tmp_path / "plain"), "a" * 64)[0].table
+    lines = [samples.header(), *samples.rows()]
+    text = "\n".join(delimiter.join(f'"{cell}"' for cell in line) for line in lines).replace('"Øvre', '"Øvre å')
+    text = text.replace("\n", "\n\n", 3) + "\n" + delimiter * (len(lines[0]) - 1) + "\n\n \n"
+    path = tmp_path / "again"
+    path.write_bytes(unicodedata.normalize("NFD", text).encode())
+    again = read_file(path, "a" * 64)[0].table
+    assert again["unit_name"].to_pylist() == [*plain["unit_name"].to_pylist()[:-1], "Øvre å skole"]
+    same = [name for name in plain.column_names if name not in ("unit_name", "source_row")]
+    assert again.select(same).equals(plain.select(same))
+    assert again["source_row"].to_pylist() == [3, 5, 7, 8, 9, 10]
+    assert all(text.splitlines()[row - 1].split(delimiter)[4] == f'"{code}"' for row, code in
+               zip(again["source_row"].to_pylist(), [r[4] for r in samples.rows()], strict=True))  # fmt: skip
+
+
+def test_a_comma_in_a_quoted_cell_parts_nothing(tmp_path: Path) -> None:
+    rows = [*museum.survey_of(Spoersmaalnavn="Alle spørsmål", Score="4,1", EnhetNavn="Sol, og måne skole")]
+    (tmp_path / "csv").write_text(
+        "\n".join([",".join(rows[0]), *(",".join(f'"{v}"' for v in row.values()) for row in rows)]), encoding="utf-8"
+    )
+    table = read_file(tmp_path / "csv", "a" * 64)[0].table
+    assert (table["value"].to_pylist(), table["unit_name"][1].as_py()) == ([Decimal("4.1")] * 2, "Sol, og måne skole")
+    (tmp_path / "json").write_text(unicodedata.normalize("NFD", json.dumps(rows, ensure_ascii=False)), encoding="utf-8")
+    assert read_file(tmp_path / "json", "a" * 64)[0].table["unit_name"].to_pylist() == table["unit_name"].to_pylist()
+
+
+def test_rows_of_groups_are_no_second_row_of_their_school(tmp_path: Path) -> None:
+    rows = [survey_row(GruppeNivaa="0"), survey_row(GruppeNivaa="1", Score="2,0"), survey_row(GruppeNivaa="1")]
+    (tmp_path / "survey").write_text(json.dumps(rows), encoding="utf-8")
+    assert read_file(tmp_path / "survey", "a" * 64)[0].table["value"].to_pylist() == [Decimal("3.6")]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_klass_is_read_from_its_own_csv(tmp_path: Path, delimiter: str) -> None:
+    def write(*lines: str) -> Path:
+        (tmp_path / "csv").write_text("".join(f"{line}\n" for line in lines).replace(",", delimiter), encoding="utf-8")
+        return tmp_path / "csv"
+
+    path = write('"code","parentCode","level","name","shortName","presentationName","validFrom","validTo"',
+                 '"6101","61","1","Brumeblom","","","2024-01-01",""', '"6102","61","1","Ås","","","2024-01-01",""')  # fmt: skip
+    (version,) = read_file(path, "a" * 64)
+    assert version.dataset == schema.MUNICIPALITY_VERSIONS and recognise(path).datasets == (version.dataset,)
+    assert version.table.select(["code", "name", "source_row"]).to_pylist() == [
+        {"code": "6101", "name": "Brumeblom", "source_row": 2}, {"code": "6102", "name": "Ås", "source_row": 3}
+    ]  # fmt: skip
+    path = write('"oldCode","oldName","oldShortName","newCode","newName","newShortName","changeOccurred"',
+                 '"6101","a","","7202","b","","2024-01-01"')  # fmt: skip
+    (changes,) = read_file(path, "a" * 64)
+    assert changes.dataset == schema.MUNICIPALITY_CHANGES and recognise(path).datasets == (changes.dataset,)
+    assert changes.table.select(["old_code", "new_code", "change_date"]).to_pylist() == [
+        {"old_code": "6101", "new_code": "7202", "change_date": dt.date(2024, 1, 1)}
+    ]
 
 
 def test_a_note_beside_a_form_is_told_and_not_read(tmp_path: Path) -> None:

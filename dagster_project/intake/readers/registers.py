@@ -11,11 +11,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dagster_project import schema
+from dagster_project.diagnostics import SchemaProblem
 from dagster_project.intake.cells import FIRST_FICTIONAL_COUNTY, ExtractTable, problem, refuse
-from dagster_project.intake.tables import MAX_CELL_CHARACTERS
+from dagster_project.intake.tables import MAX_CELL_CHARACTERS, TextTable
 from dagster_project.intake.text import CONTROL
 
 NSR_LIST, KLASS_CHANGES, KLASS_ITEMS = "EnhetListe", "codeChanges", "classificationItems"
@@ -23,6 +25,8 @@ DATASETS = {
     "nsr_v4": schema.SCHOOL_REGISTER,
     "klass_changes": schema.MUNICIPALITY_CHANGES,
     "klass_version": schema.MUNICIPALITY_VERSIONS,
+    "klass_changes_csv": schema.MUNICIPALITY_CHANGES,
+    "klass_version_csv": schema.MUNICIPALITY_VERSIONS,
 }
 CODE = re.compile("[0-9A-Za-z]+")
 NO_TEXT = re.compile(rf"{CONTROL}|[\ud800-\udfff]")
@@ -237,3 +241,39 @@ def read_version(content: Record, name: str, sha256: str) -> list[ExtractTable]:
     rows, keys = _collect(content, KLASS_ITEMS, name, make)
     table = pa.Table.from_pylist(rows, schema=schema.versions_schema())
     return [ExtractTable(schema.MUNICIPALITY_VERSIONS, table, keys)]
+
+
+def klass_of(header: Collection[str]) -> str | None:
+    """Which of Klass's tables a CSV holds, by its header."""
+    if {"oldCode", "newCode", "changeOccurred"} <= set(header):
+        return "klass_changes_csv"
+    return "klass_version_csv" if {"code", "parentCode", "level", "name"} <= set(header) else None
+
+
+def read_klass_csv(table: TextTable, sha256: str) -> list[ExtractTable]:
+    """Klass's own CSV of changes or of a list; ``source_row`` is the line. A list has the day of each code.
+
+    Raises:
+        SchemaProblem: ``damaged-record``, or that a list has no day (``validFrom``).
+    """
+    import pyarrow as pa
+
+    lines = table.rows.to_pylist()
+    columns = {name: [text.strip() or None for text in column.to_pylist()] for name, column in table.columns.items()}
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    days = ("validFromInRequestedRange", "validFrom")
+    records = [{**row, days[0]: row.get(days[0]) or row.get(days[1])} for row in rows]
+    try:
+        if klass_of(table.header) == "klass_changes_csv":
+            found = read_changes({KLASS_CHANGES: records}, table.name, sha256)
+        else:
+            found = read_version({KLASS_ITEMS: records}, table.name, sha256)
+    except SchemaProblem as problem:
+        findings = [replace(f, row=None if f.row is None else lines[f.row]) for f in problem.findings]
+        raise SchemaProblem(str(problem), findings) from None
+    made = []
+    for one in found:
+        at = one.table.schema.get_field_index("source_row")
+        places = pa.array([lines[position] for position in one.table["source_row"].to_pylist()], pa.int64())
+        made.append(replace(one, table=one.table.set_column(at, "source_row", places), columns_seen=table.header))
+    return made

@@ -2,8 +2,8 @@
 
 Long form, one object or line per unit and question. Geography stands in columns, the indicator in rows. Both
 spellings of what was renamed over the years are read: ``Spoersmaalgruppe``/``Indikator`` and "Støtte fra
-lærerne"/"Støtte fra lærer". Only whole-indicator rows ("Alle spørsmål") count. The row of a value is the position of
-the object in the list, from 0, for JSON and the line for CSV.
+lærerne"/"Støtte fra lærer". Only whole-indicator rows ("Alle spørsmål") of whole units (``GruppeNivaa`` 0) count. The
+row of a value is the position of the object in the list, from 0, for JSON and the line for CSV.
 
 States: ``*`` is suppressed, and so is null or blank beside answers that are hidden or counted. Another null or blank is
 absent.
@@ -12,6 +12,7 @@ absent.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections import Counter
 from dataclasses import replace
 from functools import cache
@@ -56,12 +57,14 @@ INDICATOR_NAMES = {
     "Mobbing på skolen": "bullying",
 }
 WHOLE_INDICATOR = "Alle spørsmål"
+GROUP, WHOLE = "GruppeNivaa", ("0", "")
+"""Rows of a class or another group stand below those of the unit, which are group level 0."""
 BULLYING, SCORE, PARTICIPATION = "AndelMobbet", "Score", "AndelDeltatt"
 COMPULSORY_GRADES = {str(grade) for grade in range(1, 11)}
 UPPER_SECONDARY = r"(?i)^(vg|videregående)"
 READ_KEYS = (
     *UNIT_COLUMNS, *GROUP_SPELLINGS, "Spoersmaalnavn", "Skoleaarnavn", "TrinnKode", "Trinnnavn", "EierformNavn",
-    "Kjoenn", BULLYING, SCORE, PARTICIPATION, "AntallBesvart", NUMBER, SIZE, TOTAL,
+    "Kjoenn", BULLYING, SCORE, PARTICIPATION, "AntallBesvart", GROUP, NUMBER, SIZE, TOTAL,
 )  # fmt: skip
 MAX_OBJECT_BYTES = 1 << 25
 
@@ -139,7 +142,7 @@ def _read_json(path: Path, name: str) -> TextTable:
                   for shape in shapes[:SHOWN_PLACES] for key in READ_KEYS
                   if key in header and key not in shape["keys"]])  # fmt: skip
     rows = pa.array(range(table.num_rows), pa.int64())
-    columns = {key: pc.fill_null(table[key].combine_chunks().cast(pa.string()), "") for key in read}
+    columns = {key: _composed(pc.fill_null(table[key].combine_chunks().cast(pa.string()), "")) for key in read}
     refuse_odd_cells(name, columns.items(), rows)
     nested = []
     for key, column in columns.items():
@@ -150,6 +153,15 @@ def _read_json(path: Path, name: str) -> TextTable:
             )  # fmt: skip
     refuse(name, nested)
     return TextTable(name, header, columns, rows, "json")
+
+
+def _composed(column: pa.StringArray) -> pa.StringArray:
+    """The column with letters composed, as ``decode`` gives them: a Mac writes "å" as two characters."""
+    import pyarrow as pa
+
+    encoded = column.dictionary_encode()
+    texts = [unicodedata.normalize("NFC", text) for text in encoded.dictionary.to_pylist()]
+    return pa.array(texts, pa.string()).take(encoded.indices)
 
 
 def _only(table: TextTable, keep: pa.Array) -> TextTable:
@@ -183,7 +195,7 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
         return [ExtractTable(schema.PUPIL_SURVEY, schema.extract_schema().empty_table(), table.header, (note,))]
     page = page_of(table, value_columns[0])
     try:
-        kept, group_column = _whole_indicators(_compulsory(table))
+        kept, group_column = _whole_indicators(_compulsory(_whole_units(table)))
     except NothingOfOurs:
         if page is None:
             raise
@@ -223,10 +235,26 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
 
 
 def _compulsory(table: TextTable) -> TextTable:
-    """The rows of grades 1 to 10. Upper secondary schools are asked too, and their grades are numbered anew."""
+    """The rows of grades 1 to 10. Upper secondary schools are asked too, and their grades are numbered anew.
+
+    Beside a name of theirs grade code 1 is Vg1, not grade 1.
+
+    Raises:
+        SchemaProblem: ``upper-secondary``, whatever part of the answer it is.
+        NothingOfOurs: no row of grades 1 to 10.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if len(table) == 0:
+        raise NothingOfOurs(f"{table.name} holds nothing of the scheme", [_no_rows(table)])
+    named = table.columns.get("Trinnnavn")
+    if named is not None and pc.all(pc.match_substring_regex(pc.utf8_trim_whitespace(named), UPPER_SECONDARY)).as_py():
+        upper = problem("upper-secondary", "the export is one of upper secondary schools, which the scheme leaves out",
+                        table.name, row=table.rows[0].as_py(), column="Trinnnavn", found=named[0].as_py(),
+                        expected="7. trinn or 10. trinn",
+                        fix="Export tables 148 and 150; 152 to 154 are those of upper secondary schools.")  # fmt: skip
+        refuse(table.name, [upper])
     names = pc.utf8_trim_whitespace(table.columns.get("Trinnnavn", table.columns["Skoleaarnavn"]))
     if "TrinnKode" in table.header:
         grades = pc.utf8_trim_whitespace(table.columns["TrinnKode"])
@@ -237,12 +265,27 @@ def _compulsory(table: TextTable) -> TextTable:
     else:
         keep = pc.match_substring_regex(names, r"^[0-9]{1,2}\. (års)?trinn")
     if not pc.any(keep).as_py():
-        none = problem("no-compulsory-school-rows", "the export holds no row of grades 1 to 10", table.name,
-                       column="Trinnnavn", found=names[0].as_py(), expected="7. trinn or 10. trinn",
-                       fix="Export tables 148 and 150; 152 to 154 are those of upper secondary schools.")  # fmt: skip
-        raise NothingOfOurs(f"{table.name} holds nothing of the scheme", [none])
+        raise NothingOfOurs(f"{table.name} holds nothing of the scheme", [_no_rows(table)])
     require_columns(table, ("TrinnKode", "AntallBesvart"))
     return _only(table, keep)
+
+
+def _no_rows(table: TextTable) -> Finding:
+    grades = table.columns.get("Trinnnavn", table.columns.get("TrinnKode"))
+    found = grades[0].as_py() if grades is not None and len(table) else "no row of a whole unit"
+    return problem("no-compulsory-school-rows", "the export holds no row of grades 1 to 10", table.name,
+                   column="Trinnnavn", found=found, expected="7. trinn or 10. trinn",
+                   fix="Export tables 148 and 150 with grades 7 and 10.")  # fmt: skip
+
+
+def _whole_units(table: TextTable) -> TextTable:
+    """The rows of units as a whole, without those of the groups in them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if GROUP not in table.header:
+        return table
+    return _only(table, pc.is_in(pc.utf8_trim_whitespace(table.columns[GROUP]), value_set=pa.array(WHOLE)))
 
 
 def _whole_indicators(table: TextTable) -> tuple[TextTable, str]:
