@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dagster_project import schema
 from dagster_project.diagnostics import Finding, SchemaProblem, Severity
+from dagster_project.intake.labels import meanings
 from dagster_project.intake.numbers import SUPPRESSED, BadCell
 from dagster_project.intake.tables import SHOWN_PLACES, TextTable
 from dagster_project.intake.text import fault
@@ -25,16 +26,7 @@ HOME, ABROAD = "I", "U"
 """Codes of the two nations of an export: the schools at home, and Norwegian schools abroad."""
 ABROAD_COUNTY, ABROAD_MUNICIPALITY = "25", "2599"
 LEVELS = {"1": "national", "2": "county", "3": "municipality", "4": "school"}
-OWNERSHIP = {
-    "Alle eierformer": "all",
-    "Offentlig": "public",
-    "Offentlig skole": "public",
-    "Offentlig eiet": "public",
-    "Privat": "private",
-    "Privat skole": "private",
-    "Privat eiet": "private",
-}
-SEX = {"Alle kjønn": "all", "Jenter": "girls", "Jente": "girls", "Gutter": "boys", "Gutt": "boys"}
+OWNERSHIP, SEX = meanings("ownership"), meanings("sex")
 
 
 @dataclass(frozen=True)

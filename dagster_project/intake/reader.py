@@ -75,7 +75,7 @@ class ReadFile:
 def readers_version() -> str:
     """One hash over the code that turns bytes into rows, and the libraries it reads with."""
     code = [p for p in code_in("intake") if p.stem not in NO_READERS]
-    code += code_in("forms/spec.py", "schema.py")
+    code += code_in("forms/spec.py", "schema.py", "intake/labels.csv")
     return fingerprint(code, libraries=("duckdb", "openpyxl", "pyarrow"))
 
 

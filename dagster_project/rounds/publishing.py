@@ -87,12 +87,13 @@ def open_rounds(settings: Settings) -> dict[str, list[str]]:
 
 
 def unknown_labels(settings: Settings) -> list[tuple[str, str]]:
-    """Labels that no reader knew, with the file they stood in, of files that are not in force."""
-    waiting = {f.sha256 for f in open_files(files_of(Archive(settings).events()))}
+    """Labels that no reader knew, with their file, of files that wait or are in force without that column."""
+    files = files_of(Archive(settings).events())
+    told = {f.sha256 for f in (*open_files(files), *files) if f.status not in ("dismissed", "withdrawn")}
     return [
         (str(f["found"]), str(f["file"]))
         for line in journal.screenings(settings)
-        if line["sha256"] in waiting
+        if line["sha256"] in told
         for f in line["findings"]
         if f["code"].startswith("unknown-") and f["found"]
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import csv
 import datetime as dt
 import io
 import json
@@ -22,6 +23,7 @@ from dagster_project import schema
 from dagster_project.diagnostics import FileProblem, Severity
 from dagster_project.forms.spec import FORMS, Form
 from dagster_project.forms.spec import Column as FormColumn
+from dagster_project.intake import labels
 from dagster_project.intake.cells import ExtractTable, is_school_year
 from dagster_project.intake.read import read_file
 from dagster_project.intake.readers.statistikkbanken import Column, parse_header, split_levels
@@ -69,6 +71,37 @@ def test_a_break_and_a_preliminary_year_are_noticed() -> None:
     assert isinstance(column, Column)
     assert column.broken and column.group.provisional and column.group.sex == "girls"
     assert column.group.school_year == "2024-25"
+
+
+def test_every_known_label_says_where_it_was_seen_and_is_read(tmp_path: Path) -> None:
+    with labels.TABLE.open(encoding="utf-8") as handle:
+        table = list(csv.DictReader(handle))
+    assert all(row["seen"] and row["kind"] in ("subject", "measure", "ownership", "sex", "whole") for row in table)
+    assert len({(row["kind"], labels.folded(row["label"])) for row in table}) == len(table)
+    for row in (r for r in table if r["meaning"] in ("level_1", "value", "points")):
+        stem = "2024-25." if row["meaning"] == "points" else samples.STEM.format(year="2024-25")
+        shouted = f"{stem}{row['label'].upper().replace(' ', '  ')}"
+        text = samples.text(samples.rows()).replace(samples.STEM.format(year="2024-25") + "Skalapoeng", shouted)
+        text = text.replace(samples.STEM.format(year="2024-25"), stem)
+        read = read_file(samples.write(tmp_path / "file", text), "a" * 64)[0].table
+        expected = {"level_1": "reading_level_1", "value": "reading_scale_score", "points": "grade_points"}
+        assert set(read["indicator"].to_pylist()) == {expected[row["meaning"]]}, row["label"]
+        assert read["n_pupils"][0].as_py() == 1056
+
+
+def test_a_column_that_nobody_knows_is_a_warning_and_the_others_are_read(tmp_path: Path) -> None:
+    extra = [samples.STEM.format(year="2024-25") + m for m in ("Mestringsnivaa 1", "Standardavvik")]
+    rows = [samples.header() + extra, *[[*row, "7", "8"] for row in samples.rows()]]
+    (tmp_path / "csv").write_bytes(write_table(rows, "\t", "utf-16-le"))
+    (found,) = read_file(tmp_path / "csv", "a" * 64)
+    assert found.table.equals(read_file(samples.national_tests(tmp_path / "plain"), "a" * 64)[0].table.set_column(
+        found.table.schema.get_field_index("source_row"), "source_row", found.table["source_row"]))  # fmt: skip
+    assert [(f.code, f.severity, f.column, f.found) for f in found.findings] == [
+        ("unknown-header-level", Severity.WARN, extra[0], "Mestringsnivaa 1"),
+        ("unknown-header-level", Severity.WARN, extra[1], "Standardavvik"),
+    ]
+    assert "the nearest known label is Mestringsnivå 1" in (found.findings[0].expected or "")
+    assert "labels.csv" in (found.findings[0].fix or "")
 
 
 def survey_row(**more: str | None) -> dict[str, str | None]:

@@ -8,21 +8,21 @@ blank in the column of all ownerships means that nobody took the test (blank, bl
 since). In a column of one ownership it means that the unit has no such schools: no row.
 Grade points stand with several years side by side, so a blank there is a year without figures: absent, and no row
 where the unit has another row with figures that year (a school whose municipality changed its code).
-The label of the column with the share on mastery level 1 has not been seen in an original; the likely ones are read.
+The labels that are known stand in ``intake/labels.csv``, each with where it was seen: that of the share on mastery
+level 1 has not been seen in an original. A column of another label is left out, with a warning.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dagster_project import schema
-from dagster_project.diagnostics import Finding
+from dagster_project.diagnostics import Finding, Severity
+from dagster_project.intake import labels
 from dagster_project.intake.cells import (
-    OWNERSHIP,
-    SEX,
     ExtractTable,
     Units,
     bad_cells,
@@ -46,28 +46,12 @@ UNIT_COLUMNS = (
     "EnhetNivaa", "Nasjonaltkode", "Fylkekode", "Kommunekode", "Organisasjonsnummer",
     "Nasjonalt", "Fylke", "Kommune", "EnhetNavn",
 )  # fmt: skip
-SUBJECTS = {"Lesing": "reading", "Regning": "numeracy", "Engelsk": "english"}
-POINTS = "Grunnskolepoeng"
-VALUE, COUNT, UNCERTAINTY, LEVEL_1, OTHER = "value", "n_pupils", "uncertainty", "level_1", "other"
-MEASURES = {
-    "Skalapoeng": VALUE,
-    POINTS: VALUE,
-    "Usikkerhet": UNCERTAINTY,
-    "Antall elever deltatt": COUNT,
-    "Antall elever": COUNT,
-    "Mestringsnivå 1": LEVEL_1,
-    "Andel mestringsnivå 1": LEVEL_1,
-    "Andel på mestringsnivå 1": LEVEL_1,
-    "Andel elever på mestringsnivå 1": LEVEL_1,
-    "Mestringsnivå 1 (andel)": LEVEL_1,
-    "Mestringsnivå 1 (prosent)": LEVEL_1,
-}
-OTHER_LEVEL = re.compile(r"mestringsnivå [2-5]", re.IGNORECASE)
+VALUE, POINTS, COUNT, UNCERTAINTY, LEVEL_1 = "value", "points", "n_pupils", "uncertainty", "level_1"
+"""What the measures of ``labels.csv`` mean; others are known and left in the archive."""
 YEAR = re.compile(r"\b([0-9]{4})[-–]([0-9]{2})\b")
 PERIOD = re.compile(rf"(?:foreløpig[^0-9]*)?{YEAR.pattern}(?:[^0-9]*foreløpig[^0-9]*)?", re.IGNORECASE)
 """A level that is a school year: the year alone, or called provisional. One of several years is none."""
 GRADE = re.compile(r"^([0-9]{1,2})\. (?:års)?trinn$")
-ALL_GRADES = {"Alle trinn", "Grunnskole"}
 BREAK = "Brudd"
 
 
@@ -104,37 +88,52 @@ def split_levels(header: str) -> list[str]:
     return [piece.strip() for piece in pieces]
 
 
-def parse_header(header: str) -> Column | str:
-    """The column a header describes, or the level in it that nobody knows. A level of a kind stands once in it."""
-    year = subject = grade = measure = ownership = sex = None
+@dataclass(frozen=True)
+class Unread:
+    """A header that is not read: the level that nobody knows, or one that says a second thing of the same kind."""
+
+    level: str
+    contradicts: bool = False
+
+
+def parse_header(header: str) -> Column | Unread:
+    """The column a header describes. A level of a kind stands once in it."""
+    found: dict[str, str] = {}
     provisional = broken = False
+    unknown: str | None = None
     for level in split_levels(header):
-        if (match := PERIOD.fullmatch(level)) and year is None and is_school_year(f"{match[1]}-{match[2]}"):
-            year = f"{match[1]}-{match[2]}"
-            provisional = provisional or "foreløpig" in level.lower()
-        elif level.lower().startswith("foreløpig"):
-            provisional = True
-        elif level in SUBJECTS and subject is None:
-            subject = SUBJECTS[level]
-        elif (match := GRADE.match(level)) and grade is None:
-            grade = int(match[1])
-        elif level in OWNERSHIP and ownership is None:
-            ownership = OWNERSHIP[level]
-        elif level in SEX and sex is None:
-            sex = SEX[level]
-        elif level in MEASURES and measure is None:
-            measure = MEASURES[level]
-        elif OTHER_LEVEL.search(level) and measure is None:
-            measure = OTHER
-        elif level == BREAK:
-            broken = True
-        elif level not in ALL_GRADES:
-            return level
-    if year is None:
-        return "a school year"
-    if measure is None:
-        return "a measure"
-    return Column(header, Group(year, subject, grade, ownership or "all", sex or "all", provisional), measure, broken)
+        kind, meaning = _meaning(level)
+        provisional = provisional or (kind in ("year", "provisional") and "foreløpig" in level.lower())
+        broken = broken or kind == "break"
+        if kind is None:
+            unknown = unknown or level
+        elif kind in found:
+            return Unread(level, contradicts=True)
+        elif kind not in ("break", "provisional", "whole"):
+            found[kind] = meaning
+    if unknown is not None:
+        # a year that is none must not pass for a label that is new
+        return Unread(unknown, contradicts=bool(YEAR.search(unknown)))
+    if "year" not in found or "measure" not in found:
+        return Unread("a measure" if "year" in found else "a school year")
+    grade = int(found["grade"]) if "grade" in found else None
+    group = Group(found["year"], found.get("subject"), grade, found.get("ownership", "all"), found.get("sex", "all"),
+                  provisional)  # fmt: skip
+    return Column(header, group, found["measure"], broken)
+
+
+def _meaning(level: str) -> tuple[str | None, str]:
+    """What kind of thing a level of a header is, and what it says; None when nobody knows."""
+    if (match := PERIOD.fullmatch(level)) and is_school_year(year := f"{match[1]}-{match[2]}"):
+        return "year", year
+    if match := GRADE.match(level):
+        return "grade", match[1]
+    for kind in ("subject", "measure", "ownership", "sex", "whole"):
+        if (meaning := labels.meaning(kind, level)) is not None:
+            return kind, meaning
+    if level == BREAK:
+        return "break", level
+    return ("provisional", level) if level.lower().startswith("foreløpig") and not YEAR.search(level) else (None, level)
 
 
 def looks_like(header: tuple[str, ...]) -> bool:
@@ -142,35 +141,37 @@ def looks_like(header: tuple[str, ...]) -> bool:
     return "EnhetNivaa" in header and any(YEAR.search(name.split(".")[0]) for name in header if "." in name)
 
 
-def _columns(table: TextTable) -> list[Column]:
-    findings: list[Finding] = []
-    columns = []
-    for header in table.header:
-        if "." not in header:
-            continue
-        parsed = parse_header(header)
-        if isinstance(parsed, str):
-            findings.append(
-                problem(
-                    "unknown-header-level",
-                    "a level of the header is not known",
-                    table.name,
-                    row=table.header_row,
-                    column=header,
-                    found=parsed,
-                    expected="school year, subject, grade, ownership, sex and a measure such as Skalapoeng",
-                    fix="Choose the measures this product knows, or report the new label.",
-                )
-            )
-        else:
-            columns.append(parsed)
-    refuse(table.name, findings)
-    return columns
+def _columns(table: TextTable) -> tuple[list[Column], tuple[Finding, ...]]:
+    """The columns that are known, and a warning for each that is not.
+
+    Raises:
+        SchemaProblem: a header says two things of one kind, or no column is known.
+    """
+    parsed = [(header, parse_header(header)) for header in table.header if "." in header]
+    columns = [column for _, column in parsed if isinstance(column, Column)]
+    unread = [(header, why) for header, why in parsed if isinstance(why, Unread)]
+    useful = any(c.measure in (VALUE, POINTS, LEVEL_1) for c in columns)
+    refuse(table.name, [_unknown(table, header, why.level) for header, why in unread if why.contradicts or not useful])
+    notes = (_unknown(table, header, why.level) for header, why in unread)
+    return columns, tuple(replace(note, severity=Severity.WARN) for note in notes)
+
+
+def _unknown(table: TextTable, header: str, level: str) -> Finding:
+    near = labels.nearest(level)
+    return problem(
+        "unknown-header-level", "a level of the header is not known, so its column is not read", table.name,
+        row=table.header_row, column=header, found=level,
+        expected="school year, subject, grade, ownership, sex and a measure such as Skalapoeng"
+        + (f"; the nearest known label is {near}" if near else ""),
+        fix="Nothing to do for a column that the scheme does not use. Otherwise choose measures that are known, or "
+        "report the new label: it is one line in intake/labels.csv.",
+    )  # fmt: skip
 
 
 def dataset_of(header: Iterable[str]) -> str:
     """What a download is about, by its header alone."""
-    points = any(POINTS in split_levels(name) for name in header if POINTS in name)
+    levels = {level for name in header if "." in name for level in split_levels(name)}
+    points = any(labels.meaning("measure", level) == POINTS for level in levels)
     return schema.GRADE_POINTS if points else schema.NATIONAL_TESTS
 
 
@@ -258,13 +259,16 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
     import pyarrow as pa
 
     units = read_units(table)
-    columns = _columns(table)
+    columns, unread = _columns(table)
     dataset = _dataset(table, columns)
     refuse_duplicates(table, units)
     by_group: dict[Group, dict[str, Column]] = {}
     findings: list[Finding] = []
     for column in columns:
-        has_subject, measured = column.group.subject is not None, column.measure in (VALUE, LEVEL_1, UNCERTAINTY)
+        has_subject, measured = (
+            column.group.subject is not None,
+            column.measure in (VALUE, POINTS, LEVEL_1, UNCERTAINTY),
+        )
         if measured and has_subject == (dataset == schema.GRADE_POINTS):
             findings.append(
                 problem("other-dataset", "a column is about something else than the file", table.name,
@@ -282,10 +286,10 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
     refuse(table.name, findings)
     parts = []
     for group, measures in by_group.items():
-        if VALUE in measures:
+        if (value := measures.get(POINTS if dataset == schema.GRADE_POINTS else VALUE)) is not None:
             indicator = "grade_points" if dataset == schema.GRADE_POINTS else f"{group.subject}_scale_score"
             parts.append(
-                _rows(table, units, sha256, dataset, indicator, measures[VALUE], measures.get(COUNT),
+                _rows(table, units, sha256, dataset, indicator, value, measures.get(COUNT),
                       measures.get(UNCERTAINTY), findings)
             )  # fmt: skip
         if LEVEL_1 in measures and group.subject in ("reading", "numeracy"):
@@ -308,4 +312,4 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
             ],
         )
     rows = pa.concat_tables(parts)
-    return [ExtractTable(dataset, rows, table.header, notes_abroad(table, rows))]
+    return [ExtractTable(dataset, rows, table.header, (*unread, *notes_abroad(table, rows)))]
