@@ -79,6 +79,7 @@ def extract_schema() -> pa.Schema:
             ("n_pupils", pa.int64()),
             ("uncertainty", pa.decimal128(18, 4)),
             ("state", pa.string()),
+            ("restricted", pa.bool_()),
             ("raw_value", pa.string()),
             ("source_sha256", pa.string()),
             ("source_row", pa.int64()),

@@ -121,7 +121,7 @@ def _settled(context: dg.AssetExecutionContext, settings: Settings, dataset: str
     for result in flow.settle(
         settings, datasets=(dataset,), now=now(), on_file=lambda name: progress.report("extracts", name)
     ):
-        context.log.info(f"{result.file}: {result.status}")
+        context.log.info("; ".join([f"{result.file}: {result.status}", *(c.as_text() for c in result.changes)]))
     return Extracts(settings, repin(settings, context.run.run_id).head)
 
 

@@ -128,9 +128,7 @@ def ingest(settings: Settings, files: tuple[Path, ...]) -> None:
             note = " (still being written; ignored)"
         click.echo(f"{result.status:9} {result.sha256[:12]} {result.file}{note}")
         for change in result.changes:
-            where = f"{change.dataset} {change.school_year or ''}".strip()
-            click.echo(f"          {where}: {change.added} added, {change.removed} removed, {change.changed} changed,"
-                       f" {change.unchanged} unchanged")  # fmt: skip
+            click.echo(f"          {change.as_text()}")
         for finding in result.screening.findings if result.screening is not None else ():
             if result.status in ("held", "rejected") or finding.severity is Severity.PASS:
                 click.echo("          " + finding.as_text().replace("\n", "\n          "))

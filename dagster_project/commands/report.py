@@ -16,6 +16,7 @@ from dagster_project.archive.files import files_of, open_files
 from dagster_project.archive.published import INTERNAL, published_rows
 from dagster_project.forms.candidates import decided, unanswered
 from dagster_project.intake.inbox import LEFT_LYING, left_lying, name_of, waiting
+from dagster_project.intake.partitions import Change
 from dagster_project.pages.words import FICTIONAL, both
 from dagster_project.rounds.publishing import open_rounds
 from dagster_project.rules import load_rules
@@ -86,6 +87,14 @@ def print_quality(out: Console, settings: Settings) -> None:
     findings = Counter(f["code"] for line in lines.values() for f in line["findings"] if f["severity"] != "PASS")
     for code, count in findings.most_common(SHOWN):
         out.print(f"  finding: {code}, {count} times")
+
+
+def print_replaced(settings: Settings, out: Console, since: int) -> None:
+    """What files that came into force after a line of the ledger changed in figures that were there before."""
+    for event in Archive(settings).events("accepted"):
+        changes = [Change(**c) for c in event.get("changes", ())] if event["line"] > since else []
+        for change in (c for c in changes if not c.is_first):
+            out.print(f"{event['file']}: {change.as_text()}", markup=False)
 
 
 def print_result(settings: Settings, out: Console) -> None:

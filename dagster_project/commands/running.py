@@ -47,7 +47,7 @@ def run(settings: Settings, timings: bool) -> None:
     from dagster_project.archive.files import files_of, open_files
     from dagster_project.intake import inbox
 
-    console = Console()
+    console, before = Console(), Archive(settings).head().lines
     with console.status("starting") as status:
         progress.listen(lambda stage, detail: status.update(f"{stage} {detail}"))
         outcome = whole_run(settings)
@@ -63,8 +63,9 @@ def run(settings: Settings, timings: bool) -> None:
         )
         click.echo(f"The run stopped. {made}\n{outcome.message}", err=True)
         sys.exit(outcome.exit_code)
-    from dagster_project.commands.report import print_result
+    from dagster_project.commands.report import print_replaced, print_result
 
+    print_replaced(settings, console, before)
     print_result(settings, console)
     seconds = outcome.timings["total"]
     console.print(f"\nDone in {seconds:.1f} s. `make ui` shows the run and its checks, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -276,6 +277,13 @@ def states(raw: pa.Array, values: pa.Array, counted: pa.Array | None, pupils: pa
     seen = pc.is_valid(values)
     return pc.if_else(hidden, "suppressed", pc.if_else(seen, "observed", pc.if_else(taken_part, "suppressed",
                                                                                      pa.scalar(blank))))  # fmt: skip
+
+
+def restricted(state: pa.Array, stars: Iterable[pa.Array]) -> pa.Array:
+    """Which figures the public view hides: those with a star behind their value or one of its companions."""
+    import pyarrow.compute as pc
+
+    return pc.and_(pc.equal(state, "observed"), functools.reduce(pc.or_, stars))
 
 
 def notes_abroad(table: TextTable, rows: pa.Table) -> tuple[Finding, ...]:

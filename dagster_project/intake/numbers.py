@@ -15,6 +15,7 @@ SUPPRESSED = "*"
 # what decimal(18,4), the type of a value in the extracts, can hold
 MAX_DIGITS, MAX_DECIMALS = 14, 4
 NOT_A_NUMBER, OUT_OF_RANGE, TOO_MANY_DECIMALS = "not-a-number", "number-out-of-range", "too-many-decimals"
+STARRED = r"([0-9])[\s\x{00a0}\x{2007}\x{2009}\x{202f}]*\*\s*$"
 _SPACES = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f\t"), " ")
 _NUMBER = re.compile(r"(-?)([0-9]{1,3}(?: [0-9]{3})*|[0-9]+)(?:,([0-9]+))?")
 
@@ -70,6 +71,18 @@ def parse_count(text: str) -> int | None:
     if number < 0 or number % 1:
         raise BadNumber("not-a-count", "a number of pupils has decimals or is negative")
     return int(number)
+
+
+def unstarred(column: pa.StringArray) -> tuple[pa.StringArray, pa.BooleanArray]:
+    """A column without the star behind a number, and where one stood.
+
+    Who has access sees a figure that the public view hides as a number and a star, ``47*`` or ``47 *`` (Udir: "[Tall +
+    *]"). A star alone stays: the figure is hidden here too.
+    """
+    import pyarrow.compute as pc
+
+    starred = pc.match_substring_regex(column, STARRED)
+    return pc.if_else(starred, pc.replace_substring_regex(column, STARRED, r"\1"), column), starred
 
 
 def parse_column(

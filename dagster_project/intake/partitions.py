@@ -1,7 +1,8 @@
 """The extracts: one partition per dataset and school year, a pure function of the files in force and the readers.
 
 Files count in the order in which they arrived. A later file replaces whole slices of the earlier ones; a slice is one
-indicator, grade, ownership and sex. So a cell that is gone from a newer export is gone from the extract too.
+indicator, grade, ownership and sex. So a cell that is gone from a newer export is gone from the extract too. One thing
+goes before the order: the public view of a slice never replaces one that shows what the public view hides.
 
 Beside each partition lies ``_made_from.json`` with the identity of what it was made from and the hash of its bytes.
 A partition that is missing, damaged, or made from other files than those in force is never read: ``Extracts.table``
@@ -41,7 +42,10 @@ KEPT_IN_MEMORY = 8
 
 @dataclass(frozen=True)
 class Change:
-    """What a file changes in one partition, in cells. ``changed`` counts values and states, not names or sources."""
+    """What a file changes in one partition, in cells. ``changed`` counts values and states, not names or sources.
+
+    ``revealed`` are those of the changed cells that were hidden and are figures now: a view with hidden figures came.
+    """
 
     dataset: str
     school_year: str | None
@@ -49,13 +53,27 @@ class Change:
     removed: int
     changed: int
     unchanged: int
+    revealed: int = 0
 
     @property
     def is_nothing(self) -> bool:
         return not (self.added or self.removed or self.changed)
 
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing was there before."""
+        return not (self.removed or self.changed or self.unchanged)
+
     def as_dict(self) -> dict[str, str | int | None]:
         return dict(self.__dict__)
+
+    def as_text(self) -> str:
+        """The change in words: ``national_tests 2024-25: 0 added, 0 removed, 3 changed, 41 unchanged``."""
+        shown = f" ({self.revealed} of them hidden before)" if self.revealed else ""
+        return (
+            f"{name_of((self.dataset, self.school_year))}: {self.added} added, {self.removed} removed, "
+            f"{self.changed} changed{shown}, {self.unchanged} unchanged"
+        )
 
 
 def name_of(key: Key) -> str:
@@ -122,6 +140,7 @@ def merged(dataset: str, tables: Sequence[pa.Table]) -> pa.Table:
     key, replaced = _keys(dataset)
     made = tables[0]
     for new in tables[1:]:
+        new = _not_less_full(made, new, replaced) if dataset in schema.YEARLY_DATASETS else new
         slices = new.group_by(replaced).aggregate([])
         kept = made.join(slices, replaced, join_type="left anti").select(made.column_names)
         made = pa.concat_tables([kept.cast(new.schema), new])
@@ -132,9 +151,29 @@ def merged(dataset: str, tables: Sequence[pa.Table]) -> pa.Table:
     return made.append_column("__level", level).sort_by(order).drop_columns(["__level"]).combine_chunks()
 
 
+def fuller_slices(old: pa.Table, new: pa.Table) -> pa.Table:
+    """The slices of which ``old`` holds figures that the public view hides, and ``new`` is the public view."""
+    import pyarrow.compute as pc
+
+    slices = list(schema.SLICE_KEY)
+    full, also_full = (t.filter(t["restricted"]).group_by(slices).aggregate([]) for t in (old, new))
+    public = new.filter(pc.equal(new["state"], "suppressed")).group_by(slices).aggregate([])
+    return full.join(public, slices, join_type="left semi").join(also_full, slices, join_type="left anti")
+
+
+def _not_less_full(old: pa.Table, new: pa.Table, slices: list[str]) -> pa.Table:
+    """``new`` without the slices of which ``old`` shows more."""
+    fuller = fuller_slices(old, new)
+    if not fuller.num_rows:
+        return new
+    return new.join(fuller, slices, join_type="left anti").select(new.column_names).cast(new.schema)
+
+
 def replaced_sources(dataset: str, old: pa.Table, new: pa.Table) -> set[str]:
     """Hashes of the files whose rows in ``old`` would be replaced by ``new``."""
     _, replaced = _keys(dataset)
+    if dataset in schema.YEARLY_DATASETS:
+        new = _not_less_full(old, new, replaced)
     given_up = old.join(new.group_by(replaced).aggregate([]), replaced, join_type="left semi")
     return set(given_up["source_sha256"].unique().to_pylist())
 
@@ -163,7 +202,11 @@ def difference(key: Key, old: pa.Table | None, new: pa.Table) -> Change:
         differs = pc.invert(same) if differs is None else pc.or_(differs, pc.invert(same))
     changed = pc.sum(differs).as_py() or 0
     shared = both.num_rows
-    return Change(*key, new.num_rows - shared, old.num_rows - shared, changed, shared - changed)
+    revealed = 0
+    if yearly:
+        now_shown = pc.and_(pc.equal(left["state"], "suppressed"), pc.fill_null(right["restricted"], False))
+        revealed = pc.sum(now_shown).as_py() or 0
+    return Change(*key, new.num_rows - shared, old.num_rows - shared, changed, shared - changed, revealed)
 
 
 class Extracts:

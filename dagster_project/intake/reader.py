@@ -46,7 +46,7 @@ MEMORY_BYTES = 12 << 30
 RESULT = "result.json"
 READER_FAILED = "reader-failed"
 STAGES = ("recognised", "readable", "schema")
-NO_READERS = {"checks", "flow", "inbox", "quarantine", "screen"}
+NO_READERS = {"checks", "flow", "inbox", "order", "quarantine", "screen"}
 """Modules of this room that decide on a file and change no row of it."""
 
 

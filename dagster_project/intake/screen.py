@@ -32,8 +32,9 @@ from dagster_project.diagnostics import (
 from dagster_project.fingerprint import code_in, fingerprint
 from dagster_project.intake import inbox
 from dagster_project.intake.cells import ExtractTable
+from dagster_project.intake.order import order_findings
 from dagster_project.intake.paging import note
-from dagster_project.intake.partitions import Extracts, keys_of, name_of, replaced_sources, rows_for
+from dagster_project.intake.partitions import Extracts, keys_of
 from dagster_project.intake.reader import NO_READERS, Reader, ReadFile, readers_version
 from dagster_project.intake.recognise import Recognised
 from dagster_project.intake.text import refuse_oversize
@@ -44,7 +45,6 @@ from dagster_project.validation.validate import validate
 if TYPE_CHECKING:
     pass
 
-STAMP = re.compile(r"(\d{8}-\d{4})_")
 STAGES = ("recognised", "readable", "schema", "values", "against_last_year")
 RENAMED = {"Indikator": "Spoersmaalgruppe"}
 API_VALUES = {"Score", "AndelMobbet", "AndelDeltatt"}
@@ -144,34 +144,6 @@ def _drift(
     ]  # fmt: skip
 
 
-def _older(extracts: Extracts, tables: Sequence[ExtractTable], file: str, sha256: str, line: float) -> list[Finding]:
-    """Would the file take the place of a newer one? It waits then for somebody to accept that.
-
-    Newer is what the name of the export says (``20260218-1045_...``), or that the same bytes were in force before and
-    were replaced since.
-    """
-    before = {f.sha256: f for f in extracts.files if f.status == "accepted"}
-    own = STAMP.match(file)
-    findings = []
-    for key in keys_of(tables):
-        rows, held = rows_for(tables, key), extracts.table(key)
-        if rows is None or held is None:
-            continue
-        for other in (before[s] for s in sorted(replaced_sources(key[0], held, rows)) if s in before):
-            stamp = STAMP.match(other.name)
-            by_name = own is not None and stamp is not None and own[1] < stamp[1]
-            by_return = any(f.line < other.line < line for f in extracts.files if f.sha256 == sha256 and f.partitions)
-            if other.line < line and other.sha256 != sha256 and (by_name or by_return):
-                findings.append(
-                    Finding(
-                        "older-export", Severity.WARN, f"an older export would replace a newer one of {name_of(key)}",
-                        stage=STAGES[-1], file=file, found=file, expected=f"an export newer than {other.name}",
-                        fix="Accept it to bring the older figures back into force; otherwise dismiss it.",
-                    )
-                )  # fmt: skip
-    return findings
-
-
 def screen_path(path: Path, settings: Settings, *, now: dt.datetime) -> Screening:
     """Screen a file that is not in the archive. Nothing is written to the home.
 
@@ -231,7 +203,7 @@ def screen(
                 extracts.settings, t.dataset, t.table, file, now, extracts.table, keep=keep, names=names
             )
         ]
-        older = _older(extracts, tables, file, sha256, line)
+        order = order_findings(extracts, tables, file, sha256, line)
     except (RuleProblem, PipelineProblem, IntegrityProblem, OSError):
         raise  # no fault of the file: it waits until the rules, the files it is compared with and the disk allow it
     except OppfolgingError as problem:
@@ -244,7 +216,7 @@ def screen(
         return Screening(file, sha256, known, stages, tuple(findings), tables, signature=signature)
     for stage in STAGES[-2:]:
         here = [r for r in results if r.stage == stage]
-        more = [f for r in here for f in r.findings] + (older if stage == STAGES[-1] else [])
+        more = [f for r in here for f in r.findings] + (order if stage == STAGES[-1] else [])
         findings += more
         worst = {f.severity for f in more}
         stages[stage] = next((s for s in (Severity.FAIL, Severity.WARN) if s in worst), Severity.PASS)

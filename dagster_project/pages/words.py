@@ -52,6 +52,7 @@ CODES: dict[str, str] = {
     "absent": N_("does not exist"),
     # why a figure is hidden in the public edition
     "shown": N_("shown"),
+    "hidden_restricted": N_("hidden in the public view of the source"),
     "hidden_small": N_("hidden, too few pupils"),
     "hidden_complementary": N_("hidden, otherwise another hidden figure could be worked out"),
     "hidden_component": N_("hidden, because a figure it is made of is hidden"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 COMPARED = ("school_year", "fictional", "abroad", "indicator", "grade", "ownership", "sex", "unit_level", "unit_code",
-            "value", "n_pupils", "state")  # fmt: skip
+            "value", "n_pupils", "state", "restricted")  # fmt: skip
 LOOKED_AT = ["source_sha256", "source_row", "source_column", "raw_value", "school_year", "unit_level", "unit_code",
              "municipality_code", "grade", "indicator", "ownership", "sex", "value", "state", "fictional"]  # fmt: skip
 InForce = Callable[[tuple[str, str | None], Sequence[str] | None], "pa.Table | None"]

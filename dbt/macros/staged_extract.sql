@@ -18,6 +18,7 @@ select
     cast(n_pupils as bigint) as n_pupils,
     cast(uncertainty as decimal(18, 4)) as uncertainty,
     state,
+    coalesce(restricted, false) as restricted,
     raw_value,
     source_sha256,
     source_row,

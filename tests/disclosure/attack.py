@@ -13,7 +13,7 @@ from typing import Any
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
 FEW = 10
-HIDDEN = ("hidden_small", "hidden_complementary", "hidden_at_source")
+HIDDEN = ("hidden_restricted", "hidden_small", "hidden_complementary", "hidden_at_source")
 OUTSIDE = ("private", "ownership_unknown", "special_school", "pseudo_unit")
 
 

@@ -70,8 +70,11 @@ def accepted_gaps(rng: Random, indicators: list[Row]) -> list[Row]:
     ]  # fmt: skip
 
 
-def nation(rng: Random) -> tuple[list[Row], list[Row], list[Row]]:
-    """Cells, register and changes. Values are coarse on purpose, so that ties are common."""
+def nation(rng: Random, stars: float = 0) -> tuple[list[Row], list[Row], list[Row]]:
+    """Cells, register and changes. Values are coarse on purpose, so that ties are common.
+
+    ``stars`` is the share of the figures that the public view hides.
+    """
     changes = [
         {"old_code": old, "old_name": old, "new_code": new, "new_name": new, "change_date": REFORM}
         for old, news in BEFORE.items()
@@ -115,6 +118,8 @@ def nation(rng: Random) -> tuple[list[Row], list[Row], list[Row]]:
                         "state": state, "value": Decimal(value) / 10**digits if state == "observed" else None,
                         "n_pupils": rng.choice([None, *range(1, 40)]) if state == "observed" and rng.random() < 0.3
                         else rng.randint(1, 60) if state == "observed" else None,
+                        # what only those with access see, of any size, but for the nation
+                        "restricted": state == "observed" and level != "national" and rng.random() < stars,
                         "raw_value": str(value), "source_sha256": file_of(dataset, year, indicator), "source_row": len(cells) + 2,
                         "source_column": f"{year}.{indicator}", "fictional": True, "provisional": False,
                         "break_in_series": False,
@@ -260,9 +265,9 @@ def answers(
     return {"decisions": list(once.values()), "governor_priorities": replies}
 
 
-def write_home(home: Path, rng: Random, rounds: int) -> None:
+def write_home(home: Path, rng: Random, rounds: int, stars: float = 0) -> None:
     """A home with one nation and many rounds, ready for dbt."""
-    cells, register, changes = nation(rng)
+    cells, register, changes = nation(rng, stars)
 
     def write(path: Path, rows: list[Row], shape: pa.Schema) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

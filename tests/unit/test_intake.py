@@ -25,6 +25,7 @@ from dagster_project import schema
 from dagster_project.archive import Archive, journal
 from dagster_project.archive.files import files_of, find_file, open_files
 from dagster_project.archive.guard import writing
+from dagster_project.archive.store import sha256_of
 from dagster_project.audit.doctor import examine
 from dagster_project.diagnostics import IntegrityProblem, NotFound, OppfolgingError, Severity
 from dagster_project.intake import flow, inbox, screen
@@ -417,6 +418,47 @@ def test_an_older_export_comes_back_only_after_somebody_accepts_it(settings: Set
     assert flow.accept(settings, "second.csv", code="older-export", now=NOW, **SIGNED).status == "accepted"
     again = take_in_one(settings, first)
     assert (again.status, codes_of(again), score(settings)) == ("held", ["older-export"], 47)
+
+
+def view(path: Path, nedre: tuple[str, str, str], score: str = "48") -> Path:
+    """An export in which Nedre skole, hidden in the public view, has these cells."""
+    lines = samples.rows(score)
+    return samples.national_tests(path, [*lines[:4], [*lines[4][:9], *nedre], lines[5]])
+
+
+def test_the_view_with_hidden_figures_supersedes_and_says_how_many_cells_it_brings(
+    settings: Settings, tmp_path: Path
+) -> None:
+    public, full = view(tmp_path / "public.csv", ("*", "*", "*")), view(tmp_path / "full.csv", ("44*", "2,1 *", "8*"))
+    take_in_one(settings, public)
+    brought = take_in_one(settings, full)
+    assert (brought.status, brought.changes[0].as_text()) == (
+        "accepted", "national_tests 2024-25: 0 added, 0 removed, 1 changed (1 of them hidden before), 5 unchanged",
+    )  # fmt: skip
+    nedre = partition(settings).filter(pc.field("restricted")).to_pylist()
+    assert [(r["unit_code"], r["value"], r["n_pupils"], r["state"], r["raw_value"]) for r in nedre] == [
+        ("100000016", 44, 8, "observed", "44*")
+    ]
+
+
+def test_the_public_view_never_replaces_one_that_shows_what_it_hides(settings: Settings, tmp_path: Path) -> None:
+    full, public = view(tmp_path / "full.csv", ("44*", "2,1 *", "8*")), view(tmp_path / "public.csv", ("*", "*", "*"))
+    take_in_one(settings, full)
+    before = partition(settings)
+    later = take_in_one(settings, public)
+    assert (later.status, later.changes[0].is_nothing, codes_of(later)) == ("accepted", True, ["fuller-view-stands"])
+    assert partition(settings).equals(before)
+    # a correction of a figure that both show cannot be told apart from an old file: somebody has to look
+    corrected = view(tmp_path / "corrected.csv", ("*", "*", "*"), "47")
+    held = take_in_one(settings, corrected)
+    assert (held.status, codes_of(held), score(settings)) == ("held", ["fuller-view-differs"], 48)
+    assert held.screening is not None and str(held.screening.findings[-1].found).startswith("1 figures that both show")
+    # the same view anew takes its place, and withdrawn it gives way to the public one
+    again = take_in_one(settings, view(tmp_path / "again.csv", ("45*", "2,1*", "8*"), "47"))
+    assert (again.status, score(settings)) == ("accepted", 47)
+    for name in ("again.csv", "full.csv"):
+        flow.withdraw(settings, name, now=NOW, **SIGNED)
+    assert set(partition(settings)["source_sha256"].to_pylist()) == {sha256_of(public)}
 
 
 def test_an_export_with_an_older_stamp_in_its_name_waits(settings: Settings, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from dagster_project.intake.numbers import (
     parse_column,
     parse_count,
     parse_number,
+    unstarred,
 )
 from dagster_project.rules.fields import valid_organisation_number
 
@@ -52,6 +53,17 @@ def test_refuses_what_is_no_number_or_cannot_be_stored(text: str, code: str) -> 
     with pytest.raises(BadNumber) as caught:
         parse_number(text)
     assert caught.value.code == code
+
+
+def test_a_star_behind_a_number_is_taken_off_and_told_and_no_other_is() -> None:
+    texts = ["47*", "47 *", "4,1\u00a0*", " 1 234* ", "*", " * ", "47", "47**", "*47", "-*", "47 * *", "4.1*", ""]
+    plain, starred = unstarred(pa.array(texts))
+    assert starred.to_pylist() == [True] * 4 + [False] * 7 + [True, False]
+    values, bad = parse_column(plain, parse_number, pa.decimal128(18, 4))
+    assert values.to_pylist()[:7] == [Decimal(47), Decimal(47), Decimal("4.1"), Decimal(1234), None, None, Decimal(47)]
+    assert [texts[b.position] for b in bad] == ["47**", "*47", "-*", "47 * *", "4.1*"]
+    with pytest.raises(BadNumber):
+        parse_number("47*")  # as a page number or a number in a form it is none
 
 
 @pytest.mark.parametrize(

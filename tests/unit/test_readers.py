@@ -160,6 +160,35 @@ def test_somebody_took_the_test_where_their_number_is_hidden(
 
 
 @pytest.mark.parametrize(
+    ("figures", "value", "pupils"),
+    [
+        (("47*", "1,8*", "8*"), 47, 8),
+        (("47 *", "1,8", "8"), 47, 8),
+        (("47", "1,8", "8 *"), 47, 8),
+        (("47*", "", "*"), 47, None),
+    ],
+)
+def test_a_number_with_a_star_is_a_figure_that_the_public_view_hides(
+    tmp_path: Path, figures: tuple[str, ...], value: int, pupils: int | None
+) -> None:
+    lines = [samples.rows()[3], [*samples.rows()[4][:9], *figures]]
+    seen, row = read_file(samples.national_tests(tmp_path / "tests", lines), "a" * 64)[0].table.to_pylist()
+    assert not seen["restricted"] and row["restricted"]
+    assert (row["value"], row["n_pupils"], row["state"], row["raw_value"]) == (value, pupils, "observed", figures[0])
+
+
+def test_a_number_with_a_star_is_read_in_the_survey_too(tmp_path: Path) -> None:
+    path = tmp_path / "survey"
+    answers = [("4,1", "116"), ("4,1 *", "8*"), ("*", "*")]
+    rows = [survey_row(Organisasjonsnummer=str(at), Score=s, AntallBesvart=n) for at, (s, n) in enumerate(answers)]
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    table = read_file(path, "a" * 64)[0].table
+    assert table["restricted"].to_pylist() == [False, True, False]
+    assert table["n_pupils"].to_pylist() == [116, 8, None]
+    assert table["state"].to_pylist() == ["observed", "observed", "suppressed"]
+
+
+@pytest.mark.parametrize(
     ("answers", "state"), [("*", "suppressed"), ("30", "suppressed"), ("0", "absent"), (None, "absent")]
 )
 def test_somebody_answered_the_survey_where_the_answers_are_hidden(

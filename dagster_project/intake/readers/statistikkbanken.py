@@ -34,9 +34,10 @@ from dagster_project.intake.cells import (
     read_units,
     refuse,
     refuse_duplicates,
+    restricted,
     states,
 )
-from dagster_project.intake.numbers import parse_column, parse_count, parse_number
+from dagster_project.intake.numbers import parse_column, parse_count, parse_number, unstarred
 from dagster_project.intake.tables import TextTable
 
 if TYPE_CHECKING:
@@ -201,11 +202,14 @@ def _rows(
     def numbers(column: Column | None, parse: Callable[[str], Any], kind: pa.DataType, expected: str) -> pa.Array:
         if column is None:
             return pa.nulls(len(table), kind)
-        read, bad = parse_column(table.columns[column.header], parse, kind)
+        plain, starred = unstarred(table.columns[column.header])
+        read, bad = parse_column(plain, parse, kind)
         findings.extend(bad_cells(table, column.header, bad, expected))
+        stars.append(starred)
         return read
 
     number, group = pa.decimal128(18, 4), value.group
+    stars: list[pa.BooleanArray] = []
     values = numbers(value, parse_number, number, "a number such as 48,5, *, or blank")
     pupils = numbers(count, parse_count, pa.int64(), "a whole number such as 1 234, *, or blank")
     margin = numbers(uncertainty, parse_number, number, "a number such as 0,8, *, or blank")
@@ -226,6 +230,7 @@ def _rows(
         n_pupils=pc.if_else(pc.equal(state, "observed"), pupils, pa.scalar(None, pa.int64())),
         uncertainty=margin,
         state=state,
+        restricted=restricted(state, stars),
         provisional=group.provisional,
         break_in_series=value.broken,
     )

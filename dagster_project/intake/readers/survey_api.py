@@ -36,10 +36,11 @@ from dagster_project.intake.cells import (
     refuse_duplicates,
     refuse_other,
     require_columns,
+    restricted,
     states,
     translated,
 )
-from dagster_project.intake.numbers import parse_column, parse_count, parse_number
+from dagster_project.intake.numbers import parse_column, parse_count, parse_number, unstarred
 from dagster_project.intake.paging import NUMBER, SIZE, TOTAL, page_of
 from dagster_project.intake.readers.statistikkbanken import UNIT_COLUMNS
 from dagster_project.intake.tables import SHOWN_PLACES, TextTable, refuse_odd_cells
@@ -215,7 +216,7 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
         "a school year such as 2024-25",
     )  # fmt: skip
     refuse_duplicates(kept, units, (indicator, *split.values(), grade, year))
-    values, pupils, state = _figures(kept, value_columns[0])
+    figures = _figures(kept, value_columns[0])
     rows = extract_rows(
         len(kept),
         **vars(units),
@@ -225,9 +226,7 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
         school_year=year,
         grade=grade,
         indicator=indicator,
-        value=values,
-        n_pupils=pupils,
-        state=state,
+        **figures,
     )
     of_none = pc.and_(pc.not_equal(rows["ownership"], "all"), pc.equal(rows["state"], "absent"))
     kept_rows = rows.filter(pc.invert(of_none))
@@ -312,16 +311,23 @@ def _whole_indicators(table: TextTable) -> tuple[TextTable, str]:
     return kept, column
 
 
-def _figures(table: TextTable, value_column: str) -> tuple[pa.Array, pa.Array, pa.Array]:
-    """Values, numbers of pupils where there is a value, and states."""
+def _figures(table: TextTable, value_column: str) -> dict[str, pa.Array]:
+    """Values, numbers of pupils where there is a value, states, and which figures the public view hides."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     raw = table.columns[value_column]
-    values, bad = parse_column(raw, parse_number, pa.decimal128(18, 4))
+    plain, starred = unstarred(raw)
+    values, bad = parse_column(plain, parse_number, pa.decimal128(18, 4))
     findings = bad_cells(table, value_column, bad, "a number such as 4,1, *, or nothing")
-    pupils, bad = parse_column(table.columns["AntallBesvart"], parse_count, pa.int64())
+    counted, count_starred = unstarred(table.columns["AntallBesvart"])
+    pupils, bad = parse_column(counted, parse_count, pa.int64())
     findings += bad_cells(table, "AntallBesvart", bad, "a whole number such as 5 943, *, or nothing")
     refuse(table.name, findings)
     state = states(raw, values, table.columns["AntallBesvart"], pupils, "absent")
-    return values, pc.if_else(pc.equal(state, "observed"), pupils, pa.scalar(None, pa.int64())), state
+    return {
+        "value": values,
+        "n_pupils": pc.if_else(pc.equal(state, "observed"), pupils, pa.scalar(None, pa.int64())),
+        "state": state,
+        "restricted": restricted(state, (starred, count_starred)),
+    }

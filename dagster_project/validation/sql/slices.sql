@@ -34,7 +34,8 @@ summed as (
         sum(n_pupils) filter (where unit_level = 'school') as school_pupils,
         sum(n_pupils) filter (where unit_level = 'municipality') as municipality_pupils,
         count(*) filter (where unit_level = 'school') as schools,
-        count(*) filter (where unit_level = 'school' and state = 'suppressed')
+        -- a view with hidden figures has as many of them as the public view
+        count(*) filter (where unit_level = 'school' and (state = 'suppressed' or restricted))
         / nullif(count(*) filter (where unit_level = 'school' and state in ('observed', 'suppressed')), 0)
             as suppressed_share
     from both_years

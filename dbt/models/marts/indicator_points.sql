@@ -8,6 +8,7 @@ select
     p.value,
     p.n_pupils,
     p.state,
+    p.restricted,
     p.value_basis,
     p.national_limit,
     p.absolute_limit,

@@ -10,6 +10,7 @@ with cells as (
         max(source_sha256) as source_sha256,
         cast(count(*) as bigint) as cells,
         cast(sum(case when state = 'observed' then 1 else 0 end) as bigint) as observed,
+        cast(sum(case when restricted then 1 else 0 end) as bigint) as restricted,
         cast(sum(case when state = 'suppressed' then 1 else 0 end) as bigint) as suppressed
     from {{ ref('int_extract_cells') }}
     where ownership = 'all' and state <> 'absent'
@@ -51,6 +52,7 @@ select
     f.file,
     coalesce(c.cells, 0) as cells,
     coalesce(c.observed, 0) as observed,
+    coalesce(c.restricted, 0) as restricted,
     coalesce(c.suppressed, 0) as suppressed,
     case when coalesce(c.observed, 0) = 0 then a.accepted_by end as accepted_by,
     case when coalesce(c.observed, 0) = 0 then a.accepted_reason end as accepted_reason,

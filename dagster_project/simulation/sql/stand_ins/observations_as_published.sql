@@ -10,6 +10,7 @@ select
     value,
     n_pupils,
     state,
+    false as restricted, -- who may see a figure changes no list
     value_basis,
     source_sha256,
     source_row,

@@ -10,6 +10,7 @@ select
     cast(s.step / power(10, k.decimals) as decimal(18, 4)) as value,
     cast(1 as bigint) as n_pupils,
     'observed' as state,
+    false as restricted,
     'simulated' as value_basis,
     cast(null as varchar) as source_sha256,
     cast(null as bigint) as source_row,

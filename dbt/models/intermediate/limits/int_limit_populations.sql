@@ -22,6 +22,7 @@ select
     o.unit_code,
     o.n_pupils,
     o.value,
+    o.restricted,
     o.source_sha256,
     o.source_row,
     o.source_column,

@@ -43,7 +43,8 @@ sums as (
         population,
         count(*) as n,
         sum(scaled_value) as s1,
-        sum(cast(scaled_value as decimal(38, 0)) * scaled_value) as s2
+        sum(cast(scaled_value as decimal(38, 0)) * scaled_value) as s2,
+        max(case when restricted then 1 else 0 end) = 1 as restricted
     from {{ ref('int_limit_populations') }}
     group by round, indicator, grade_key, base_year, population
 ),
@@ -114,6 +115,7 @@ found as (
             else d.limit_value
         end as limit_value,
         d.schools,
+        case l.method when 'fixed' then false when 'published' then n.restricted else b.restricted end as restricted,
         case when l.method = 'published' then n.source_sha256 else d.source_sha256 end as source_sha256,
         case when l.method = 'published' then n.source_row else d.source_row end as source_row,
         case when l.method = 'published' then n.source_column else d.source_column end as source_column
@@ -138,6 +140,13 @@ found as (
             and l.side = d.side
             and l.base_year = d.base_year
             and d.population = {{ limit_population('l.base_year', 'k.year_key') }}
+    left join sums as b
+        on
+            k.round = b.round
+            and k.indicator = b.indicator
+            and k.grade_key = b.grade_key
+            and l.base_year = b.base_year
+            and b.population = {{ limit_population('l.base_year', 'k.year_key') }}
 )
 
 select
@@ -148,6 +157,7 @@ select
     {% for side in ['national', 'absolute'] %}
     max(case when side = '{{ side }}' then limit_value end) as {{ side }}_limit,
     max(case when side = '{{ side }}' then schools end) as {{ side }}_schools,
+    max(case when side = '{{ side }}' and restricted then 1 else 0 end) = 1 as {{ side }}_restricted,
     max(case when side = '{{ side }}' then source_sha256 end) as {{ side }}_source_sha256,
     max(case when side = '{{ side }}' then source_row end) as {{ side }}_source_row,
     max(case when side = '{{ side }}' then source_column end) as {{ side }}_source_column{{ ',' if not loop.last }}

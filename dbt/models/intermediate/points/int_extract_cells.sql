@@ -19,6 +19,7 @@ select
     n_pupils,
     uncertainty,
     state,
+    restricted,
     raw_value,
     source_sha256,
     source_row,

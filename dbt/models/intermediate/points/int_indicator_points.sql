@@ -28,6 +28,7 @@ compared as (
         o.value,
         o.n_pupils,
         o.state,
+        o.restricted,
         o.value_basis,
         l.national_limit,
         l.absolute_limit,

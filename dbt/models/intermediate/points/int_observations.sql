@@ -11,6 +11,7 @@ with combined as (
         c.year_key,
         {{ rounded_weighted_mean('c.value', 'c.n_pupils', 'i.decimals', "c.state = 'observed' and c.n_pupils > 0") }} as value,
         sum(case when c.state = 'observed' and c.n_pupils > 0 then c.n_pupils end) as n_pupils,
+        max(case when c.state = 'observed' and c.n_pupils > 0 and c.restricted then 1 else 0 end) = 1 as restricted,
         min(case
             when c.state = 'observed' and c.n_pupils > 0 then 1
             when c.state in ('observed', 'suppressed') then 2
@@ -35,6 +36,7 @@ select
     value,
     n_pupils,
     state,
+    restricted,
     value_basis,
     source_sha256,
     source_row,
@@ -55,6 +57,7 @@ select
     case best_state
         when 1 then 'observed' when 2 then 'suppressed' when 3 then 'no_participants' else 'absent'
     end as state,
+    restricted,
     'combined' as value_basis,
     cast(null as string) as source_sha256,
     cast(null as bigint) as source_row,

@@ -34,6 +34,7 @@ of_schools as (
         {{ rounded_weighted_mean('c.value', 'c.n_pupils', 'm.decimals', "c.state = 'observed' and c.n_pupils > 0") }}
             as mean_value,
         sum(case when c.state = 'observed' and c.n_pupils > 0 then c.n_pupils end) as pupils,
+        max(case when c.state = 'observed' and c.n_pupils > 0 and c.restricted then 1 else 0 end) = 1 as restricted,
         max(m.min_observed_school_percent) as min_observed_school_percent
     from restructured as m
     inner join {{ ref('int_school_population') }} as s
@@ -71,7 +72,8 @@ select
     grade,
     case when enough then mean_value end as value,
     case when enough then cast(pupils as bigint) end as n_pupils,
-    case when enough then 'observed' else 'suppressed' end as state
+    case when enough then 'observed' else 'suppressed' end as state,
+    enough and restricted as restricted
 from judged
 union all
 select
@@ -84,6 +86,7 @@ select
     grade,
     cast(null as decimal(18, 4)) as value,
     cast(null as bigint) as n_pupils,
-    'suppressed' as state
+    'suppressed' as state,
+    false as restricted
 from restructured
 where treatment = 'mark'

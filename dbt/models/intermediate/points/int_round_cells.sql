@@ -17,6 +17,7 @@ with matched as (
         c.value,
         c.n_pupils,
         c.state,
+        c.restricted,
         c.raw_value,
         c.source_sha256,
         c.source_row,

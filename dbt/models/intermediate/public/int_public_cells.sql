@@ -1,6 +1,7 @@
 -- May each judged cell be shown to everybody? Where the remainder of a municipality gives a school away, its smallest
 -- schools are hidden too, until enough schools with enough pupils are left. Where too few municipalities of the nation
--- are hidden, the smallest ones are, and with each of them a school, or its schools would add up to it.
+-- are hidden, the smallest ones are, and with each of them a school, or its schools would add up to it; as they would to a
+-- municipality that the public view hides.
 with schools as (
     select
         s.*,
@@ -44,7 +45,7 @@ within_municipalities as (
 municipalities as (
     select
         *,
-        publication in ('hidden_small', 'hidden_at_source') or hides_itself as is_hidden,
+        publication in ('hidden_small', 'hidden_restricted', 'hidden_at_source') or hides_itself as is_hidden,
         hidden > 0 or (gives_away and not hides_itself) as has_hidden_school
     from {{ ref('int_public_remainders') }}
     where publication <> 'no_figure'
@@ -85,7 +86,10 @@ select
         when
             (
                 (c.hides_for_the_nation and not c.has_hidden_school)
-                or ((c.hides_for_the_nation or c.hides_itself) and c.shown_pupils = c.n_pupils)
+                or (
+                    (c.hides_for_the_nation or c.hides_itself or c.publication = 'hidden_restricted')
+                    and c.shown_pupils = c.n_pupils
+                )
             )
             and s.is_part and s.publication = 'shown' and s.place = 1 then 'hidden_complementary'
         else s.publication

@@ -1,6 +1,7 @@
 -- May a limit be shown? One taken from schools tells of those of its schools that are hidden: a percentile is the value of
 -- one of them, a mean with standard deviations an equation over all. So either none is hidden, or more than the two limits
--- they could be worked out from, with enough pupils together. A base year outside the window is judged by size alone.
+-- they could be worked out from, with enough pupils together. A base year outside the window is judged by size alone. A
+-- limit that rests on a single figure with a star is hidden: everybody may see only what follows from figures without.
 with behind as (
     select
         p.round,
@@ -49,8 +50,11 @@ sides as (
         l.year_key,
         n.side,
         n.method,
-        coalesce(h.hidden_schools, 0) = 0
-        or (h.hidden_schools > h.public_min_hidden and h.hidden_pupils >= h.public_min_pupils) as is_shown
+        not coalesce(case n.side when 'national' then l.national_restricted else l.absolute_restricted end, false)
+        and (
+            coalesce(h.hidden_schools, 0) = 0
+            or (h.hidden_schools > h.public_min_hidden and h.hidden_pupils >= h.public_min_pupils)
+        ) as is_shown
     from {{ ref('int_limits') }} as l
     inner join {{ ref('int_limit_rules') }} as n
         on l.round = n.round and l.indicator = n.indicator and l.grade_key = n.grade_key

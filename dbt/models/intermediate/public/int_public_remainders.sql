@@ -12,12 +12,12 @@ with compared as (
         max(m.public_min_pupils) as public_min_pupils,
         max(m.public_min_hidden) as public_min_hidden,
         cast(sum(case
-            when s.may_be_part and s.publication = 'hidden_small' then 1
+            when s.may_be_part and s.publication in ('hidden_small', 'hidden_restricted') then 1
             when s.may_be_part and s.publication = 'hidden_at_source' and not m.worked_out_from_schools then 1
             else 0
         end) as bigint) as may_be_hidden,
         cast(sum(case
-            when s.is_part and s.publication = 'hidden_small' then 1
+            when s.is_part and s.publication in ('hidden_small', 'hidden_restricted') then 1
             when
                 s.is_part and s.publication = 'hidden_at_source'
                 and not m.worked_out_from_schools and not m.partly_worked_out then 1

@@ -1,5 +1,6 @@
 -- First question to every judged cell: may it be shown by itself? And which municipality's figure is it a part of?
--- A cell whose number of pupils is unknown is treated as small.
+-- A cell whose number of pupils is unknown is treated as small. One that rests on a figure with a star is known to those
+-- with access alone.
 with restructured as (
     select distinct
         round,
@@ -21,6 +22,7 @@ select
     case
         when p.state = 'suppressed' then 'hidden_at_source'
         when p.state <> 'observed' then 'no_figure'
+        when coalesce(p.restricted, false) then 'hidden_restricted'
         when coalesce(p.n_pupils, 0) < r.public_min_pupils then 'hidden_small'
         else 'shown'
     end as publication,
