@@ -25,9 +25,19 @@ from dagster_project.settings import Settings
 @click.option(
     "--story", is_flag=True, help="Also play through five years: runs, replies, decisions, releases, reports."
 )
+@click.option(
+    "--hidden-figures",
+    is_flag=True,
+    help="Write the view of those with access: a number and a star for a hidden figure.",
+)
 @click.pass_obj
-def demo(settings: Settings, scale: int, seed: int | None, out: Path | None, if_empty: bool, story: bool) -> None:
+def demo(
+    settings: Settings, scale: int, seed: int | None, out: Path | None, if_empty: bool, story: bool,
+    hidden_figures: bool,
+) -> None:  # fmt: skip
     """Write the files of Fabelland, a fictional country, in the real formats."""
+    if story and hidden_figures:
+        raise click.UsageError("the story is told with the public figures: use --hidden-figures without --story")
     folder = out or settings.inbox
     has_files = settings.ledger.exists() or (settings.inbox.is_dir() and any(settings.inbox.iterdir()))
     if if_empty and has_files:
@@ -40,7 +50,7 @@ def demo(settings: Settings, scale: int, seed: int | None, out: Path | None, if_
     from dagster_project.demo import write_country
 
     truth = (out.parent if out else settings.home / "demo") / "truth.json"
-    paths = write_country(folder, scale=scale, seed=SEED if seed is None else seed, truth=truth)
+    paths = write_country(folder, scale=scale, seed=SEED if seed is None else seed, truth=truth, starred=hidden_figures)
     click.echo(f"{len(paths)} fictional files in {folder}; the municipalities made weak are listed in {truth}")
 
 

@@ -31,6 +31,7 @@ YEARS = range(2017, 2026)
 POINT_YEARS = range(2016, 2025)
 OWNERSHIPS = {"Alle eierformer": False, "Offentlig skole": True}
 GAIN_YEARS = 3
+PAGE_ROWS = 4_000
 SMALLEST_TEST, SMALLEST_SURVEY, SMALLEST_POINTS = 10, 5, 6
 
 
@@ -58,7 +59,7 @@ def _by_ownership(
     return every
 
 
-def _write_tests(folder: Path, year: Year, lasting: Floats, rng: np.random.Generator) -> list[Path]:
+def _write_tests(folder: Path, year: Year, lasting: Floats, rng: np.random.Generator, starred: bool) -> list[Path]:
     paths = []
     reading, numeracy = NATIONAL_SCORE[year.start]
     for grade, report in ((5, "5._trinn"), (8, "ungdomstrinn")):
@@ -73,17 +74,17 @@ def _write_tests(folder: Path, year: Year, lasting: Floats, rng: np.random.Gener
         ):
             own = weight * shared + (1 - weight**2) ** 0.5 * 0.8 * rng.normal(0, 1, len(shared))
             n = rng.binomial(invited, takes_part)
-            total, low = test_scores(year, grade, own, 0.0, national, n, rng)
+            total, counts = test_scores(year, grade, own, 0.0, national, n, rng)
             scores = _by_ownership(year, total, n, SMALLEST_TEST)
-            levels = _by_ownership(year, low, n, SMALLEST_TEST)
+            levels = [_by_ownership(year, count, n, SMALLEST_TEST) for count in counts if subject != "Engelsk"]
             for ownership in OWNERSHIPS:
-                results[subject, ownership] = (scores[ownership], None if subject == "Engelsk" else levels[ownership])
+                results[subject, ownership] = (scores[ownership], [level[ownership] for level in levels])
         name = f"fabelland_{school_year_label(year.start)}_Nasjonale_proever_{report}.csv"
-        paths.append(files.write_tests(folder / name, year, grade, results))
+        paths.append(files.write_tests(folder / name, year, grade, results, starred))
     return paths
 
 
-def _write_survey(folder: Path, year: Year, lasting: Floats, rng: np.random.Generator) -> list[Path]:
+def _write_survey(folder: Path, year: Year, lasting: Floats, rng: np.random.Generator, starred: bool) -> list[Path]:
     at = YEARS.index(year.start)
     newest = year.start == YEARS[-1]
     group_key = "Indikator" if newest else "Spoersmaalgruppe"
@@ -107,19 +108,20 @@ def _write_survey(folder: Path, year: Year, lasting: Floats, rng: np.random.Gene
         participation += _participation(year, grade, invited, answered)
     absent = {(year.municipalities.code[i], 10) for i in (20, 121, 222) if year.start == 2023}
     label = school_year_label(year.start)
-    index_rows = files.survey_rows(year, group_key, "Score", indices, absent)
-    bullied_rows = files.survey_rows(year, group_key, "AndelMobbet", bullied, absent)
+    index_rows = files.survey_rows(year, group_key, "Score", indices, absent, starred)
+    bullied_rows = files.survey_rows(year, group_key, "AndelMobbet", bullied, absent, starred)
     stem = f"fabelland_{label}_Elevundersoekelsen_"
     if year.start == YEARS[0]:
         return [
-            files.write_csv_rows(folder / f"{stem}148.csv", index_rows),
-            files.write_csv_rows(folder / f"{stem}150.csv", bullied_rows),
+            files.write_csv_rows(folder / f"{stem}148.csv", files.pages(index_rows)[0]),
+            files.write_csv_rows(folder / f"{stem}150.csv", files.pages(bullied_rows)[0]),
         ]
-    return [
-        files.write_json_rows(folder / f"{stem}148.json", index_rows),
-        files.write_json_rows(folder / f"{stem}150.json", bullied_rows),
-        files.write_json_rows(folder / f"{stem}151.json", participation),
-    ]
+    written = [files.write_json_rows(folder / f"{stem}151.json", participation)]
+    for table, rows in ((148, index_rows), (150, bullied_rows)):
+        for number, page in enumerate(files.pages(rows, PAGE_ROWS if newest else None), start=1):
+            name = f"{stem}{table}_side{number}.json" if newest else f"{stem}{table}.json"
+            written.append(files.write_json_rows(folder / name, page))
+    return written
 
 
 def _participation(year: Year, grade: int, invited: np.ndarray, answered: np.ndarray) -> list[dict[str, str | None]]:
@@ -158,11 +160,15 @@ class Followed:
 
 @dataclass
 class Fabelland:
-    """The country with all that is lasting about it; ``followed`` changes what later years look like."""
+    """The country with all that is lasting about it; ``followed`` changes what later years look like.
+
+    With ``starred`` its files are those of somebody with access to hidden figures, else the public ones.
+    """
 
     scale: int = 1
     seed: int = SEED
     followed: list[Followed] = field(default_factory=list)
+    starred: bool = False
 
     def __post_init__(self) -> None:
         rng = np.random.default_rng(np.random.PCG64(self.seed))
@@ -191,8 +197,8 @@ class Fabelland:
         """Tests and survey of the school year that begins in ``start``."""
         folder.mkdir(parents=True, exist_ok=True)
         year, lasting = Year(self.country, start), self.lasting(start)
-        tests = _write_tests(folder, year, lasting, self._rng(start, 0))
-        return [*tests, *_write_survey(folder, year, lasting, self._rng(start, 1))]
+        tests = _write_tests(folder, year, lasting, self._rng(start, 0), self.starred)
+        return [*tests, *_write_survey(folder, year, lasting, self._rng(start, 1), self.starred)]
 
     def write_spring(self, folder: Path, through: int) -> Path:
         """Grade points of all school years up to the one that begins in ``through``, side by side in one file."""
@@ -200,7 +206,7 @@ class Fabelland:
         starts = [start for start in POINT_YEARS if start <= through]
         years = [Year(self.country, start) for start in starts]
         results = [_grade_points(y, self.lasting(y.start), self._rng(y.start, 2)) for y in years]
-        return files.write_grade_points(folder / "fabelland_Grunnskolepoeng.csv", years, results)
+        return files.write_grade_points(folder / "fabelland_Grunnskolepoeng.csv", years, results, self.starred)
 
     def write_truth(self, path: Path) -> None:
         """What only the maker of the country can know: who was made weak, and what follow-up does to whom."""
@@ -216,13 +222,15 @@ class Fabelland:
         path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def write_country(out_dir: Path, *, scale: int = 1, seed: int = SEED, truth: Path | None = None) -> list[Path]:
+def write_country(
+    out_dir: Path, *, scale: int = 1, seed: int = SEED, truth: Path | None = None, starred: bool = False
+) -> list[Path]:
     """Write all files of Fabelland into ``out_dir`` and return their paths.
 
     ``scale`` multiplies the schools of each municipality (codes of four digits leave no room for more
-    municipalities). ``truth`` names a file that says which municipalities were made weak.
+    municipalities). ``starred``: see ``Fabelland``. ``truth`` names a file that says which ones were made weak.
     """
-    fabelland = Fabelland(scale, seed)
+    fabelland = Fabelland(scale, seed, starred=starred)
     paths = fabelland.write_registers(out_dir)
     for start in YEARS:
         paths += fabelland.write_autumn(out_dir, start)

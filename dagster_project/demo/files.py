@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from dagster_project.schema import school_year_label
 UNIT_COLUMNS = ("EnhetNivaa", "Nasjonaltkode", "Fylkekode", "Kommunekode", "Organisasjonsnummer", "Nasjonalt", "Fylke",
                 "Kommune", "EnhetNavn")  # fmt: skip
 RETIRED = " (2016 - 2023)"
+ABROAD = "Utlandet (oppdiktet)"
+ABROAD_PUPILS = 37
 NEW_CODES_OF_THE_YEAR_2025 = 2025
 
 
@@ -23,6 +26,11 @@ def comma(value: float, decimals: int) -> str:
     scaled = int(abs(value) * 10**decimals + 0.5)
     whole, part = divmod(scaled, 10**decimals)
     return f"{whole},{part:0{decimals}d}" if decimals else str(whole)
+
+
+def seen(text: str, hidden: bool, starred: bool) -> str:
+    """A cell as it is shown: the figure, a star for a hidden one, or both to those with access to hidden figures."""
+    return f"{text}*" if hidden and starred else "*" if hidden else text
 
 
 def thousands(value: int) -> str:
@@ -64,6 +72,15 @@ def unit_rows(year: Year) -> Iterator[tuple[int, tuple[str, ...]]]:
                   country.schools.name[i] + blank)  # fmt: skip
 
 
+def rows_abroad() -> Iterator[tuple[str, ...]]:
+    """The unit cells of the schools abroad, which have a row of their own on every level, the nation's among them."""
+    place = (ABROAD, "Utlandet", "Utlandet, uspesifisert")
+    yield ("1", "U", "00", "0000", "U", ABROAD, "Alle fylker", "Alle kommuner", "Alle skoler")
+    yield ("2", "U", "25", "0000", "25", ABROAD, "Utlandet", "Alle kommuner", "Alle skoler")
+    yield ("3", "U", "25", "2599", "2599", *place, "Alle skoler")
+    yield ("4", "U", "25", "2599", "U90000001", *place, "Fabelskolen i utlandet")
+
+
 def write_utf16(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Path:
     """A download of the statistics bank: UTF-16 without byte order mark, a ``sep=`` line, tabs."""
     with path.open("w", encoding="utf-16-le", newline="\n") as handle:
@@ -73,15 +90,15 @@ def write_utf16(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]
 
 
 def write_tests(
-    path: Path, year: Year, grade: int, results: dict[tuple[str, str], tuple[Figures, Figures | None]]
+    path: Path, year: Year, grade: int, results: dict[tuple[str, str], tuple[Figures, list[Figures]]], starred: bool
 ) -> Path:
-    """National tests of one grade and year. ``results`` maps (subject, ownership) to scale score and level-1 share."""
+    """National tests of one grade and year. ``results``: scale score and shares on levels by (subject, ownership)."""
     label = school_year_label(year.start)
     header = list(UNIT_COLUMNS)
-    for (subject, ownership), (_, level) in results.items():
+    for (subject, ownership), (_, levels) in results.items():
         stem = f"{label}.{subject}.{grade}. årstrinn.{ownership}.Alle kjønn."
         header += [stem + m for m in ("Skalapoeng", "Usikkerhet", "Antall elever deltatt")]
-        header += [stem + "Andel mestringsnivå 1"] if level is not None else []
+        header += [f"{stem}Mestringsnivå {number}" for number in range(1, len(levels) + 1)]
     schools = len(year.country.schools.code)
     with_grade = year.has_grade(grade)
     nobody = "0" if year.start < NEW_CODES_OF_THE_YEAR_2025 else ""
@@ -91,22 +108,29 @@ def write_tests(
             if at < schools and not with_grade[at]:
                 continue
             cells = list(unit)
-            for (_, ownership), (score, level) in results.items():
+            for (_, ownership), (score, levels) in results.items():
                 n = int(score.n[at])
                 if n == 0:
-                    cells += ["", "", nobody if ownership == "Alle eierformer" else ""]
-                elif score.hidden[at]:
-                    cells += ["*", "*", "*"]
-                else:
-                    cells += [comma(float(score.value[at]), 0), comma(1.96 * 9.0 / n**0.5, 1), thousands(n)]
-                if level is not None:
-                    cells.append("" if n == 0 else "*" if score.hidden[at] else comma(100 * float(level.value[at]), 1))
+                    cells += ["", "", nobody if ownership == "Alle eierformer" else "", *("" for _ in levels)]
+                    continue
+                figures = [comma(float(score.value[at]), 0), comma(1.96 * 9.0 / n**0.5, 1), thousands(n)]
+                figures += [comma(100 * float(level.value[at]), 1) for level in levels]
+                cells += [seen(text, bool(score.hidden[at]), starred) for text in figures]
+            yield cells
+        for unit in rows_abroad():
+            cells = list(unit)
+            for (_, ownership), (score, levels) in results.items():
+                if ownership != "Alle eierformer":
+                    cells += ["", "", "", *("" for _ in levels)]
+                    continue
+                figures = [comma(float(score.value[-1]) + 4, 0), comma(1.96 * 9.0 / ABROAD_PUPILS**0.5, 1)]
+                cells += [*figures, str(ABROAD_PUPILS), *(comma(100 / len(levels), 1) for _ in levels)]
             yield cells
 
     return write_utf16(path, header, rows())
 
 
-def write_grade_points(path: Path, years: Sequence[Year], results: Sequence[dict[str, Figures]]) -> Path:
+def write_grade_points(path: Path, years: Sequence[Year], results: Sequence[dict[str, Figures]], starred: bool) -> Path:
     """Grade points of several years side by side; a unit whose code changed has a row for each code."""
     header = list(UNIT_COLUMNS)
     for year in years:
@@ -123,43 +147,61 @@ def write_grade_points(path: Path, years: Sequence[Year], results: Sequence[dict
             cells = []
             for ownership in ("Alle eierformer", "Offentlig skole"):
                 f = figures[ownership]
-                if f.n[at] == 0:
-                    cells += ["", ""]
-                elif f.hidden[at]:
-                    cells += ["*", "*"]
-                else:
-                    cells += [comma(float(f.value[at]), 1), thousands(int(f.n[at]))]
+                texts = [comma(float(f.value[at]), 1), thousands(int(f.n[at]))] if f.n[at] else ["", ""]
+                cells += [seen(text, bool(f.hidden[at] and f.n[at]), starred) for text in texts]
             key = (unit[0], unit[3], unit[4])
             names.setdefault(key, unit)
             table.setdefault(key, {})[position] = cells
     blank = [""] * 4
     order = sorted(table, key=lambda k: (k[0], k[1], k[2]))
-    rows = ([*names[k], *(c for p in range(len(years)) for c in table[k].get(p, blank))] for k in order)
+    rows = [[*names[k], *(c for p in range(len(years)) for c in table[k].get(p, blank))] for k in order]
+    points = [comma(float(figures["Alle eierformer"].value[-1]) + 2, 1) for figures in results]
+    rows += [[*unit, *(c for p in points for c in (p, str(ABROAD_PUPILS), "", ""))] for unit in rows_abroad()]
     return write_utf16(path, header, rows)
 
 
 def survey_rows(
     year: Year, group_key: str, value_key: str,
-    results: dict[tuple[str, int, str], tuple[Figures, int]], absent: set[tuple[str, int]],
+    results: dict[tuple[str, int, str], tuple[Figures, int]], absent: set[tuple[str, int]], starred: bool,
 ) -> Iterator[dict[str, str | None]]:  # fmt: skip
     """Rows of the export API. ``results`` maps (indicator, grade, ownership) to figures and decimals."""
-    label, schools = school_year_label(year.start), len(year.country.schools.code)
+    schools = len(year.country.schools.code)
+
+    def row(unit: Sequence[str], indicator: str, grade: int, ownership: str, value: str, n: str) -> dict[str, Any]:
+        return {
+            "SpoersmaalNivaa": "1", group_key: indicator, "Spoersmaalnavn": "Alle spørsmål",
+            "Skoleaarnavn": school_year_label(year.start), **dict(zip(UNIT_COLUMNS, unit, strict=True)),
+            "GruppeNivaa": "0", "TrinnKode": str(grade), "Trinnnavn": f"{grade}. trinn", "EierformNavn": ownership,
+            "KjoennKode": "A", "Kjoenn": "Alle kjønn", value_key: value, "AntallBesvart": n,
+        }  # fmt: skip
+
     for at, unit in unit_rows(year):
-        base = dict(zip(UNIT_COLUMNS, unit, strict=True))
         for (indicator, grade, ownership), (figures, decimals) in results.items():
             if figures.n[at] == 0 or (unit[0] == "3" and (unit[3], grade) in absent):
                 continue
             if ownership != "Alle eierformer" and at < schools:
                 continue
-            hidden = bool(figures.hidden[at])
-            n = int(figures.n[at])
-            yield {
-                "SpoersmaalNivaa": "1", group_key: indicator, "Spoersmaalnavn": "Alle spørsmål",
-                "Skoleaarnavn": label, **base, "TrinnKode": str(grade), "Trinnnavn": f"{grade}. trinn",
-                "EierformNavn": ownership, "KjoennKode": "A", "Kjoenn": "Alle kjønn",
-                value_key: "*" if hidden else comma(float(figures.value[at]), decimals),
-                "AntallBesvart": "*" if hidden else thousands(n),
-            }  # fmt: skip
+            texts = comma(float(figures.value[at]), decimals), thousands(int(figures.n[at]))
+            value, n = (seen(text, bool(figures.hidden[at]), starred) for text in texts)
+            yield row(unit, indicator, grade, ownership, value, n)
+    for unit in rows_abroad():
+        for (indicator, grade, ownership), (figures, decimals) in results.items():
+            if ownership == "Alle eierformer":
+                yield row(unit, indicator, grade, ownership, comma(float(figures.value[-1]), decimals),
+                          str(ABROAD_PUPILS))  # fmt: skip
+
+
+def pages(rows: Iterable[dict[str, str | None]], size: int | None = None) -> list[list[dict[str, str | None]]]:
+    """The pages of one answer of the export API: ``size`` rows each but for the last, or one page."""
+    every = list(rows)
+    size = size or len(every)
+    return [
+        [
+            {**row, "Sidenummer": str(number), "RaderSide": str(size), "RaderTotalt": str(len(every))}
+            for row in every[at : at + size]
+        ]
+        for number, at in enumerate(range(0, len(every), size), start=1)
+    ]
 
 
 def write_json_rows(path: Path, rows: Iterable[dict[str, str | None]]) -> Path:

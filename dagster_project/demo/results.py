@@ -16,7 +16,8 @@ from dagster_project.demo.geography import FIRST_REFORMED_YEAR, Country
 
 Floats = NDArray[np.float64]
 PUPIL_SD = 9.1
-LEVEL_1_BELOW = {5: 43.7, 8: 37.9}
+LEVELS_BELOW = {5: (43.7, 56.7), 8: (37.9, 45.0, 54.9, 62.7)}
+"""Scale scores that part the mastery levels: three in grade 5, five in grade 8."""
 NATIONAL_SCORE = {
     2017: (50.1, 50.0), 2018: (50.2, 50.2), 2019: (50.4, 50.3), 2020: (50.5, 50.4), 2021: (50.4, 50.3),
     2022: (50, 50), 2023: (49.2, 49.8), 2024: (49.0, 49.2), 2025: (48.9, 49.1),
@@ -140,11 +141,12 @@ class Year:
 def test_scores(
     year: Year, grade: int, shared: Floats, offset: float, national: float, n: NDArray[np.int64],
     rng: np.random.Generator,
-) -> tuple[Floats, Floats]:  # fmt: skip
-    """Sums of scale scores and numbers of pupils on mastery level 1, per school, from pupils drawn one by one."""
+) -> tuple[Floats, list[Floats]]:  # fmt: skip
+    """Sums of scale scores and numbers of pupils on each mastery level, per school, from pupils drawn one by one."""
     schools = len(n)
     own = national + offset + 2.5 * shared
     pupils = rng.normal(0, PUPIL_SD, int(n.sum())) + np.repeat(own, n)
     of = np.repeat(np.arange(schools), n)
-    low = pupils < LEVEL_1_BELOW.get(grade, 0)
-    return np.bincount(of, pupils, schools).astype(float), np.bincount(of, low, schools).astype(float)
+    level = np.digitize(pupils, LEVELS_BELOW[grade])
+    on_level = [np.bincount(of, level == at, schools).astype(float) for at in range(len(LEVELS_BELOW[grade]) + 1)]
+    return np.bincount(of, pupils, schools).astype(float), on_level
