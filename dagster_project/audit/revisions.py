@@ -107,13 +107,15 @@ class Published:
 
         round_ = Round.model_validate(self.manifest["round_entry"])
         name = self.manifest["rule_set"]["name"]
+        register = Publication.model_validate(read("registers", "publication.yaml"))
         own = RuleBook(
             {name: RuleSet.model_validate(in_todays_keys(read("rules", f"{name}.yaml")))},
             {name: self.manifest["rule_set"]["sha256"]},
             (round_,),
             Exceptions.model_validate(read("registers", "exceptions.yaml")),
             Governors.model_validate(read("registers", "county_governors.yaml")),
-            Publication.model_validate(read("registers", "publication.yaml")).publication,
+            register.publication,
+            register.questions_to,
         )
         return with_cohorts(own, round_.id, self.folder / INTERNAL)
 

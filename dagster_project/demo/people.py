@@ -47,7 +47,8 @@ def reply(settings: Settings, round_id: str, on: dt.date, *, silent: int = 0) ->
         sheet.cell(labels["Utfylt av"], 2).value = NAME
         sheet.cell(labels["Dato"], 2).value = on
         at = {cell.value: cell.column for cell in sheet[header]}
-        lines = [r for r in range(header + 1, sheet.max_row + 1) if sheet.cell(r, 1).value]
+        below = range(header + 1, sheet.max_row + 1)
+        lines = below[: next((i for i, r in enumerate(below) if not sheet.cell(r, 1).value), None)]
         average = [r for r in lines if sheet.cell(r, at["Gruppe"]).value == "gjennomsnitt"]
         spread = [r for r in lines if r not in average]
         if len(spread) > 5:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from dagster_project import schema
@@ -21,6 +21,8 @@ class Column:
     ``norsk`` is the header people see. ``required`` cells may not be blank. ``locked`` cells are filled in beforehand.
     ``choices`` maps what people choose to what is stored. ``least`` is the smallest number allowed. A form sent out
     before a ``later`` column existed is read without it; ``default`` stands for a cell that is blank or not there.
+    ``earlier`` are choices of forms sent out before, which are read and no longer offered. A ``technical`` field says
+    which list was sent out; it stands below the table, where nobody has to read it.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Column:
     least: int | None = None
     later: bool = False
     default: str | None = None
+    earlier: Mapping[str, str] = field(default_factory=dict)
+    technical: bool = False
     hint: str = ""
     width: int = 14
 
@@ -61,10 +65,12 @@ _NAME = Column("municipality_name", "Kommune", required=False, locked=True, widt
 DECISION_CHOICES = {
     "takker ja": "accept",
     "takker nei": "decline",
-    "tas ut": "exclude",
+    "holdes utenfor": "exclude",
     "trekker seg": "withdrew",
     "kalles opp fra reserve": "called_up",
 }
+EARLIER_DECISIONS = {"tas ut": "exclude"}
+"""Read by some as selected."""
 GROUPS = {"gjennomsnitt": "average", "spredning": "spread"}
 ADVICE = {"bør ikke tas ut": "do_not_take"}
 SENDERS = {"kommune": "municipality", "veiledere": "guides", "statsforvalter": "county_governor"}
@@ -74,9 +80,9 @@ PRIORITIES = Form(
     schema.GOVERNOR_PRIORITIES,
     "Statsforvalterens vurdering og prioritering",
     fields=(
-        _ROUND,
+        replace(_ROUND, technical=True),
         Column("county_governor", "Statsforvalter", locked=True),
-        Column("candidate_list_hash", "Kandidatlistens kontrollkode", locked=True),
+        Column("candidate_list_hash", "Kandidatlistens kontrollkode", locked=True, technical=True),
         Column("replied_by", "Utfylt av", hint="Navnet ditt"),
         Column("replied_on", "Dato", "date", hint="Datoen svaret gis"),
     ),
@@ -138,10 +144,10 @@ DECISIONS = Form(
         _ROUND,
         _CODE,
         _NAME,
-        Column("decision", "Beslutning", "choice", choices=DECISION_CHOICES, width=22),
+        Column("decision", "Beslutning", "choice", choices=DECISION_CHOICES, earlier=EARLIER_DECISIONS, width=22),
         Column("decided_on", "Dato", "date", width=12),
         Column("decided_by", "Besluttet av", width=20),
-        Column("reason", "Begrunnelse", required=False, hint="Må fylles ut når en kommune tas ut", width=60),
+        Column("reason", "Begrunnelse", required=False, hint="Må fylles ut når en kommune holdes utenfor", width=60),
     ),
     key=("round", "municipality_code", "decision", "decided_on"),
     help=("Én rad per beslutning. En senere beslutning om samme kommune gjelder foran en tidligere.",),

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     pass
 
 STAGES = ("recognised", "readable", "schema", "values", "against_last_year")
+PLACE = "Kommunenr"
+"""What a line of a form is about: without it nobody can say which lines are missing."""
 RENAMED = {"Indikator": "Spoersmaalgruppe"}
 API_VALUES = {"Score", "AndelMobbet", "AndelDeltatt"}
 HEADER_DETAIL = re.compile(r"\d{4}[-–]\d{2}|\d{1,2}\. (?:års)?trinn")
@@ -196,7 +198,8 @@ def screen(
         stages |= {"schema": Severity.PASS, "values": Severity.WARN}
         return Screening(file, sha256, known, stages, (*findings, *waits), tables, signature=signature)
     findings += _drift(extracts, known, sorted({t.dataset for t in tables}), signature, file)
-    stages["schema"] = Severity.WARN if any(f.severity is Severity.WARN for f in findings) else Severity.PASS
+    worst = {f.severity for f in findings}
+    stages["schema"] = next((s for s in (Severity.FAIL, Severity.WARN) if s in worst), Severity.PASS)
     results: list[CheckResult] = []
     try:
         results = [
@@ -220,13 +223,21 @@ def screen(
         return Screening(file, sha256, known, stages, tuple(findings), tables, signature=signature)
     for stage in STAGES[-2:]:
         here = [r for r in results if r.stage == stage]
-        more = [f for r in here for f in r.findings] + (order if stage == STAGES[-1] else [])
+        more = [f for r in here for f in r.findings if not _follows_from(f, findings)]
+        more += order if stage == STAGES[-1] else []
         findings += more
         worst = {f.severity for f in more}
         stages[stage] = next((s for s in (Severity.FAIL, Severity.WARN) if s in worst), Severity.PASS)
         if stages[stage] is Severity.FAIL:
             break
     return Screening(file, sha256, known, stages, tuple(findings), tables, tuple(results), signature)
+
+
+def _follows_from(finding: Finding, told: Sequence[Finding]) -> bool:
+    """Whether a form is found wanting only because a cell of it could not be read, which was told already."""
+    unread = [f for f in told if f.stage == "schema" and f.severity is Severity.FAIL]
+    same = any(f.column == finding.column and finding.row in (f.row, None) for f in unread)
+    return same or (finding.row is None and any(f.column == PLACE for f in unread))
 
 
 def _not_screened(file: str, error: Exception) -> Finding:

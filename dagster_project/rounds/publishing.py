@@ -131,11 +131,10 @@ def tables_digest(tables: Mapping[str, pa.Table]) -> str:
     return digest.hexdigest()
 
 
-def _fill_forms(round_: Round, tables: Mapping[str, pa.Table], folder: Path) -> None:
-    fictional = round_.origin == "fictional"
+def _fill_forms(round_: Round, questions_to: str, tables: Mapping[str, pa.Table], folder: Path) -> None:
     selection = tables["selection"].to_pylist()
-    write_governor_forms(folder, of_rows(round_.id, "", selection), tables, fictional=fictional)
-    write_decision_form(folder, round_.id, selection, fictional=fictional)
+    write_governor_forms(folder, of_rows(round_.id, "", selection), tables, round_, questions_to)
+    write_decision_form(folder, selection, round_, questions_to)
 
 
 def behind(settings: Settings, snapshot: Snapshot) -> list[Finding]:
@@ -200,7 +199,8 @@ def publish_round(
         return None
     revision = edition.make_revision(
         settings, snapshot, rulebook, subject, iter(tables.items()), now=now,
-        life={"status": state.value, "release": None}, forms=partial(_fill_forms, subject.round, tables),
+        life={"status": state.value, "release": None},
+        forms=partial(_fill_forms, subject.round, rulebook.questions_to, tables),
     )  # fmt: skip
     states.record_move(
         settings, round_id, state, now=now, by=by, revision=revision.revision, origin=subject.round.origin

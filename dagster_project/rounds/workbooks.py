@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ from dagster_project.forms import spec
 from dagster_project.forms.candidates import CandidateList, decided
 from dagster_project.forms.spec import DECISIONS, PRIORITIES
 from dagster_project.forms.write import Evidence, write_form
+from dagster_project.pages.words import texts
+from dagster_project.rules.model import Round
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,13 +83,21 @@ def evidence_of(candidates: Sequence[Row], tables: Mapping[str, pa.Table]) -> li
     ]  # fmt: skip
 
 
+def instructions(title: str, due: dt.date | None, questions_to: str, form: spec.Form) -> list[str]:
+    """What stands under the title of a form: the round, the deadline, whom to ask, and what to do."""
+    deadline = f"Svarfrist: {texts('no').date(due)}. " if due else ""
+    return [title, f"{deadline}Spørsmål: {questions_to}.", " ".join(form.help)]
+
+
 def write_governor_forms(
-    folder: Path, candidates: CandidateList, tables: Mapping[str, pa.Table], *, fictional: bool
+    folder: Path, candidates: CandidateList, tables: Mapping[str, pa.Table], round_: Round, questions_to: str
 ) -> list[Path]:
     """One workbook per county governor: its candidates to prioritise, and its municipalities of the average group."""
+    told = instructions(round_.title, round_.priorities_due, questions_to, PRIORITIES)
     return [
         write_form(
-            folder / f"prioritering-{file_name(governor)}.xlsx", PRIORITIES, fictional=fictional,
+            folder / f"prioritering-{file_name(governor)}.xlsx", PRIORITIES, fictional=round_.origin == "fictional",
+            instructions=told,
             fields={"round": candidates.round, "county_governor": governor, "candidate_list_hash": candidates.code},
             rows=[{"municipality_code": c["municipality_code"], "municipality_name": c["municipality_name"],
                    "selection_group": GROUPS[c["selection_group"]],
@@ -97,7 +108,7 @@ def write_governor_forms(
     ]  # fmt: skip
 
 
-def write_decision_form(folder: Path, round_id: str, selection: Sequence[Row], *, fictional: bool) -> Path:
+def write_decision_form(folder: Path, selection: Sequence[Row], round_: Round, questions_to: str) -> Path:
     """One workbook with a line for every municipality somebody may decide on, in the order they are proposed."""
     order = {"selected": 0, "candidate": 1, "reserve": 2}
     closed = decided(selection)
@@ -107,7 +118,7 @@ def write_decision_form(folder: Path, round_id: str, selection: Sequence[Row], *
     )
     once = {r["municipality_code"]: r for r in reversed(open_rows)}
     rows = [
-        {"round": round_id, "municipality_code": r["municipality_code"], "municipality_name": r["municipality_name"]}
+        {"round": round_.id, "municipality_code": r["municipality_code"], "municipality_name": r["municipality_name"]}
         for r in open_rows
         if once[r["municipality_code"]] is r
     ]
@@ -119,5 +130,7 @@ def write_decision_form(folder: Path, round_id: str, selection: Sequence[Row], *
     ]  # fmt: skip
     listing = Evidence("Liste", ("Gruppe", "Forslag", "Plass", "Kommunenr", "Kommune", "Statsforvalter",
                                  "Prioritet", "Tilrådning", "Statsforvalterens begrunnelse"), listed)  # fmt: skip
-    return write_form(folder / f"beslutninger-{round_id}.xlsx", DECISIONS, fields={}, rows=rows, fictional=fictional,
-                      evidence=[listing], spare=True)  # fmt: skip
+    return write_form(
+        folder / f"beslutninger-{round_.id}.xlsx", DECISIONS, fields={}, rows=rows, evidence=[listing], spare=True,
+        fictional=round_.origin == "fictional", instructions=instructions(round_.title, None, questions_to, DECISIONS),
+    )  # fmt: skip

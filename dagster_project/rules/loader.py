@@ -45,6 +45,7 @@ class RuleBook:
     exceptions: Exceptions
     governors: Governors
     public_edition: PublicEdition
+    questions_to: str
 
     def round(self, round_id: str) -> Round:
         """The round with this id. Raises RuleProblem with the nearest known id."""
@@ -218,7 +219,8 @@ def load_rules(settings: Settings, *, only: str | None = None) -> RuleBook:
     if findings or rounds is None or exceptions is None or governors is None or publication is None:
         raise RuleProblem("The rules cannot be used until these mistakes are corrected.", findings)
     kept = tuple(r for r in rounds.rounds if only in (None, r.id))
-    return RuleBook(rule_sets, hashes, kept, exceptions, governors, publication.publication)
+    return RuleBook(rule_sets, hashes, kept, exceptions, governors, publication.publication,
+                    publication.questions_to)  # fmt: skip
 
 
 def _areas(rules: RuleSet, document: Document) -> Iterator[Finding]:

@@ -467,9 +467,10 @@ class PublicEdition(Strict):
 
 
 class Publication(Strict):
-    """The register of what may be shown."""
+    """The register of what may be shown, and of whom those may ask who get a form."""
 
     publication: PublicEdition
+    questions_to: Text = "den som sendte skjemaet"
     sources: Sources
 
     def mistakes(self) -> Iterator[Mistake]:

@@ -123,6 +123,8 @@ def form(known: Known, dataset: str, rows: pa.Table) -> pd.DataFrame:
         dates.append("priorities_due")
     for name in (*dates, "selection_date"):
         frame[name] = pd.to_datetime(frame[name])
+    if "priorities_due" in frame:
+        frame["days_late"] = (frame["replied_on"] - frame["priorities_due"]).dt.days
     return frame
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,7 @@ def blank(settings: Settings) -> Path:
 
 def lines(sheet: Worksheet) -> list[int]:
     header = next(r[0].row for r in sheet.iter_rows() if r[0].value == "Kommunenr")
-    return [r for r in range(header + 1, sheet.max_row + 1) if sheet.cell(r, 1).value]
+    return list(takewhile(lambda r: sheet.cell(r, 1).value, range(header + 1, sheet.max_row + 1)))
 
 
 def spread(sheet: Worksheet) -> list[int]:
@@ -108,7 +110,7 @@ def test_the_form_is_locked_validated_and_carries_its_list_and_the_evidence(blan
     kinds = {str(v.type) for v in sheet.data_validations.dataValidation}
     assert {"whole", "date", "list"} <= kinds
     text = [str(c.value) for r in sheet.iter_rows() for c in r if c.value]
-    assert candidate_list(settings, ROUND).code in text and any("FICTIONAL" in t for t in text)
+    assert candidate_list(settings, ROUND).code in text and "OPPDIKTEDE DATA" in text
     assert {"Kandidater", "Områder", "Skoler", "Veiledning"} <= set(book.sheetnames)
     assert book["Kandidater"].max_row == len(lines(sheet)) + 1 and book["Skoler"].max_row > 3
 
@@ -246,6 +248,36 @@ def test_a_reply_after_the_deadline_waits_for_somebody_to_accept_it(
     now = dt.datetime(2027, 2, 1, tzinfo=dt.UTC)
     result = screen_path(filled(blank, tmp_path / "svar.xlsx", change), settings, now=now)
     assert result.verdict.value == "WARN" and result.blocking_codes == ("reply-too-late",)
+    (finding,) = result.findings
+    assert (finding.found, finding.expected) == ("15.01.2027", "en dato senest 31.03.2026, 290 dager tidligere")
+
+
+def test_faults_of_every_kind_are_told_at_once(blank: Path, settings: Settings, tmp_path: Path) -> None:
+    def change(sheet: Worksheet, book: Workbook) -> None:
+        one, two, three = spread(sheet)[:3]
+        sheet.cell(one, PRIORITY).value = "høy"  # cannot be read
+        sheet.cell(two, HELD).value = DAY + dt.timedelta(days=1)  # can be read, and is impossible
+        sheet.cell(three, REASON).value = None  # is missing
+        sheet.delete_rows(spread(sheet)[-1])  # a whole line is
+
+    result = looked_at(filled(blank, tmp_path / "svar.xlsx", change), settings)
+    assert sorted(f.code for f in result.findings) == [
+        "assessment-missing", "candidates-missing", "impossible-date", "not-a-whole-number",
+    ]  # fmt: skip
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
+def test_a_form_prints_on_one_page_and_every_sheet_with_its_status(blank: Path, tmp_path: Path) -> None:
+    book = load_workbook(blank)
+    for sheet in book:
+        assert sheet.page_setup.orientation == "landscape" and sheet.sheet_properties.pageSetUpPr.fitToPage
+        assert sheet.oddHeader.right.text == "OPPDIKTEDE DATA" and "&P" in sheet.oddFooter.right.text
+    for name in book.sheetnames[1:]:
+        del book[name]
+    book.save(tmp_path / "form.xlsx")
+    command = ["soffice", f"-env:UserInstallation=file://{tmp_path}/office", "--headless", "--convert-to", "pdf"]
+    subprocess.run([*command, "--outdir", str(tmp_path), str(tmp_path / "form.xlsx")], check=True, capture_output=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "form.pdf").read_bytes())) == 1
 
 
 def test_a_workbook_with_macros_is_refused(blank: Path, settings: Settings, tmp_path: Path) -> None:

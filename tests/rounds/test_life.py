@@ -29,6 +29,7 @@ from dagster_project.rounds import history, release, state
 from dagster_project.rounds.publishing import publish_round
 from dagster_project.rounds.state import MOVES, State
 from dagster_project.rounds.workbooks import write_decision_form
+from dagster_project.rules import load_rules
 from dagster_project.settings import Settings, load_settings
 from dagster_project.transform.snapshot import take
 from tests.conftest import NOW, as_if_built, oppfolging, part_of, tree_hash
@@ -130,7 +131,7 @@ def test_who_is_decided_upon_is_open_on_no_list_and_is_not_asked_about_again(
     rows = stand.tables["selection"].to_pylist()
     both, other = [r for r in rows if r["proposed_status"] == "selected"][:2]
     rows = [both | {"decision": "accept"}, both | {"selection_group": "spread"}, other]
-    path = write_decision_form(tmp_path, OPEN, rows, fictional=True)
+    path = write_decision_form(tmp_path, rows, load_rules(settings).round(OPEN), "noen")
     book = load_workbook(path)
     cells = {str(c.value) for sheet in book for line in sheet.iter_rows() for c in line}
     assert other["municipality_code"] in cells and both["municipality_code"] not in cells

@@ -66,7 +66,7 @@ LINE = {"source_row": 9, "source_column": "Kommunenr", "municipality_code": "110
         "selection_date": DAY - pd.Timedelta(days=60), "selection_year": 2025}  # fmt: skip
 IN_ROUND, IN_COHORT = {**LINE, "round": "r1"}, {**LINE, "cohort": "c1"}
 REPLY = {"county_governor": "Rogaland", "candidate_list_hash": "abc", "list_in_force": "abc", "answered_revision": "r0001", "replied_on": DAY,
-         "priorities_due": DAY, "conversation_on": DAY, "candidates_sent": 2.0, "advice": None,
+         "priorities_due": DAY, "days_late": 0.0, "conversation_on": DAY, "candidates_sent": 2.0, "advice": None,
          "reason": "fordi"}  # fmt: skip
 FRAMES: dict[str, dict[str, pd.DataFrame]] = {
     "pupil_survey": {

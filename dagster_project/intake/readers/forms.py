@@ -2,7 +2,8 @@
 
 A form is known by its headers, wherever the table stands on the sheet and in whatever order its columns come. What
 is wrong with it is said in Norwegian, since case officers read it. One wrong cell refuses the whole form, so that
-nothing is half merged; all that is wrong is said at once.
+nothing is half merged. All that is wrong is said at once: cells that cannot be read are findings on the table, which is
+validated all the same.
 """
 
 from __future__ import annotations
@@ -92,10 +93,10 @@ def find(sheets: Iterable[tuple[str, Rows]], name: str) -> Found | None:
 
 
 def read_workbook(path: Path, name: str, sha256: str) -> list[ExtractTable]:
-    """Read the form in a workbook.
+    """Read the form in a workbook. What cannot be read in it is null, with a finding of its own in Norwegian.
 
     Raises:
-        SchemaProblem: with every cell that cannot be used, in Norwegian.
+        SchemaProblem: columns are missing, or no line is left.
         UnreadableFile: what ``find``, ``open_workbook`` and ``filled_rows`` raise.
     """
     with open_workbook(path, name) as sheets:
@@ -103,8 +104,11 @@ def read_workbook(path: Path, name: str, sha256: str) -> list[ExtractTable]:
         assert where is not None, "a workbook is only sent here when a form was recognised in it"
         extra = [s.title for s in sheets if s.title != where.sheet and s.title not in OWN_SHEETS]
         rows = filled_rows(next(s for s in sheets if s.title == where.sheet), name)
-    above = {cell_text(row[0]).strip(): (n, (*row, None)[1]) for n, row in rows if n < where.header_row}
-    below = [(n, row) for n, row in rows if n > where.header_row]
+    # the fields stand above the table, or below it
+    labels = {c.norsk for c in where.form.fields}
+    beside = {n: cell_text(row[0]).strip() for n, row in rows if n != where.header_row}
+    fields = {beside[n]: (n, (*row, None)[1]) for n, row in rows if beside.get(n) in labels}
+    below = [(n, row) for n, row in rows if n > where.header_row and beside[n] not in labels]
     lines = [(n, dict(zip(where.headers, row, strict=False))) for n, row in below]
     notes = [
         Finding("extra-sheet", Severity.WARN, f"arket {shown(title)} hører ikke til skjemaet og leses ikke",
@@ -113,7 +117,7 @@ def read_workbook(path: Path, name: str, sha256: str) -> list[ExtractTable]:
         for title in extra
     ]  # fmt: skip
     notes += _beside(where, below, name)
-    return [_assemble(where.form, where.header_row, where.headers, above, lines, name, sha256, tuple(notes))]
+    return [_assemble(where.form, where.header_row, where.headers, fields, lines, name, sha256, tuple(notes))]
 
 
 def _beside(where: Found, below: Rows, name: str) -> Iterator[Finding]:
@@ -141,7 +145,7 @@ def _assemble(
     form: Form,
     header_row: int,
     headers: Sequence[str],
-    above: dict[str, tuple[int, Any]],
+    beside: dict[str, tuple[int, Any]],
     lines: Iterable[tuple[int, dict[str, Any]]],
     name: str,
     sha256: str,
@@ -170,7 +174,7 @@ def _assemble(
     for column in form.fields:
         if column in in_table:
             continue
-        row, value = above.get(column.norsk, (1, None))
+        row, value = beside.get(column.norsk, (1, None))
         given[column.name] = _value(column, value, name, row, findings)
     rows = []
     for number, line in lines:
@@ -184,12 +188,12 @@ def _assemble(
              "source_row": number, "source_column": _place(form).norsk}
         )  # fmt: skip
     findings += _repeated(form, rows, name)
-    refuse(name, findings)
     if not rows:
+        refuse(name, findings)
         raise unreadable("no-rows", "skjemaet er ikke fylt ut", name, row=header_row,
                          fix="Fyll ut minst én rad og send det på nytt.")  # fmt: skip
     table = pa.Table.from_pylist(rows, schema=form_schema(form.dataset))
-    return ExtractTable(form.dataset, table, tuple(h for h in headers if h), notes)
+    return ExtractTable(form.dataset, table, tuple(h for h in headers if h), (*notes, *findings))
 
 
 def _place(form: Form) -> Column:
@@ -243,7 +247,8 @@ def _converted(column: Column, value: Any) -> tuple[str | None, str, Any]:
             return "not-a-date", f"en dato fra {FIRST_YEAR} til {LAST_YEAR}, for eksempel 15.02.2026", None
         return None, "", day
     if column.kind == "choice":
-        chosen = {label.casefold(): stored for label, stored in column.choices.items()}.get(text.casefold())
+        known = {label.casefold(): stored for label, stored in {**column.earlier, **column.choices}.items()}
+        chosen = known.get(text.casefold())
         return (None, "", chosen) if chosen else ("unknown-choice", "en av: " + ", ".join(column.choices), None)
     if column.kind == "code":
         if not MUNICIPALITY.fullmatch(text):
