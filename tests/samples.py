@@ -45,6 +45,16 @@ def text(lines: list[list[str]], *, year: str = "2024-25", delimiter: str = "\t"
     return (f"sep={delimiter}\n" if sep else "") + body
 
 
+def survey_of_2021(path: Path, *columns: str, encoding: str = "utf-16-le", end: str = "\r") -> Path:
+    """The Pupil Survey as it was downloaded in 2021: units in the rows, year, grade and sex in the header."""
+    stem = "2019-20.Mobbing på skolen.Alle spørsmål.{grade}. årstrinn.Alle eierformer.{sex}.Andel mobbet"
+    of_bullying = [stem.format(grade=grade, sex=sex) for grade in (7, 10) for sex in ("Alle kjønn", "Gutt")]
+    header = [*UNITS, *of_bullying, *columns]
+    figures = (["5,9", "6,1", "4,0", "*"], ["5,9", "6,1", "", "0,0"])
+    lines = [[*row[:9], *figures[n > 2], *["4,1"] * len(columns)] for n, row in enumerate(rows())]
+    return write(path, "sep=\t" + end + "".join("\t".join(line) + end for line in [header, *lines]), encoding)
+
+
 def write(path: Path, content: str, encoding: str = "utf-16-le") -> Path:
     path.write_bytes(content.encode(encoding))
     return path

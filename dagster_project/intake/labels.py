@@ -13,6 +13,8 @@ from pathlib import Path
 
 TABLE = Path(__file__).with_name("labels.csv")
 NEAR = 0.6
+OF_HEADERS = ("subject", "survey", "measure", "ownership", "sex", "whole")
+"""The kinds of a level of a header, apart from school year and grade; the other kinds name units, rows and codes."""
 
 
 def folded(label: str) -> str:
@@ -43,7 +45,7 @@ def meaning(kind: str, label: str) -> str | None:
 
 
 def nearest(label: str) -> str | None:
-    """The known label that is most like an unknown one; None when none is alike."""
-    known = {folded(row["label"]): row["label"] for row in _rows()}
+    """The known label that is most like an unknown level of a header; None when none is alike."""
+    known = {folded(row["label"]): row["label"] for row in _rows() if row["kind"] in OF_HEADERS}
     found = get_close_matches(folded(label), known, n=1, cutoff=NEAR)
     return known[found[0]] if found else None

@@ -21,6 +21,7 @@ from dagster_project.intake.text import (
     decode,
     encoding_of,
     fault,
+    lines_ended,
     open_zip,
     refuse_oversize,
     shown,
@@ -130,7 +131,7 @@ def _recognise(path: Path, name: str) -> Recognised:
     text = head[: len(head) // 2 * 2].decode(encoding, errors="ignore").lstrip("\ufeff")
     if (opening := text.lstrip()[:1]) and opening in "[{":
         return _json(name, text, opening)
-    _, named, line = first_lines(text)
+    _, named, line = first_lines(lines_ended(text))
     _, header = split_header(line, named)
     known = _by_header(header, "csv")
     if known is None:

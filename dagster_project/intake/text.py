@@ -165,10 +165,10 @@ def refuse_oversize(path: Path, name: str, *, lines: bool, most: int = MAX_FILE_
         )
     if not lines:
         return
-    line, since = 1, 0
+    line, since, end = 1, 0, b"\n" if b"\n" in sniff(path) else b"\r"
     with path.open("rb") as handle:
         while chunk := handle.read(MAX_LINE_BYTES):
-            first = chunk.find(b"\n")
+            first = chunk.find(end)
             if since + (len(chunk) if first < 0 else first) > MAX_LINE_BYTES:
                 raise unreadable(
                     "line-too-long",
@@ -179,13 +179,20 @@ def refuse_oversize(path: Path, name: str, *, lines: bool, most: int = MAX_FILE_
                     expected=f"at most {MAX_LINE_BYTES:,} bytes a line",
                     fix="Send the original download, one row a line.",
                 )
-            line += chunk.count(b"\n")
-            last = chunk.rfind(b"\n")
+            line += chunk.count(end)
+            last = chunk.rfind(end)
             since = since + len(chunk) if last < 0 else len(chunk) - last - 1
+
+
+def lines_ended(text: str) -> str:
+    """The text with its lines ended as elsewhere, where it ends them by a carriage return alone."""
+    return text if "\n" in text else text.replace("\r", "\n")
 
 
 def decode(path: Path, name: str) -> str:
     """The whole file as text, letters composed: a Mac writes "å" as two characters, and names are compared.
+
+    A file whose lines end by a carriage return alone, as the Pupil Survey of 2021, has lines as every other.
 
     Raises:
         UnreadableFile: ``not-text``, ``truncated`` or ``wrong-encoding``.
@@ -217,6 +224,7 @@ def decode(path: Path, name: str) -> str:
                 fix="Send the original download instead of a copy that was saved again.",
             ) from error
         text = content.decode("cp1252", errors="replace")
+    text = lines_ended(text)
     if any(sign in text for sign in ("Ã¥", "Ã¸", "Ã¦", "Ã…", "�")):
         place = text.find("Ã") if "Ã" in text else text.find("�")
         raise unreadable(

@@ -298,13 +298,25 @@ UNREAD: dict[str, Specimen] = {
     "minus_a_hundred_pupils": Specimen(changed("\t1,8\t100", "\t1,8\t-100"), "not-a-count", 6, COUNT, ("found: -100", "a whole number")),
     "raised_figure_in_a_code": Specimen(changed("100000008", "10000000²"), "not-a-code", 6, "Organisasjonsnummer", ("10000000²",)),
     "grade_points_among_the_tests": Specimen(
-        changed("Lesing.5. årstrinn.Alle eierformer.Alle kjønn.Usikkerhet", "Alle eierformer.Alle kjønn.Grunnskolepoeng"), "other-dataset", 2, SCORE, ("a subject",),
+        changed("Lesing.5. årstrinn.Alle eierformer.Alle kjønn.Usikkerhet", "Alle eierformer.Alle kjønn.Grunnskolepoeng"), "other-dataset", 2, SCORE, ("found: national_tests",),
     ),
     "two_measures_in_one_header": Specimen(changed("Usikkerhet", "Skalapoeng.Antall elever"), "unknown-header-level", 2, words=("found: Antall elever",)),
     "same_measure_in_two_columns": Specimen(changed("Usikkerhet", "Skalapoeng.Brudd"), "repeated-column", 2, SCORE + ".Brudd", (SCORE,)),
     "header_of_two_years": Specimen(changed("2024-25", "2024-26"), "unknown-header-level", 2, words=("found: 2024-26",)),
     "header_of_three_years": Specimen(changed("2024-25", "2024-25-26"), "unknown-header-level", 2, words=("found: 2024-25-26",)),
     "header_of_a_year_and_another": Specimen(changed("2024-25", "2024-25 og 2025-26"), "unknown-header-level", 2, words=("2024-25 og 2025-26",)),
+    "survey_of_2021_without_an_indicator": Specimen(
+        changed("Lesing.5. årstrinn.Alle eierformer.Alle kjønn.Skalapoeng", "7. årstrinn.Alle kjønn.Andel mobbet"), "missing-header-level", 2,
+        "2024-25.7. årstrinn.Alle kjønn.Andel mobbet", ("does not name an indicator of the Pupil Survey",),
+    ),
+    "survey_of_2021_without_a_grade": Specimen(
+        changed("Lesing.5. årstrinn.Alle eierformer.Alle kjønn.Skalapoeng", "Mobbing på skolen.Alle kjønn.Andel mobbet"), "missing-header-level", 2, words=("a grade",),
+    ),
+    "single_question_of_the_survey_of_2021": Specimen(
+        changed("Lesing.5. årstrinn.Alle eierformer.Alle kjønn.Skalapoeng", "Mobbing på skolen.Er du mobbet på vei hjem?.7. årstrinn.Andel mobbet"),
+        "unknown-header-level", 2, words=("found: Er du mobbet på vei hjem?",),
+    ),
+    "subject_of_a_test_in_the_survey_of_2021": Specimen(changed("Skalapoeng", "Mobbing på skolen.Andel mobbet"), "unknown-header-level", 2, words=("found: reading",)),
     "decimal_point": Specimen(changed("\t1,8\t", "\t1.8\t"), "not-a-number", 6, words=("found: 1.8", "0,8")),
     "unknown_level": Specimen(changed("4\tI\t61\t6101\t100000008", "7\tI\t61\t6101\t100000008"), "unknown-level", 6, "EnhetNivaa", ("found: 7", "1, 2, 3 or 4")),
     "unknown_nation": Specimen(changed("1\tI\t00", "1\tX\t00"), "unknown-nation", 3, "Nasjonaltkode", ("found: X", "U for schools abroad")),

@@ -8,6 +8,7 @@ import datetime as dt
 import io
 import json
 import os
+import tempfile
 import unicodedata
 import zipfile
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ from dagster_project.forms.spec import Column as FormColumn
 from dagster_project.intake import labels
 from dagster_project.intake.cells import ExtractTable, is_school_year
 from dagster_project.intake.read import read_file
-from dagster_project.intake.readers.statistikkbanken import Column, parse_header, split_levels
+from dagster_project.intake.readers.headers import Column, parse_header, split_levels
 from dagster_project.intake.recognise import recognise
 from dagster_project.intake.text import SNIFF_BYTES, decode
 from dagster_project.settings import REPOSITORY
@@ -76,7 +77,8 @@ def test_a_break_and_a_preliminary_year_are_noticed() -> None:
 def test_every_known_label_says_where_it_was_seen_and_is_read(tmp_path: Path) -> None:
     with labels.TABLE.open(encoding="utf-8") as handle:
         table = list(csv.DictReader(handle))
-    assert all(row["seen"] and row["kind"] in ("subject", "measure", "ownership", "sex", "whole") for row in table)
+    kinds = {*labels.OF_HEADERS, "survey_code", "hierarchy", "nation", "nation_id", "all_units"}
+    assert all(row["seen"] and row["kind"] in kinds for row in table)
     assert len({(row["kind"], labels.folded(row["label"])) for row in table}) == len(table)
     for row in (r for r in table if r["meaning"] in ("level_1", "value", "points")):
         stem = "2024-25." if row["meaning"] == "points" else samples.STEM.format(year="2024-25")
@@ -102,6 +104,31 @@ def test_a_column_that_nobody_knows_is_a_warning_and_the_others_are_read(tmp_pat
     ]
     assert "the nearest known label is Mestringsnivå 1" in (found.findings[0].expected or "")
     assert "labels.csv" in (found.findings[0].fix or "")
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "cp1252"])
+def test_reads_the_survey_of_2021_whatever_ends_its_lines(tmp_path: Path, end: str, encoding: str) -> None:
+    teachers = "2020-21.Støtte fra lærerne.7. årstrinn.Alle eierformer.Alle kjønn.Score"
+    path = samples.survey_of_2021(tmp_path / "file", teachers, end=end, encoding=encoding)
+    assert recognise(path).datasets == (schema.PUPIL_SURVEY,)
+    (found,) = read_file(path, "a" * 64)
+    cells = {
+        (r["unit_code"], r["school_year"], r["indicator"], r["grade"], r["sex"]): (r["state"], r["value"])
+        for r in found.table.to_pylist()
+    }
+    assert len(cells) == found.table.num_rows == 6 * 5 and not found.findings
+    assert cells["6101", "2019-20", "bullying", 7, "boys"] == ("observed", Decimal("6.1"))
+    assert cells["100000008", "2019-20", "bullying", 10, "all"] == ("absent", None)
+    assert cells["I", "2019-20", "bullying", 10, "boys"] == ("suppressed", None)
+    assert cells["100000008", "2020-21", "teacher_support", 7, "all"] == ("observed", Decimal("4.1"))
+    assert found.table["source_row"].unique().to_pylist() == [3, 4, 5, 6, 7, 8]
+
+
+def test_a_measure_that_is_not_that_of_its_indicator_is_not_read(tmp_path: Path) -> None:
+    odd = ("2019-20.Mobbing på skolen.7. årstrinn.Score", "2019-20.Motivasjon.7. årstrinn.Andel mobbet")
+    (found,) = read_file(samples.survey_of_2021(tmp_path / "file", *odd), "a" * 64)
+    assert not set(odd) & set(found.table["source_column"].to_pylist())
 
 
 def survey_row(**more: str | None) -> dict[str, str | None]:
@@ -426,6 +453,13 @@ def plain(rows: list[list[Any]]) -> list[list[Any]]:
     return [[f[0] for f in fields] + header, [f[1] for f in fields] + line]
 
 
+def survey_of_2021() -> list[list[Any]]:
+    """The wide survey as rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = samples.survey_of_2021(Path(folder) / "file")
+        return [line.split("\t") for line in decode(path, "survey").splitlines()[1:]]
+
+
 def tables() -> dict[str, list[list[Any]]]:
     """Every layout that is a table, as rows. The real ones are cut to a few rows, to be quick."""
     units = [row[:9] for row in samples.rows()]
@@ -442,6 +476,7 @@ def tables() -> dict[str, list[list[Any]]]:
             list(museum.survey().values()),
             list(museum.survey(TrinnKode="10", Score="*").values()),
         ],
+        "survey of 2021": survey_of_2021(),
         **{f"form {form.dataset}": form_lines(form) for form in FORMS.values()},
     }
     for path in sorted(REAL.glob("udir_national_tests/*.csv"))[:1] + sorted(REAL.glob("*/nedlasting.csv")):

@@ -1,7 +1,7 @@
 """The CSV download of Udir's statistics bank: wide, one column per combination, headers of dot-joined levels.
 
-``2024-25.Lesing.5. årstrinn.Alle eierformer.Alle kjønn.Skalapoeng``: the separator stands inside "5. årstrinn" too,
-but a level never begins with a blank, so a piece that does belongs to the one before it.
+National tests and grade points come so, and so did the Pupil Survey until 2021, of which the labels are not known from
+an original: its columns are read where they name year, indicator, grade and a measure that is known.
 
 States. ``*`` is suppressed, and so is a blank beside a number of pupils that is hidden (``*``) or above 0. Another
 blank in the column of all ownerships means that nobody took the test (blank, blank, 0 until 2024-25, three blanks
@@ -14,9 +14,8 @@ level 1 has not been seen in an original. A column of another label is left out,
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dagster_project import schema
@@ -27,7 +26,6 @@ from dagster_project.intake.cells import (
     Units,
     bad_cells,
     extract_rows,
-    is_school_year,
     notes_abroad,
     places,
     problem,
@@ -38,6 +36,23 @@ from dagster_project.intake.cells import (
     states,
 )
 from dagster_project.intake.numbers import parse_column, parse_count, parse_number, unstarred
+from dagster_project.intake.readers import headers
+from dagster_project.intake.readers.headers import (
+    BREAK,
+    BULLIED,
+    COUNT,
+    LEVEL_1,
+    POINTS,
+    SCORE,
+    UNCERTAINTY,
+    VALUE,
+    YEAR,
+    Column,
+    Group,
+    Unread,
+    parse_header,
+    split_levels,
+)
 from dagster_project.intake.tables import TextTable
 
 if TYPE_CHECKING:
@@ -47,94 +62,7 @@ UNIT_COLUMNS = (
     "EnhetNivaa", "Nasjonaltkode", "Fylkekode", "Kommunekode", "Organisasjonsnummer",
     "Nasjonalt", "Fylke", "Kommune", "EnhetNavn",
 )  # fmt: skip
-VALUE, POINTS, COUNT, UNCERTAINTY, LEVEL_1 = "value", "points", "n_pupils", "uncertainty", "level_1"
-"""What the measures of ``labels.csv`` mean; others are known and left in the archive."""
-YEAR = re.compile(r"\b([0-9]{4})[-–]([0-9]{2})\b")
-PERIOD = re.compile(rf"(?:foreløpig[^0-9]*)?{YEAR.pattern}(?:[^0-9]*foreløpig[^0-9]*)?", re.IGNORECASE)
-"""A level that is a school year: the year alone, or called provisional. One of several years is none."""
-GRADE = re.compile(r"^([0-9]{1,2})\. (?:års)?trinn$")
-BREAK = "Brudd"
-
-
-@dataclass(frozen=True)
-class Group:
-    """What a set of measure columns is about."""
-
-    school_year: str
-    subject: str | None
-    grade: int | None
-    ownership: str
-    sex: str
-    provisional: bool
-
-
-@dataclass(frozen=True)
-class Column:
-    """One value column of the file: its header, its group, its measure, and whether the series breaks there."""
-
-    header: str
-    group: Group
-    measure: str
-    broken: bool
-
-
-def split_levels(header: str) -> list[str]:
-    """The levels of a dotted header. A piece that begins with a blank continues the one before it."""
-    pieces: list[str] = []
-    for piece in header.split("."):
-        if piece.startswith(" ") and pieces:
-            pieces[-1] += "." + piece
-        else:
-            pieces.append(piece)
-    return [piece.strip() for piece in pieces]
-
-
-@dataclass(frozen=True)
-class Unread:
-    """A header that is not read: the level that nobody knows, or one that says a second thing of the same kind."""
-
-    level: str
-    contradicts: bool = False
-
-
-def parse_header(header: str) -> Column | Unread:
-    """The column a header describes. A level of a kind stands once in it."""
-    found: dict[str, str] = {}
-    provisional = broken = False
-    unknown: str | None = None
-    for level in split_levels(header):
-        kind, meaning = _meaning(level)
-        provisional = provisional or (kind in ("year", "provisional") and "foreløpig" in level.lower())
-        broken = broken or kind == "break"
-        if kind is None:
-            unknown = unknown or level
-        elif kind in found:
-            return Unread(level, contradicts=True)
-        elif kind not in ("break", "provisional", "whole"):
-            found[kind] = meaning
-    if unknown is not None:
-        # a year that is none must not pass for a label that is new
-        return Unread(unknown, contradicts=bool(YEAR.search(unknown)))
-    if "year" not in found or "measure" not in found:
-        return Unread("a measure" if "year" in found else "a school year")
-    grade = int(found["grade"]) if "grade" in found else None
-    group = Group(found["year"], found.get("subject"), grade, found.get("ownership", "all"), found.get("sex", "all"),
-                  provisional)  # fmt: skip
-    return Column(header, group, found["measure"], broken)
-
-
-def _meaning(level: str) -> tuple[str | None, str]:
-    """What kind of thing a level of a header is, and what it says; None when nobody knows."""
-    if (match := PERIOD.fullmatch(level)) and is_school_year(year := f"{match[1]}-{match[2]}"):
-        return "year", year
-    if match := GRADE.match(level):
-        return "grade", match[1]
-    for kind in ("subject", "measure", "ownership", "sex", "whole"):
-        if (meaning := labels.meaning(kind, level)) is not None:
-            return kind, meaning
-    if level == BREAK:
-        return "break", level
-    return ("provisional", level) if level.lower().startswith("foreløpig") and not YEAR.search(level) else (None, level)
+FIGURES = (VALUE, POINTS, LEVEL_1, BULLIED, SCORE)
 
 
 def looks_like(header: tuple[str, ...]) -> bool:
@@ -151,29 +79,33 @@ def _columns(table: TextTable) -> tuple[list[Column], tuple[Finding, ...]]:
     parsed = [(header, parse_header(header)) for header in table.header if "." in header]
     columns = [column for _, column in parsed if isinstance(column, Column)]
     unread = [(header, why) for header, why in parsed if isinstance(why, Unread)]
-    useful = any(c.measure in (VALUE, POINTS, LEVEL_1) for c in columns)
-    refuse(table.name, [_unknown(table, header, why.level) for header, why in unread if why.contradicts or not useful])
-    notes = (_unknown(table, header, why.level) for header, why in unread)
+    useful = any(c.measure in FIGURES for c in columns)
+    refuse(table.name, [_unread(table, header, why) for header, why in unread if why.contradicts or not useful])
+    notes = (_unread(table, header, why) for header, why in unread)
     return columns, tuple(replace(note, severity=Severity.WARN) for note in notes)
 
 
-def _unknown(table: TextTable, header: str, level: str) -> Finding:
-    near = labels.nearest(level)
+def _unread(table: TextTable, header: str, why: Unread) -> Finding:
+    expected = "school year, subject or indicator, grade, ownership, sex and a measure such as Skalapoeng"
+    fix = "Nothing to do for a column that the scheme does not use. Otherwise choose measures that are known, or "
+    if why.lacks:
+        return problem(
+            "missing-header-level", f"the header does not name {why.level}, so its column is not read", table.name,
+            row=table.header_row, column=header, found=header, expected=expected,
+            fix=fix + "send an export whose headers name it.",
+        )  # fmt: skip
+    near = labels.nearest(why.level)
     return problem(
         "unknown-header-level", "a level of the header is not known, so its column is not read", table.name,
-        row=table.header_row, column=header, found=level,
-        expected="school year, subject, grade, ownership, sex and a measure such as Skalapoeng"
-        + (f"; the nearest known label is {near}" if near else ""),
-        fix="Nothing to do for a column that the scheme does not use. Otherwise choose measures that are known, or "
-        "report the new label: it is one line in intake/labels.csv.",
+        row=table.header_row, column=header, found=why.level,
+        expected=expected + (f"; the nearest known label is {near}" if near else ""),
+        fix=fix + "report the new label: it is one line in intake/labels.csv.",
     )  # fmt: skip
 
 
 def dataset_of(header: Iterable[str]) -> str:
     """What a download is about, by its header alone."""
-    levels = {level for name in header if "." in name for level in split_levels(name)}
-    points = any(labels.meaning("measure", level) == POINTS for level in levels)
-    return schema.GRADE_POINTS if points else schema.NATIONAL_TESTS
+    return headers.dataset_of(level for name in header if "." in name for level in split_levels(name))
 
 
 def _dataset(table: TextTable, columns: list[Column]) -> str:
@@ -213,7 +145,8 @@ def _rows(
     values = numbers(value, parse_number, number, "a number such as 48,5, *, or blank")
     pupils = numbers(count, parse_count, pa.int64(), "a whole number such as 1 234, *, or blank")
     margin = numbers(uncertainty, parse_number, number, "a number such as 0,8, *, or blank")
-    blank = "absent" if dataset == schema.GRADE_POINTS or group.ownership != "all" else "no_participants"
+    # of the tests alone a blank says that nobody took part
+    blank = "absent" if dataset != schema.NATIONAL_TESTS or group.ownership != "all" else "no_participants"
     counted = None if count is None else table.columns[count.header]
     state = states(table.columns[value.header], values, counted, pupils, blank)
     rows = extract_rows(
@@ -236,11 +169,18 @@ def _rows(
     )
     if group.ownership != "all" or group.sex != "all":
         return rows.filter(pc.not_equal(state, "absent"))
-    if dataset == schema.GRADE_POINTS:
+    if dataset != schema.NATIONAL_TESTS:
         shown = pc.filter(units.unit_code, pc.not_equal(state, "absent"))
         elsewhere = pc.and_(pc.equal(state, "absent"), pc.is_in(units.unit_code, value_set=shown.unique()))
         return _once(rows.filter(pc.invert(elsewhere)))
     return rows
+
+
+def _indicator(group: Group, measure: str) -> str | None:
+    """The indicator that a measure is, None where the scheme has none, as for the levels of the test in English."""
+    if measure == LEVEL_1:
+        return f"{group.subject}_level_1" if group.subject in ("reading", "numeracy") else None
+    return {VALUE: f"{group.subject}_scale_score", POINTS: "grade_points"}.get(measure, group.survey)
 
 
 def _once(rows: pa.Table) -> pa.Table:
@@ -270,15 +210,11 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
     by_group: dict[Group, dict[str, Column]] = {}
     findings: list[Finding] = []
     for column in columns:
-        has_subject, measured = (
-            column.group.subject is not None,
-            column.measure in (VALUE, POINTS, LEVEL_1, UNCERTAINTY),
-        )
-        if measured and has_subject == (dataset == schema.GRADE_POINTS):
+        measured = column.measure in (*FIGURES, UNCERTAINTY)
+        if measured and column.dataset != dataset:
             findings.append(
                 problem("other-dataset", "a column is about something else than the file", table.name,
-                        row=table.header_row, column=column.header, found="a subject" if has_subject else "no subject",
-                        expected="grade points or national tests, not both in one file",
+                        row=table.header_row, column=column.header, found=column.dataset, expected=dataset,
                         fix="Download each on its own.")
             )  # fmt: skip
         first = by_group.setdefault(column.group, {}).setdefault(column.measure, column)
@@ -291,17 +227,14 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
     refuse(table.name, findings)
     parts = []
     for group, measures in by_group.items():
-        if (value := measures.get(POINTS if dataset == schema.GRADE_POINTS else VALUE)) is not None:
-            indicator = "grade_points" if dataset == schema.GRADE_POINTS else f"{group.subject}_scale_score"
-            parts.append(
-                _rows(table, units, sha256, dataset, indicator, value, measures.get(COUNT),
-                      measures.get(UNCERTAINTY), findings)
-            )  # fmt: skip
-        if LEVEL_1 in measures and group.subject in ("reading", "numeracy"):
-            parts.append(
-                _rows(table, units, sha256, dataset, f"{group.subject}_level_1", measures[LEVEL_1],
-                      measures.get(COUNT), None, findings)
-            )  # fmt: skip
+        for measure in (m for m in FIGURES if m in measures):
+            indicator = _indicator(group, measure)
+            if indicator is not None:
+                margin = measures.get(UNCERTAINTY) if measure in (VALUE, POINTS) else None
+                parts.append(
+                    _rows(table, units, sha256, dataset, indicator, measures[measure], measures.get(COUNT), margin,
+                          findings)
+                )  # fmt: skip
     refuse(table.name, findings)
     if not parts:
         refuse(
@@ -311,7 +244,7 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
                     "no-value-column",
                     "the file has counts but no value column",
                     table.name,
-                    expected="Skalapoeng, Grunnskolepoeng or Mestringsnivå 1",
+                    expected="Skalapoeng, Grunnskolepoeng, Mestringsnivå 1 or Andel mobbet",
                     fix="Choose the measure in the statistics bank and download again.",
                 )
             ],

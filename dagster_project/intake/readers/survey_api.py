@@ -40,6 +40,7 @@ from dagster_project.intake.cells import (
     states,
     translated,
 )
+from dagster_project.intake.labels import meanings
 from dagster_project.intake.numbers import parse_column, parse_count, parse_number, unstarred
 from dagster_project.intake.paging import NUMBER, SIZE, TOTAL, page_of
 from dagster_project.intake.readers.statistikkbanken import UNIT_COLUMNS
@@ -51,12 +52,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 GROUP_SPELLINGS = ("Spoersmaalgruppe", "Indikator")
-INDICATOR_NAMES = {
-    "Motivasjon": "motivation",
-    "Støtte fra lærerne": "teacher_support",
-    "Støtte fra lærer": "teacher_support",
-    "Mobbing på skolen": "bullying",
-}
+INDICATOR_NAMES = meanings("survey")
 WHOLE_INDICATOR = "Alle spørsmål"
 GROUP, WHOLE = "GruppeNivaa", ("0", "")
 """Rows of a class or another group stand below those of the unit, which are group level 0."""
