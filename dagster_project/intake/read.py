@@ -8,7 +8,16 @@ from pathlib import Path
 
 from dagster_project.intake.cells import ExtractTable
 from dagster_project.intake.paging import join_sent_together
-from dagster_project.intake.readers import forms, registers, skoleporten, statistikkbanken, survey_api
+from dagster_project.intake.readers import (
+    forms,
+    pivots,
+    registers,
+    skoleporten,
+    statistikkbanken,
+    survey_api,
+    unit_list,
+)
+from dagster_project.intake.readers.unit_list import UnitList
 from dagster_project.intake.recognise import Recognised, load_json, members, recognise
 from dagster_project.intake.tables import TextTable, read_csv, read_xlsx
 from dagster_project.intake.text import open_zip, refuse_oversize, shown, unpack, unreadable
@@ -21,6 +30,7 @@ _TABULAR = {
     "klass_changes_csv": registers.read_klass_csv,
     "klass_version_csv": registers.read_klass_csv,
 }
+PIVOTS = ("report_pivot", "survey_pivot_csv")
 _REGISTERS = {
     "nsr_v4": registers.read_nsr,
     "klass_changes": registers.read_changes,
@@ -28,8 +38,12 @@ _REGISTERS = {
 }
 
 
-def read_file(path: Path, sha256: str, name: str | None = None, known: Recognised | None = None) -> list[ExtractTable]:
+def read_file(
+    path: Path, sha256: str, name: str | None = None, known: Recognised | None = None, units: UnitList | None = None
+) -> list[ExtractTable]:
     """Read a file into extract tables. ``sha256`` is that of the file as it was sent, and goes into every row.
+
+    ``units`` is the list of units for a pivot that does not give their codes. A list of units itself has no rows.
 
     Raises:
         UnrecognisedFile, UnreadableFile, SchemaProblem: each with findings that name file, row and column.
@@ -42,22 +56,29 @@ def read_file(path: Path, sha256: str, name: str | None = None, known: Recognise
         return _REGISTERS[known.format](load_json(path, name), name, sha256)
     if known.format == "form_workbook":
         return forms.read_workbook(path, name, sha256)
+    if known.format == "unit_list":
+        unit_list.read(load_json(path, name), name)
+        return []
+    if known.format == "report_pivot":
+        return pivots.read(load_json(path, name), name, sha256, known.datasets[0], units)
     if known.format == "survey_api_json":
         refuse_oversize(path, name, lines=False)
         return survey_api.read(survey_api.read_json(path, name), sha256)
     table: TextTable = read_xlsx(path, name) if known.container == "xlsx" else read_csv(path, name)
+    if known.format == "survey_pivot_csv":
+        return pivots.read_table(table, sha256, units)
     return _TABULAR[known.format](table, sha256)
 
 
 def _read_zip(path: Path, sha256: str, name: str) -> list[ExtractTable]:
-    """Read each member as a file of its own, and join the pages of one answer.
+    """Read each member as a file of its own, and join the pages of one answer. A list of units serves its pivots.
 
     The member's name goes in front of the source column.
 
     Raises:
-        UnreadableFile: ``nested-zip``, or what ``open_zip``, ``members`` and ``unpack`` raise.
+        UnreadableFile: ``nested-zip``, ``unit-list-unused``, or what ``open_zip``, ``members`` and ``unpack`` raise.
     """
-    tables: list[ExtractTable] = []
+    found: list[tuple[str, str, Path, Recognised]] = []
     with open_zip(path, name) as package, tempfile.TemporaryDirectory() as folder:
         for number, (inner, member) in enumerate(members(package, name).items()):
             target, told = Path(folder) / f"{number:03d}", f"{name}!{shown(inner)}"
@@ -66,7 +87,19 @@ def _read_zip(path: Path, sha256: str, name: str) -> list[ExtractTable]:
             if known.format == "zip":
                 raise unreadable("nested-zip", "the zip holds another zip", told, found="a zip",
                                  expected="CSV, JSON or a workbook", fix="Unpack the inner one.")  # fmt: skip
-            tables += [_within(table, inner) for table in read_file(target, sha256, told, known)]
+            found.append((inner, told, target, known))
+        lists = [(told, target) for _, told, target, known in found if known.format == "unit_list"]
+        if lists and not any(known.format in PIVOTS for *_, known in found):
+            raise unreadable("unit-list-unused", "the zip holds a list of units and no pivot that it serves",
+                             lists[0][0], found="a list of units", expected="pivots beside it",
+                             fix="Pack the pivots into the same zip, or send the list by itself.")  # fmt: skip
+        units = unit_list.together(unit_list.read(load_json(target, told), told) for told, target in lists)
+        tables = [
+            _within(table, inner)
+            for inner, told, target, known in found
+            if known.format != "unit_list"
+            for table in read_file(target, sha256, told, known, units)
+        ]
     return join_sent_together(tables)
 
 

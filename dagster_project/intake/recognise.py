@@ -13,7 +13,15 @@ from typing import Any
 
 from dagster_project import schema
 from dagster_project.diagnostics import FileProblem, UnrecognisedFile
-from dagster_project.intake.readers import forms, registers, skoleporten, statistikkbanken, survey_api
+from dagster_project.intake.readers import (
+    forms,
+    pivots,
+    registers,
+    skoleporten,
+    statistikkbanken,
+    survey_api,
+    unit_list,
+)
 from dagster_project.intake.tables import first_lines, first_rows, header_of, split_header
 from dagster_project.intake.text import (
     SNIFF_BYTES,
@@ -31,7 +39,8 @@ from dagster_project.intake.text import (
 )
 
 ACCEPTED = (
-    "Udir's Statistikkbanken CSV, export API tables 148, 150 and 151, the old Skoleporten CSV, NSR v4 JSON, "
+    "Udir's Statistikkbanken CSV, pivots of the report API and the list of units, export API tables 148, 150 and 151, "
+    "the old Skoleporten CSV, NSR v4 JSON, "
     "SSB Klass 131 JSON and CSV, .xlsx or .zip of these, and the forms this product hands out"
 )
 
@@ -64,6 +73,8 @@ def _by_header(header: tuple[str, ...], container: str) -> Recognised | None:
         return Recognised("statistikkbanken_csv", container, (statistikkbanken.dataset_of(header),))
     if survey_api.looks_like(set(header)):
         return Recognised("survey_api_csv", container, (schema.PUPIL_SURVEY,))
+    if pivots.looks_like_header(header):
+        return Recognised("survey_pivot_csv", container, (schema.PUPIL_SURVEY,))
     if skoleporten.looks_like(header):
         return Recognised("skoleporten_csv", container, (schema.NATIONAL_TESTS,))
     if (klass := registers.klass_of(header)) is not None:
@@ -143,6 +154,10 @@ def _json(name: str, text: str, opening: str) -> Recognised:
     keys = _keys(text)
     if opening == "[" and survey_api.looks_like(set(keys)):
         return Recognised("survey_api_json", "json", (schema.PUPIL_SURVEY,))
+    if opening == "{" and pivots.looks_like(keys, text):
+        return Recognised("report_pivot", "json", (pivots.dataset_of(text),))
+    if unit_list.looks_like(keys, opening):
+        return Recognised("unit_list", "json")
     found = registers.looks_like(keys) if opening == "{" else None
     if found is None:
         raise _unrecognised("unknown-json", "its keys are those of no known format", name,

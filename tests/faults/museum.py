@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests import samples
+from tests import pivots, samples
 
 Maker = Callable[[Path], Path]
 PLACE = [samples.NATION, "Ytterfabel", "Brumeblom"]
@@ -221,6 +221,38 @@ def version(*codes: str) -> Maker:
     )
 
 
+def pivot(
+    change: Callable[[dict[str, Any]], Any], document: Callable[[], dict[str, Any]] = pivots.national_tests
+) -> Maker:
+    """A pivot of the samples with something changed."""
+    content = document()
+    change(content)
+    return as_json(content)
+
+
+def pivot_and_list(
+    change: Callable[[dict[str, Any]], Any] = lambda _: None,
+    of_list: Callable[[list[dict[str, Any]]], Any] = lambda _: None,
+) -> Maker:
+    """A pivot whose schools have internal ids alone, and the list of units, in one zip."""
+    document, units = pivots.national_tests(school_codes=False), pivots.unit_list()
+    change(document)
+    of_list(units["EnhetID"])
+    return zipped({"pivot.json": pivots.as_bytes(document), "units.json": pivots.as_bytes(units)})
+
+
+def survey_csv(document: dict[str, Any] | None = None) -> Maker:
+    return lambda path: samples.write(path, "\n".join("\t".join(line) for line in pivots.survey_table(document)) + "\n")
+
+
+IN_HEADER = (
+    "2025-26."
+    + samples.NATION
+    + ".Ytterfabel.Brumeblom.Alle skoler.10. årstrinn.Alle eierformer.Alle kjønn.Andel mobbet"
+)
+ELSEWHERE_IN_LIST = pivots.survey((samples.NATION, "Ytterfabel", "Nabokommunen", "Alle skoler"))
+
+
 # refused by a reader, before anything is asked about values
 UNREAD: dict[str, Specimen] = {
     # the file itself
@@ -346,6 +378,61 @@ UNREAD: dict[str, Specimen] = {
     "total_that_is_none": Specimen(as_json([survey(RaderTotalt="mange")]), "not-a-number", 0, "RaderTotalt", ("found: mange",)),
     "survey_nested_a_hundred_thousand_deep": Specimen(
         raw(json.dumps([survey(Score="@")]).replace('"@"', "[" * 100_000 + "]" * 100_000).encode()), "cell-too-long", 0, "Score", ("200,000 characters",),
+    ),
+    # pivots of the report API, and the list of units
+    "schools_with_internal_ids_alone": Specimen(
+        pivot(lambda _: None, lambda: pivots.national_tests(school_codes=False)), "unit-list-missing", 3, "kode",
+        ("found: Brumeblom skole, id 1.70.700.7001", "in 3 places", "filterVerdier", "in one zip"),
+    ),
+    "units_of_the_header_without_a_list": Specimen(as_json(pivots.survey()), "unit-list-missing", None, IN_HEADER, ("filterVerdier",)),
+    "units_of_the_header_of_a_csv_without_a_list": Specimen(survey_csv(), "unit-list-missing", None, IN_HEADER, ("in one zip",)),
+    "school_that_the_list_lacks": Specimen(pivot_and_list(of_list=lambda nodes: nodes.pop(3)), "unit-not-in-list", 3, "id", ("Brumeblom skole, id 7001",)),
+    "unit_of_the_header_that_the_list_lacks": Specimen(
+        zipped({"a": pivots.as_bytes(ELSEWHERE_IN_LIST), "b": pivots.as_bytes(pivots.unit_list())}), "unit-not-in-list", words=("Nabokommunen",),
+    ),
+    "list_with_another_code": Specimen(
+        pivot_and_list(of_list=lambda nodes: nodes[2].update(kode="6102")), "unit-list-differs", 2, "id", ("Brumeblom 6102 in the list", "expected: Brumeblom 6101"),
+    ),
+    "list_with_another_name": Specimen(
+        pivot_and_list(of_list=lambda nodes: nodes[3].update(navn="Annen skole")), "unit-list-differs", 3, "id", ("found: Annen skole 100000008 in the list",),
+    ),
+    "list_of_units_without_a_pivot_in_its_zip": Specimen(zipped({"units.json": pivots.as_bytes(pivots.unit_list())}), "unit-list-unused", words=("units.json",)),
+    "list_of_units_without_codes": Specimen(as_json({"EnhetID": [pivots.node(0, -12, None, "x")]}), "no-units", column="kode", words=("1 objects",)),
+    "list_of_units_with_a_name_for_a_position": Specimen(as_json([pivots.node(0, -12, "I", "x") | {"barn": ["y"]}]), "damaged-record", 0, "barn"),
+    "pivot_of_upper_secondary": Specimen(
+        pivot(lambda d: d["metadata"].update(rowHierarchy=["Nasjonalt", "Fylke", "Enhet"])), "unknown-hierarchy", None, "rowHierarchy",
+        ('found: ["Nasjonalt", "Fylke", "Enhet"]', "no municipalities"),
+    ),
+    "pivot_of_one_level_too_many": Specimen(pivot(lambda d: d["rows"][3].update(id="1.70.700.7001.1")), "unknown-level", 3, "id", ("1.70.700.7001.1",)),
+    "pivot_of_an_unknown_nation": Specimen(pivot(lambda d: d["rows"].append({**d["rows"][1], "id": "5.1"})), "unknown-nation", 6, "id", ("found: 5", "I or U")),
+    "pivot_with_a_unit_twice": Specimen(pivot(lambda d: d["rows"].append(d["rows"][3])), "duplicated-row", 6, "kode", ("100000008",)),
+    "pivot_with_a_letter_in_a_number": Specimen(
+        pivot(lambda d: d["rows"][3]["data"].__setitem__(0, "4B")), "not-a-number", 3, SCORE, ("found: 4B",),
+    ),
+    "pivot_with_a_number_for_a_text": Specimen(pivot(lambda d: d["rows"][3]["data"].__setitem__(0, 4.8)), "damaged-record", 3, "data", ("text or null",)),
+    "pivot_with_a_cell_too_few": Specimen(pivot(lambda d: d["rows"][3]["data"].pop()), "damaged-record", 3, "data", ("found: 2 cells", "3 cells")),
+    "pivot_without_rows": Specimen(pivot(lambda d: d["rows"].clear()), "no-figures", None, "rows", ("0 rows of 3 columns",)),
+    "pivot_of_one_header_level": Specimen(pivot(lambda d: d["metadata"].update(columns=d["metadata"]["columns"][-1:])), "damaged-pivot", None, "columns", ("Usikkerhet",)),
+    "pivot_whose_levels_differ": Specimen(pivot(lambda d: d["metadata"]["columns"][0][0].update(columnCount=2)), "damaged-pivot", None, "columns", ("2, 3, 3",)),
+    "pivot_with_a_level_without_a_count": Specimen(pivot(lambda d: d["metadata"]["columns"][0][0].pop("columnCount")), "damaged-pivot", None, "columns", ("level 1",)),
+    "pivot_with_a_column_twice": Specimen(pivot(lambda d: d["metadata"]["columns"][-1][1].update(name="Skalapoeng")), "repeated-column", None, SCORE),
+    "pivot_with_an_unknown_measure": Specimen(
+        pivot(lambda d: d["metadata"]["columns"][-1][0].update(name="Poengskala")), "unknown-header-level", None, words=("found: Poengskala", "Skalapoeng"),
+    ),
+    "pivot_with_delete_in_a_cell": Specimen(pivot(lambda d: d["rows"][3]["data"].__setitem__(0, "4\x7f")), "control-character", 3, SCORE),
+    "pivot_that_says_late_what_it_is_about": Specimen(
+        pivot(lambda d: d["metadata"]["columns"][0][0].update(tekst="x" * 70_000), pivots.grade_points), "other-dataset", None, "metadata",
+        ("found: grade_points", "expected: national_tests"),
+    ),
+    "pivot_of_questions_without_a_unit": Specimen(
+        pivot(lambda d: d["metadata"]["columns"].pop(1), pivots.survey), "no-unit-in-header", None, words=("the county, municipality and school",),
+    ),
+    "pivot_of_another_indicator": Specimen(
+        as_json(pivots.survey(name="Elevdemokrati", code="EUIndeks_1")), "no-known-indicator", None, "rows", ("found: Elevdemokrati", "Mobbing på skolen"),
+    ),
+    "pivot_with_the_code_of_another_indicator": Specimen(as_json(pivots.survey(name="Motivasjon")), "code-of-another", 0, "kode", ("EUIndeks_1398, Motivasjon",)),
+    "pivot_with_a_unit_in_two_columns": Specimen(
+        as_json(pivots.survey(pivots.SURVEY, ("HELE LANDET", *pivots.SURVEY[1:]))), "repeated-column", 0, words=("2025-26.HELE LANDET", "also 2025-26.Hele landet"),
     ),
     # registers
     "register_nested_a_hundred_thousand_deep": Specimen(raw(b'{"EnhetListe":' + b"[" * 100_000 + b"]" * 100_000 + b"}"), "damaged-json"),

@@ -31,7 +31,7 @@ from dagster_project.intake.readers.headers import Column, parse_header, split_l
 from dagster_project.intake.recognise import recognise
 from dagster_project.intake.text import SNIFF_BYTES, decode
 from dagster_project.settings import REPOSITORY
-from tests import samples
+from tests import pivots, samples
 from tests.faults import museum
 
 # mutated files of each kind; a long search sets it to many thousands
@@ -390,7 +390,7 @@ def test_what_a_file_is_about_is_told_from_its_head_and_holds_when_it_is_read(tm
             assert recognise(path) == known, name
     registers = {schema.SCHOOL_REGISTER, schema.MUNICIPALITY_CHANGES, schema.MUNICIPALITY_VERSIONS}
     assert (
-        seen == registers | {schema.PUPIL_SURVEY}
+        seen == registers | {*schema.YEARLY_DATASETS}
         if kind == "json"
         else {*schema.YEARLY_DATASETS, *schema.FORM_DATASETS}
     )
@@ -477,6 +477,7 @@ def tables() -> dict[str, list[list[Any]]]:
             list(museum.survey(TrinnKode="10", Score="*").values()),
         ],
         "survey of 2021": survey_of_2021(),
+        "survey pivot": pivots.survey_table(pivots.survey(pivots.SURVEY)),
         **{f"form {form.dataset}": form_lines(form) for form in FORMS.values()},
     }
     for path in sorted(REAL.glob("udir_national_tests/*.csv"))[:1] + sorted(REAL.glob("*/nedlasting.csv")):
@@ -490,6 +491,10 @@ def tables() -> dict[str, list[list[Any]]]:
 def documents() -> dict[str, Any]:
     """Every layout that is JSON."""
     found: dict[str, Any] = {
+        "pivot of tests": pivots.national_tests(mastery=True),
+        "pivot of points": pivots.grade_points(),
+        "pivot of the survey": pivots.survey(pivots.SURVEY),
+        "units": pivots.unit_list(),
         "survey": [museum.survey(), museum.survey(TrinnKode="10", Score=None)],
         "participation": [museum.survey(Score=None, AndelDeltatt="88,3")],
         "schools": {
@@ -509,11 +514,7 @@ def documents() -> dict[str, Any]:
             "classificationItems": [{"code": "6101", "name": "a", "parentCode": None}],
         },
     }
-    for path in sorted(
-        p
-        for p in REAL.rglob("*.json")
-        if p.stat().st_size < 10_000 and p.parent.name not in ("specimens", "udir_pivots")
-    ):
+    for path in sorted(p for p in REAL.rglob("*.json") if p.stat().st_size < 10_000 and p.parent.name != "specimens"):
         found[path.name] = json.loads(path.read_text(encoding="utf-8-sig"))
     return found
 

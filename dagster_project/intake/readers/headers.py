@@ -83,7 +83,7 @@ def parse_header(header: str) -> Column | Unread:
     provisional = broken = False
     unknown: str | None = None
     for level in split_levels(header):
-        kind, meaning = _meaning(level)
+        kind, meaning = meaning_of(level)
         provisional = provisional or (kind in ("year", "provisional") and "foreløpig" in level.lower())
         broken = broken or kind == "break"
         if kind is None:
@@ -111,7 +111,7 @@ def parse_header(header: str) -> Column | Unread:
     return Column(header, group, found["measure"], broken)
 
 
-def _meaning(level: str) -> tuple[str | None, str]:
+def meaning_of(level: str) -> tuple[str | None, str]:
     """What kind of thing a level of a header is, and what it says; None when nobody knows."""
     if (match := PERIOD.fullmatch(level)) and is_school_year(year := f"{match[1]}-{match[2]}"):
         return "year", year

@@ -43,7 +43,7 @@ def looks_like(keys: Collection[str]) -> str | None:
     return "klass_version" if KLASS_ITEMS in keys else None
 
 
-class _Odd(Exception):
+class Odd(Exception):
     """A value of a record that is missing or not of its type."""
 
     def __init__(self, key: str, value: object, expected: str) -> None:
@@ -59,29 +59,31 @@ def _said(value: object) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
-def _text(record: Record, key: str, *, required: bool = False) -> str | None:
+def as_text(record: Record, key: str, *, required: bool = False) -> str | None:
+    """A text without outer blanks, None when it is blank or null. A whole number is a text too."""
     value = record.get(key)
     if value is None and not required:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise _Odd(key, value, "text")
+        raise Odd(key, value, "text")
     text = str(value).strip()
     if len(text) > MAX_CELL_CHARACTERS or NO_TEXT.search(text):
-        raise _Odd(key, text, f"text of at most {MAX_CELL_CHARACTERS:,} letters, digits and signs")
+        raise Odd(key, text, f"text of at most {MAX_CELL_CHARACTERS:,} letters, digits and signs")
     return text or None
 
 
-def _code(record: Record, key: str) -> str:
-    text = _text(record, key, required=True) or ""
-    if not CODE.fullmatch(text):
-        raise _Odd(key, text, "a code of letters and digits")
+def as_code(record: Record, key: str, *, signed: bool = False) -> str:
+    """A code of letters and digits; ``signed`` when it may be a number below 0."""
+    text = as_text(record, key, required=True) or ""
+    if not CODE.fullmatch(text.removeprefix("-") if signed else text):
+        raise Odd(key, text, "a code of letters and digits")
     return text
 
 
 def _flag(record: Record, key: str, *, required: bool = False) -> bool:
     value = record.get(key)
     if not isinstance(value, bool) and (required or value is not None):
-        raise _Odd(key, value, "true or false")
+        raise Odd(key, value, "true or false")
     return bool(value)
 
 
@@ -90,7 +92,7 @@ def _grade(record: Record, key: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= HIGHEST_GRADE:
-        raise _Odd(key, value, f"a grade from 0 to {HIGHEST_GRADE}, or null")
+        raise Odd(key, value, f"a grade from 0 to {HIGHEST_GRADE}, or null")
     return value
 
 
@@ -101,19 +103,19 @@ def _date(record: Record, key: str) -> dt.date | None:
     try:
         return dt.date.fromisoformat(value[:10] if isinstance(value, str) else "")
     except ValueError as error:
-        raise _Odd(key, value, "a date such as 2024-01-01") from error
+        raise Odd(key, value, "a date such as 2024-01-01") from error
 
 
 def _day(record: Record, key: str) -> dt.date:
     if (day := _date(record, key)) is None:
-        raise _Odd(key, None, "a date such as 2024-01-01")
+        raise Odd(key, None, "a date such as 2024-01-01")
     return day
 
 
 def _inner(record: Record, key: str) -> Record:
     value = record.get(key)
     if value is not None and not isinstance(value, dict):
-        raise _Odd(key, value, "an object, or null")
+        raise Odd(key, value, "an object, or null")
     return value or {}
 
 
@@ -132,7 +134,7 @@ def _fictional(code: str) -> bool:
     return FIRST_FICTIONAL_COUNTY <= code < "99"
 
 
-def _collect(
+def collect(
     content: Record, what: str, name: str, make: Callable[[int, Record], dict[str, Any] | None]
 ) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
     """The rows made of the records of a list, and the keys of its first record.
@@ -149,9 +151,9 @@ def _collect(
     for position, item in enumerate(items or ()):
         try:
             if not isinstance(item, dict):
-                raise _Odd(what, item, "an object")
+                raise Odd(what, item, "an object")
             row = make(position, item)
-        except _Odd as odd:
+        except Odd as odd:
             findings.append(
                 problem("damaged-record", f"{odd.key} of a record cannot be read", name, row=position, column=odd.key,
                         found=odd.found, expected=odd.expected, fix="Download the file again.")
@@ -170,13 +172,13 @@ def read_nsr(content: Record, name: str, sha256: str) -> list[ExtractTable]:
     def make(position: int, unit: Record) -> dict[str, Any] | None:
         if not _flag(unit, "ErSkole"):
             return None
-        municipality = _code(_holder(unit, "Kommune", "Kommunenummer"), "Kommunenummer")
+        municipality = as_code(_holder(unit, "Kommune", "Kommunenummer"), "Kommunenummer")
         return {
-            "school_code": _code(unit, "Organisasjonsnummer"),
+            "school_code": as_code(unit, "Organisasjonsnummer"),
             # a name that is null stays null, so that the suite sees it
-            "school_name": _text(unit, "Navn"),
+            "school_name": as_text(unit, "Navn"),
             "municipality_code": municipality,
-            "county_code": _text(_holder(unit, "Fylke", "Fylkesnummer"), "Fylkesnummer"),
+            "county_code": as_text(_holder(unit, "Fylke", "Fylkesnummer"), "Fylkesnummer"),
             "active": _flag(unit, "ErAktiv", required=True),
             "is_compulsory": _flag(unit, "ErGrunnskole", required=True),
             "ownership": _ownership(unit),
@@ -184,14 +186,14 @@ def read_nsr(content: Record, name: str, sha256: str) -> list[ExtractTable]:
             "closed_on": _date(unit, "UtgaattDato"),
             "grade_from": _grade(unit, "SkoletrinnGSFra"),
             "grade_to": _grade(unit, "SkoletrinnGSTil"),
-            "governor_code": _text(_inner(unit, "Fylke"), "StatsforvalterOrganisasjonsnummer"),
+            "governor_code": as_text(_inner(unit, "Fylke"), "StatsforvalterOrganisasjonsnummer"),
             "fictional": _fictional(municipality),
             "source_sha256": sha256,
             "source_row": position,
             "source_column": "Organisasjonsnummer",
         }
 
-    schools, keys = _collect(content if NSR_LIST in content else {NSR_LIST: [content]}, NSR_LIST, name, make)
+    schools, keys = collect(content if NSR_LIST in content else {NSR_LIST: [content]}, NSR_LIST, name, make)
     newest = {row["school_code"]: row for row in schools}
     table = pa.Table.from_pylist(list(newest.values()), schema=schema.register_schema())
     return [ExtractTable(schema.SCHOOL_REGISTER, table, keys)]
@@ -202,12 +204,12 @@ def read_changes(content: Record, name: str, sha256: str) -> list[ExtractTable]:
     import pyarrow as pa
 
     def make(position: int, change: Record) -> dict[str, Any]:
-        old, new = _code(change, "oldCode"), _code(change, "newCode")
+        old, new = as_code(change, "oldCode"), as_code(change, "newCode")
         return {
             "old_code": old,
-            "old_name": _text(change, "oldName", required=True),
+            "old_name": as_text(change, "oldName", required=True),
             "new_code": new,
-            "new_name": _text(change, "newName", required=True),
+            "new_name": as_text(change, "newName", required=True),
             "change_date": _day(change, "changeOccurred"),
             "fictional": _fictional(old) and _fictional(new),
             "source_sha256": sha256,
@@ -215,7 +217,7 @@ def read_changes(content: Record, name: str, sha256: str) -> list[ExtractTable]:
             "source_column": "newCode",
         }
 
-    rows, keys = _collect(content, KLASS_CHANGES, name, make)
+    rows, keys = collect(content, KLASS_CHANGES, name, make)
     unique = {(r["old_code"], r["new_code"], r["change_date"]): r for r in rows}
     table = pa.Table.from_pylist(list(unique.values()), schema=schema.changes_schema())
     return [ExtractTable(schema.MUNICIPALITY_CHANGES, table, keys)]
@@ -226,11 +228,11 @@ def read_version(content: Record, name: str, sha256: str) -> list[ExtractTable]:
     import pyarrow as pa
 
     def make(position: int, item: Record) -> dict[str, Any]:
-        code = _code(item, "code")
+        code = as_code(item, "code")
         return {
             "code": code,
-            "name": _text(item, "name", required=True),
-            "parent_code": _text(item, "parentCode") or code[:2],
+            "name": as_text(item, "name", required=True),
+            "parent_code": as_text(item, "parentCode") or code[:2],
             "valid_from": _date(item, "validFromInRequestedRange") or _day(content, "validFrom"),
             "fictional": _fictional(code),
             "source_sha256": sha256,
@@ -238,7 +240,7 @@ def read_version(content: Record, name: str, sha256: str) -> list[ExtractTable]:
             "source_column": "code",
         }
 
-    rows, keys = _collect(content, KLASS_ITEMS, name, make)
+    rows, keys = collect(content, KLASS_ITEMS, name, make)
     table = pa.Table.from_pylist(rows, schema=schema.versions_schema())
     return [ExtractTable(schema.MUNICIPALITY_VERSIONS, table, keys)]
 
