@@ -26,7 +26,7 @@ from dagster_project.forms.spec import FORMS, Form
 from dagster_project.forms.spec import Column as FormColumn
 from dagster_project.intake import labels
 from dagster_project.intake.cells import ExtractTable, is_school_year
-from dagster_project.intake.read import read_file
+from dagster_project.intake.read import _REGISTERS, _TABULAR, PIVOTS, read_file
 from dagster_project.intake.readers.headers import Column, parse_header, split_levels
 from dagster_project.intake.recognise import recognise
 from dagster_project.intake.text import SNIFF_BYTES, decode
@@ -388,12 +388,9 @@ def test_what_a_file_is_about_is_told_from_its_head_and_holds_when_it_is_read(tm
         if kind != "xlsx":
             path.write_bytes(content[:SNIFF_BYTES].ljust(SNIFF_BYTES) + b"\xff\0")
             assert recognise(path) == known, name
-    registers = {schema.SCHOOL_REGISTER, schema.MUNICIPALITY_CHANGES, schema.MUNICIPALITY_VERSIONS}
-    assert (
-        seen == registers | {*schema.YEARLY_DATASETS}
-        if kind == "json"
-        else {*schema.YEARLY_DATASETS, *schema.FORM_DATASETS}
-    )
+    klass = {schema.MUNICIPALITY_CHANGES, schema.MUNICIPALITY_VERSIONS}
+    others = {schema.SCHOOL_REGISTER} if kind == "json" else {*schema.FORM_DATASETS}
+    assert seen == {*schema.YEARLY_DATASETS, *klass, *others}
 
 
 def test_a_zip_is_about_what_its_readable_files_are_about(tmp_path: Path) -> None:
@@ -477,7 +474,47 @@ def tables() -> dict[str, list[list[Any]]]:
             list(museum.survey(TrinnKode="10", Score="*").values()),
         ],
         "survey of 2021": survey_of_2021(),
+        "old download": [
+            [
+                "Enhetsnavn",
+                "Skoletype",
+                "Vurderingsområde",
+                "Statistikk",
+                "Indikator/delskår",
+                "Periode",
+                "Eierform",
+                "Trinn",
+                "Kjønn",
+                "Verdi",
+                "Måleenhet",
+            ],
+            *[
+                [
+                    "Brumeblom skole",
+                    "Grunnskole",
+                    "Læringsresultater",
+                    "Nasjonale prøver",
+                    subject,
+                    "2014-2015",
+                    "Offentlig",
+                    "Trinn 5",
+                    "Begge kjønn",
+                    value,
+                    "Skalapoeng",
+                ]
+                for subject, value in (("Engelsk", "53"), ("Lesing", "."))
+            ],
+        ],
+        "klass changes": [
+            ["oldCode", "oldName", "newCode", "newName", "changeOccurred"],
+            ["6101", "Brumeblom", "7202", "Annet", "2024-01-01"],
+        ],
+        "klass version": [
+            ["code", "parentCode", "level", "name", "validFrom"],
+            ["6101", "61", "1", "Brumeblom", "2024-01-01"],
+        ],
         "survey pivot": pivots.survey_table(pivots.survey(pivots.SURVEY)),
+        "survey pivot of units": pivots.survey_table(),
         **{f"form {form.dataset}": form_lines(form) for form in FORMS.values()},
     }
     for path in sorted(REAL.glob("udir_national_tests/*.csv"))[:1] + sorted(REAL.glob("*/nedlasting.csv")):
@@ -494,6 +531,8 @@ def documents() -> dict[str, Any]:
         "pivot of tests": pivots.national_tests(mastery=True),
         "pivot of points": pivots.grade_points(),
         "pivot of the survey": pivots.survey(pivots.SURVEY),
+        "pivot of the survey, of units": pivots.survey(),
+        "pivot of tests, with internal ids": pivots.national_tests(school_codes=False),
         "units": pivots.unit_list(),
         "survey": [museum.survey(), museum.survey(TrinnKode="10", Score=None)],
         "participation": [museum.survey(Score=None, AndelDeltatt="88,3")],
@@ -670,6 +709,18 @@ def layouts(kind: str) -> dict[str, bytes]:
     return {name: write_table(plain(rows), ";", "utf-8") for name, rows in TABLES.items()}
 
 
+def by_format() -> dict[str, list[tuple[str, str]]]:
+    """The layouts of each format that a reader reads: in which way each is written, and its name."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "layout"
+        for way in ("csv", "json", "xlsx"):
+            for name, content in layouts(way).items():
+                path.write_bytes(content)
+                found.setdefault(recognise(path).format, []).append((way, name))
+    return found
+
+
 # the quick ones more often
 WAYS = ("csv", "csv", "csv", "json", "json", "json", "workbook", "zip", "repacked")
 
@@ -707,6 +758,39 @@ def test_a_file_with_anything_wrong_in_it_is_read_or_refused_with_a_finding(
         content = mutated_bytes(data, content)
     path = tmp_path_factory.getbasetemp() / f"mutated-{way}"
     path.write_bytes(content)
+    read_or_refused(path)
+
+
+FORMATS = by_format()
+
+
+def test_every_format_that_is_read_has_a_layout() -> None:
+    others = {"form_workbook", "survey_api_json", "unit_list", *PIVOTS}
+    assert set(FORMATS) == {*_TABULAR, *_REGISTERS, *others}
+
+
+@pytest.mark.parametrize("known", sorted(FORMATS))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_whatever_is_changed_in_a_file_of_a_format_it_is_read_or_refused_with_a_finding(
+    tmp_path_factory: pytest.TempPathFactory, known: str, data: st.DataObject
+) -> None:
+    way, name = data.draw(st.sampled_from(FORMATS[known]))
+    units = pivots.unit_list()
+    if way == "json":
+        content = write_json(mutated_json(data, DOCUMENTS[name]))
+    elif way == "csv":
+        content = write_table(mutated_table(data, plain(TABLES[name]), ODD_TEXTS), ";", "utf-8")
+    else:
+        content = write_workbook(mutated_table(data, TABLES[name], ODD_CELLS))
+    if data.draw(st.integers(0, 3)) == 0:
+        content = mutated_bytes(data, content)
+    path = tmp_path_factory.getbasetemp() / f"changed-{known}"
+    if known in PIVOTS and data.draw(st.booleans()):
+        told = pivots.as_bytes(units) if data.draw(st.booleans()) else write_json(mutated_json(data, units))
+        museum.zipped({"a": content, "b": told})(path)
+    else:
+        path.write_bytes(content)
     read_or_refused(path)
 
 
