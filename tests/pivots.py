@@ -69,10 +69,12 @@ def of_units(columns: Sequence[Sequence[str]], figures: Sequence[Sequence[str]],
     return pivot(("Nasjonalt", "Fylke", "Kommune", "Enhet"), columns, *rows)
 
 
-def national_tests(*, year: str = "2024-25", school_codes: bool = True, mastery: bool = False) -> dict[str, Any]:
-    """The report of grade 5: the units of the samples with the same figures. Schools may have internal ids alone."""
+def national_tests(
+    *, year: str = "2024-25", grade: int = 5, school_codes: bool = True, mastery: bool = False
+) -> dict[str, Any]:
+    """The report of a grade: the units of the samples with the same figures. Schools may have internal ids alone."""
     measures = [*samples.MEASURES, *(f"Mestringsnivå {n}" for n in (1, 2, 3) if mastery)]
-    columns = [(year, "Lesing", "5. årstrinn", "Alle eierformer", "Alle kjønn", m) for m in measures]
+    columns = [(year, "Lesing", f"{grade}. årstrinn", "Alle eierformer", "Alle kjønn", m) for m in measures]
     figures = [[*row[9:], *(["21,5", "50,0", "28,5"] if mastery else [])] for row in samples.rows()]
     return of_units(columns, figures, school_codes)
 

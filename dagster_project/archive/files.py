@@ -71,6 +71,11 @@ class File:
         return tuple((self.decision or {}).get("answer", ()))
 
     @property
+    def units(self) -> str | None:
+        """Hash of the list of units that it was read with, where it gives no codes of its own."""
+        return (self.decision or {}).get("units")
+
+    @property
     def codes(self) -> tuple[str, ...]:
         """What it was held or rejected for."""
         return tuple((self.decision or {}).get("codes", ()))

@@ -8,11 +8,13 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from dagster_project.archive import Archive
 from dagster_project.diagnostics import NotFound
+from dagster_project.intake.readers import pivots
 from dagster_project.intake.tables import first_lines, read_xlsx, split_header
-from dagster_project.intake.text import SNIFF_BYTES, encoding_of
+from dagster_project.intake.text import SNIFF_BYTES, encoding_of, lines_ended
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Place:
 class Excerpt:
     """What stands there. ``header`` is the line that names the columns, empty for JSON.
 
-    ``text`` is the line without its line break, or the JSON object as it stands. ``cells`` maps columns to raw cells.
+    ``text`` is the line without its line break, or the JSON object as it stands; of a pivot, whose rows name no
+    columns, an object of the columns' titles and cells. ``cells`` maps columns to raw cells.
     """
 
     place: Place
@@ -96,7 +99,7 @@ def _content(path: Path, member: str) -> bytes:
 
 
 def _of_text(sha256: str, member: str, content: bytes, lines: set[int]) -> list[Excerpt]:
-    text = content.decode(encoding_of(content[:SNIFF_BYTES]) or "cp1252")
+    text = lines_ended(content.decode(encoding_of(content[:SNIFF_BYTES]) or "cp1252"))
     number, named, header = first_lines(text)
     delimiter, columns = split_header(header, named)
     excerpts = []
@@ -120,6 +123,8 @@ def split_line(line: str, delimiter: str) -> list[str]:
 
 def _of_json(sha256: str, member: str, content: bytes, lines: set[int]) -> list[Excerpt]:
     text = content.decode("utf-8-sig")
+    if text.lstrip().startswith("{") and pivots.METADATA in (document := json.loads(text)):
+        return _of_pivot(sha256, member, document, lines)
     decoder = json.JSONDecoder()
     at, position, last = text.find("[") + 1, 0, max(lines)
     excerpts = []
@@ -134,6 +139,15 @@ def _of_json(sha256: str, member: str, content: bytes, lines: set[int]) -> list[
             excerpts.append(Excerpt(Place(sha256, member, position), "json", "", "", text[at:end], cells))
         at, position = end, position + 1
     return excerpts
+
+
+def _of_pivot(sha256: str, member: str, document: dict[str, Any], lines: set[int]) -> list[Excerpt]:
+    found = pivots.cells_of(document, member or sha256[:12])
+    return [
+        Excerpt(Place(sha256, member, line), "json", "", "", json.dumps(cells, ensure_ascii=False), cells)
+        for line, cells in enumerate(found)
+        if line in lines
+    ]
 
 
 def _of_workbook(sha256: str, member: str, content: bytes, lines: set[int]) -> list[Excerpt]:

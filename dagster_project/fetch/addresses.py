@@ -47,6 +47,8 @@ class ExportApi(Service):
 
 class ReportApi(Service):
     reports: dict[str, list[str]]
+    units_of_table: int = 150
+    """The table of the export API whose ``filterVerdier`` lists the units by their internal ids."""
 
 
 class SchoolRegister(Service):
@@ -148,6 +150,13 @@ def _reports(services: Services, year: str, dataset: str) -> Iterator[Wanted]:
                      frozenset({"dataEndepunkt"}), api.seconds_between, follow=figures)  # fmt: skip
 
 
+def _units(services: Services, dataset: str) -> Wanted:
+    """The list of units: a pivot may name schools by internal ids, and the list has their organisation numbers."""
+    api, table = services.export_api, services.report_api.units_of_table
+    return Wanted(dataset, f"filterVerdier_{table}.json", f"{api.base}/{table}/filterVerdier", frozenset({"EnhetID"}),
+                  api.seconds_between)  # fmt: skip
+
+
 def _schools(services: Services, year: str) -> Iterator[Wanted]:
     api = services.school_register
     yield Wanted(
@@ -198,12 +207,16 @@ MAKERS: dict[str, Callable[[Services, str], Iterator[Wanted]]] = {
     schema.NATIONAL_TESTS: partial(_reports, dataset=schema.NATIONAL_TESTS),
     schema.GRADE_POINTS: partial(_reports, dataset=schema.GRADE_POINTS),
 }
+REPORTED = (schema.NATIONAL_TESTS, schema.GRADE_POINTS)
 FETCHED = tuple(MAKERS)
 """The datasets that can be fetched, registers first."""
 
 
 def wanted(services: Services, year: str, datasets: Collection[str]) -> Iterator[Wanted]:
-    """The files of a school year such as ``2025-26``, registers first."""
+    """The files of a school year such as ``2025-26``, registers first, and the list of units before the pivots."""
+    reports = [dataset for dataset in REPORTED if dataset in datasets]
     for dataset in FETCHED:
+        if dataset in reports[:1]:
+            yield _units(services, dataset)
         if dataset in datasets:
             yield from MAKERS[dataset](services, year)

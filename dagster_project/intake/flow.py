@@ -29,6 +29,7 @@ from dagster_project.intake.cells import ExtractTable
 from dagster_project.intake.paging import PAGE_MISSING, fitting, joined
 from dagster_project.intake.partitions import Change, Extracts, difference, keys_of, merged, rows_for
 from dagster_project.intake.reader import Reader, ReadFile
+from dagster_project.intake.readers import unit_list
 from dagster_project.intake.recognise import Recognised, recognise
 from dagster_project.intake.screen import Screening, circumstances, program_version, screen, signature_of
 from dagster_project.intake.text import encoding_of, refuse_oversize, sniff
@@ -36,7 +37,7 @@ from dagster_project.settings import Settings
 from dagster_project.validation import frames
 
 Outcome = Literal["accepted", "held", "rejected", "duplicate", "moving", "pending"]
-FIRST = ("klass_version", "klass_version_csv", "klass_changes", "klass_changes_csv", "nsr_v4")
+FIRST = (unit_list.FORMAT, "klass_version", "klass_version_csv", "klass_changes", "klass_changes_csv", "nsr_v4")
 NOT_ITS_FAULT = {"reader-failed", "reader-died", "reading-took-too-long", "screening-failed"}
 """What the program or the machine did wrong, such as a full disk: a file that comes again gets another try."""
 REGISTERS = (schema.MUNICIPALITY_VERSIONS, schema.MUNICIPALITY_CHANGES, schema.SCHOOL_REGISTER)
@@ -168,6 +169,8 @@ def _may_be_page(other: File, file: File) -> bool:
 def _is_due(extracts: Extracts, file: File, now: dt.datetime) -> bool:
     """Whether a rejected file is screened again: the program changed, or what its rejection rested on."""
     said = file.decision or {}
+    if unit_list.FROM_LIST.intersection(file.codes) and extracts.unit_list not in (None, file.units):
+        return True
     if said.get("program") != program_version():
         return True
     seen = said.get("circumstances", "")
@@ -187,27 +190,32 @@ def settle(
     """Screen what is pending (for ``datasets``, else for any) in order of arrival, and write each decision down.
 
     A register belongs to every dataset, since figures are held to it; so does a file that was not recognised, since
-    nobody else would screen it.
+    nobody else would screen it. When a list of units comes, pivots that wait for one are screened again.
     """
     now = now or clock.now()
-    results: list[IntakeResult] = []
+    results: dict[int | None, IntakeResult] = {}
     with Reader(settings) as reader:
         with Extracts(settings) as extracts:
             due = pending(extracts, now)
-        for file in due:
-            mine = datasets is None or not file.datasets or set(file.datasets) & {*datasets, *REGISTERS}
-            if mine:
-                on_file(file.name)
-                results.append(_settle(settings, reader, file, now))
+        while due:
+            came = False
+            for file in due:
+                mine = datasets is None or not file.datasets or set(file.datasets) & {*datasets, *REGISTERS}
+                if mine:
+                    on_file(file.name)
+                    results[file.line] = found = _settle(settings, reader, file, now)
+                    came = came or (found.status == "accepted" and file.format == unit_list.FORMAT)
+            with Extracts(settings) as extracts:
+                due = [f for f in pending(extracts, now) if came and unit_list.FROM_LIST.intersection(f.codes)]
     frames.release()
-    return results
+    return list(results.values())
 
 
 def _settle(settings: Settings, reader: Reader, file: File, now: dt.datetime) -> IntakeResult:
     """Screen one file and write down whether it is accepted, held or rejected."""
     archive = Archive(settings)
     with Extracts(settings) as extracts:
-        found, pages = _whole(extracts, reader, file)
+        found, pages, units = _whole(extracts, reader, file)
         names = {page.file.sha256: page.file.name for page in pages}
         screening = screen(extracts, found, file.sha256, file.name, now=now, line=file.line, names=names)
         journal.record_screening(settings, {"time": now.isoformat(), **screening.summary()})
@@ -224,6 +232,8 @@ def _settle(settings: Settings, reader: Reader, file: File, now: dt.datetime) ->
         }
         if pages:
             event["paged"] = True
+        if units is not None:
+            event["units"] = units
         shown = replace(screening, tables=())  # kept here, the rows of every file would fill the memory
         accepted = journal.accepted_codes(settings, file.sha256, file.line)
         waiting = [code for code in screening.blocking_codes if code not in accepted]
@@ -276,12 +286,15 @@ class _PageFile:
         }  # fmt: skip
 
 
-def _whole(extracts: Extracts, reader: Reader, file: File) -> tuple[ReadFile, list[_PageFile]]:
-    """What a file gives; where it is a page, with the pages of its answer that came before, itself the last of them."""
-    found = reader.read(file.sha256, file.name)
+def _whole(extracts: Extracts, reader: Reader, file: File) -> tuple[ReadFile, list[_PageFile], str | None]:
+    """What a file gives; where it is a page, with the pages of its answer that came before, itself the last of them.
+
+    The hash at the end is that of the list of units, where the file needed one.
+    """
+    found, units = extracts.try_read(reader, file.sha256, file.name)
     at = next((i for i, t in enumerate(found.tables) if t.page is not None), None)
     if at is None:
-        return found, []
+        return found, [], units
     own = _PageFile(file, found)
     newest = {f.sha256: f for f in extracts.files}
     in_force = {(f.sha256, f.answer) for f in extracts.files if f.status == "accepted"}
@@ -304,7 +317,7 @@ def _whole(extracts: Extracts, reader: Reader, file: File) -> tuple[ReadFile, li
     whole = joined([*(t for i, (_, t) in enumerate(parts) if i in fits), found.tables[at]])
     more = [t for page in pages for t in page.read.tables if t.page is None]
     tables = (*found.tables[:at], whole, *found.tables[at + 1 :], *more)
-    return replace(found, tables=tables), [*pages, own]
+    return replace(found, tables=tables), [*pages, own], units
 
 
 def _changes(extracts: Extracts, file: File, screening: Screening) -> tuple[Change, ...]:

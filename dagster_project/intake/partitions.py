@@ -29,7 +29,8 @@ from dagster_project.atomic import replacing
 from dagster_project.diagnostics import PipelineProblem
 from dagster_project.forms.spec import FORMS
 from dagster_project.intake.cells import ExtractTable
-from dagster_project.intake.reader import Reader, readers_version
+from dagster_project.intake.reader import Reader, ReadFile, readers_version
+from dagster_project.intake.readers import unit_list
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -225,7 +226,7 @@ class Extracts:
         self.files = files_of(archive.events(until=self.head))
         self.only = only
         self._reader = Reader(settings, self.out.read if anew else settings.read)
-        self._tables: dict[tuple[str, str], tuple[ExtractTable, ...]] = {}
+        self._tables: dict[tuple[str, str, str | None], tuple[ExtractTable, ...]] = {}
 
     def __enter__(self) -> Extracts:
         return self
@@ -242,17 +243,26 @@ class Extracts:
         kept = {key: tuple(f for f in files if f.sha256 in (self.only or ())) for key, files in found.items()}
         return {key: files for key, files in kept.items() if files}
 
+    @cached_property
+    def unit_list(self) -> str | None:
+        """Hash of the newest list of units, for pivots that do not give the codes of their units."""
+        lists = [f for f in self.files if f.format == unit_list.FORMAT and f.status == "accepted"]
+        return lists[-1].sha256 if lists else None
+
     def identity(self, key: Key) -> str:
         """What a partition is made from, as one hash: its files in order, and the version of the readers."""
         files = self.in_force.get(key, ())
         made_from: list[object] = [*key, readers_version(), [f.sha256 for f in files]]
         made_from += [[f.answer for f in files]] if any(f.answer for f in files) else []
+        made_from += [{f.sha256: f.units for f in files}] if any(f.units for f in files) else []
         return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()
 
     def files_by_partition(self) -> dict[str, str]:
         """For every partition, by its name, one hash over its files in order, whatever reads them."""
         return {
-            name_of(key): hashlib.sha256(json.dumps([f.sha256 for f in files]).encode()).hexdigest()
+            name_of(key): hashlib.sha256(
+                json.dumps([f"{f.sha256} {f.units}" if f.units else f.sha256 for f in files]).encode()
+            ).hexdigest()
             for key, files in self.in_force.items()
         }
 
@@ -303,15 +313,28 @@ class Extracts:
         Raises:
             PipelineProblem: it can no longer be read.
         """
-        at = (file.sha256, file.name)
+        at = (file.sha256, file.name, file.units)
         if at not in self._tables:
-            found = self._reader.read(*at)
+            found = self._reader.read(file.sha256, file.name, units=file.units)
             if found.failed:
                 raise PipelineProblem(f"{file.name} was accepted, but cannot be read any more.", found.findings)
             while len(self._tables) >= KEPT_IN_MEMORY:
                 self._tables.pop(next(iter(self._tables)))
             self._tables[at] = found.tables
         return self._tables[at]
+
+    def try_read(
+        self, reader: Reader, sha256: str, name: str, *, path: Path | None = None, out: Path | None = None
+    ) -> tuple[ReadFile, str | None]:
+        """What a file gives, with the newest list of units where it needs one; and the list's hash, where it was used.
+
+        ``path`` and ``out`` are those of ``Reader.read``.
+        """
+        found = reader.read(sha256, name, path=path, out=out)
+        needed = any(f.code == unit_list.MISSING for f in found.findings)
+        if not needed or self.unit_list is None:
+            return found, None
+        return reader.read(sha256, name, path=path, out=out, units=self.unit_list), self.unit_list
 
     def make(self, key: Key) -> pa.Table:
         """Make a partition anew on the disk; return it. The caller holds the write lock.

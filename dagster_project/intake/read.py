@@ -51,12 +51,12 @@ def read_file(
     name = name or path.name
     known = known or recognise(path, name)
     if known.format == "zip":
-        return _read_zip(path, sha256, name)
+        return _read_zip(path, sha256, name, units)
     if known.format in _REGISTERS:
         return _REGISTERS[known.format](load_json(path, name), name, sha256)
     if known.format == "form_workbook":
         return forms.read_workbook(path, name, sha256)
-    if known.format == "unit_list":
+    if known.format == unit_list.FORMAT:
         unit_list.read(load_json(path, name), name)
         return []
     if known.format == "report_pivot":
@@ -70,8 +70,17 @@ def read_file(
     return _TABULAR[known.format](table, sha256)
 
 
-def _read_zip(path: Path, sha256: str, name: str) -> list[ExtractTable]:
-    """Read each member as a file of its own, and join the pages of one answer. A list of units serves its pivots.
+def read_units_of(path: Path) -> UnitList:
+    """The units of a list.
+
+    Raises:
+        UnreadableFile, SchemaProblem: it is no list of units.
+    """
+    return unit_list.read(load_json(path, path.name), path.name)
+
+
+def _read_zip(path: Path, sha256: str, name: str, units: UnitList | None) -> list[ExtractTable]:
+    """Read each member as a file of its own, and join the pages of one answer. Lists of units in it serve its pivots.
 
     The member's name goes in front of the source column.
 
@@ -88,17 +97,17 @@ def _read_zip(path: Path, sha256: str, name: str) -> list[ExtractTable]:
                 raise unreadable("nested-zip", "the zip holds another zip", told, found="a zip",
                                  expected="CSV, JSON or a workbook", fix="Unpack the inner one.")  # fmt: skip
             found.append((inner, told, target, known))
-        lists = [(told, target) for _, told, target, known in found if known.format == "unit_list"]
+        lists = [(told, target) for _, told, target, known in found if known.format == unit_list.FORMAT]
         if lists and not any(known.format in PIVOTS for *_, known in found):
             raise unreadable("unit-list-unused", "the zip holds a list of units and no pivot that it serves",
                              lists[0][0], found="a list of units", expected="pivots beside it",
                              fix="Pack the pivots into the same zip, or send the list by itself.")  # fmt: skip
-        units = unit_list.together(unit_list.read(load_json(target, told), told) for told, target in lists)
+        own = unit_list.together(unit_list.read(load_json(target, told), told) for told, target in lists)
         tables = [
             _within(table, inner)
             for inner, told, target, known in found
-            if known.format != "unit_list"
-            for table in read_file(target, sha256, told, known, units)
+            if known.format != unit_list.FORMAT
+            for table in read_file(target, sha256, told, known, own or units)
         ]
     return join_sent_together(tables)
 

@@ -87,9 +87,12 @@ def _page(raw: dict[str, Any] | None) -> Page | None:
     return Page(**{**raw, "numbers": tuple(raw["numbers"]), "years": tuple(raw["years"])}) if raw else None
 
 
-def read_into(path: Path, sha256: str, name: str, folder: Path) -> None:
-    """Read a file and leave its tables and ``result.json`` in ``folder``. What the file does wrong is in the result."""
-    from dagster_project.intake.read import read_file
+def read_into(path: Path, sha256: str, name: str, folder: Path, units: Path | None = None) -> None:
+    """Read a file and leave its tables and ``result.json`` in ``folder``. What the file does wrong is in the result.
+
+    ``units`` is a list of units for a pivot.
+    """
+    from dagster_project.intake.read import read_file, read_units_of
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RESULT).unlink(missing_ok=True)
@@ -97,7 +100,8 @@ def read_into(path: Path, sha256: str, name: str, folder: Path) -> None:
     result: dict[str, Any] = {"name": name, "readers": readers_version(), "failed": None, "findings": [], "tables": []}
     try:
         known = recognise(path, name)
-        for number, table in enumerate(read_file(path, sha256, name, known)):
+        listed = None if units is None else read_units_of(units)
+        for number, table in enumerate(read_file(path, sha256, name, known, listed)):
             target = folder / f"{number:03d}.parquet"
             write_parquet(target, table.table)
             result["tables"].append(
@@ -148,22 +152,30 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    def read(self, sha256: str, name: str, *, path: Path | None = None, out: Path | None = None) -> ReadFile:
+    def read(
+        self, sha256: str, name: str, *, path: Path | None = None, out: Path | None = None, units: str | None = None
+    ) -> ReadFile:
         """What the archived file gives, or the file at ``path``. Never raises for what is in it.
 
-        ``out`` is where its tables are kept, when not in the home.
+        ``out`` is where its tables are kept, when not in the home. ``units`` is the hash of an archived list of units.
 
         Raises:
-            IntegrityProblem: the archive no longer has the file, or not with the bytes that were archived.
+            IntegrityProblem: the archive no longer has the file or the list, or not with the bytes that were archived.
         """
         folder = out or self._folder / sha256[:2] / sha256
+        folder = folder / units if units else folder
         if (known := _kept(folder, name)) is not None and not known.broke:
             return known
         if path is None:
             path = self._archive.path(sha256)
             if (damage := self._archive.damage(sha256)) is not None:
                 raise IntegrityProblem(f"{name} cannot be read from the archive.", [damage])
-        answer = self._ask({"path": str(path.absolute()), "sha256": sha256, "name": name, "out": str(folder)})
+        request = {"path": str(path.absolute()), "sha256": sha256, "name": name, "out": str(folder)}
+        if units is not None:
+            if (damage := self._archive.damage(units)) is not None:
+                raise IntegrityProblem(f"The list of units of {name} cannot be read from the archive.", [damage])
+            request["units"] = str(self._archive.path(units).absolute())
+        answer = self._ask(request)
         if answer is not None:
             return _stopped(name, *answer)
         result = _kept(folder, name)
@@ -234,7 +246,8 @@ def serve(requests: Iterable[bytes]) -> None:
     os.dup2(2, 1)  # whatever a library prints is no answer
     for line in requests:
         request = json.loads(line)
-        read_into(Path(request["path"]), request["sha256"], request["name"], Path(request["out"]))
+        units = Path(request["units"]) if "units" in request else None
+        read_into(Path(request["path"]), request["sha256"], request["name"], Path(request["out"]), units)
         answers.write(b"done\n")
         answers.flush()
 

@@ -157,7 +157,7 @@ def _json(name: str, text: str, opening: str) -> Recognised:
     if opening == "{" and pivots.looks_like(keys, text):
         return Recognised("report_pivot", "json", (pivots.dataset_of(text),))
     if unit_list.looks_like(keys, opening):
-        return Recognised("unit_list", "json")
+        return Recognised(unit_list.FORMAT, "json")
     found = registers.looks_like(keys) if opening == "{" else None
     if found is None:
         raise _unrecognised("unknown-json", "its keys are those of no known format", name,

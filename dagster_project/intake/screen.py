@@ -162,7 +162,7 @@ def screen_path(path: Path, settings: Settings, *, now: dt.datetime) -> Screenin
         return Screening(name, "", None, {"readable": Severity.FAIL}, problem.findings)
     sha256 = sha256_of(path)
     with Extracts(settings) as extracts, tempfile.TemporaryDirectory() as folder, Reader(settings) as reader:
-        found = reader.read(sha256, name, path=path, out=Path(folder))
+        found, _ = extracts.try_read(reader, sha256, name, path=path, out=Path(folder))
         return screen(extracts, found, sha256, name, now=now, keep=False)
 
 

@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests import pivots
+
 Answer = Callable[["Services", str, dict[str, list[str]]], Any]
 UNITS, PER_PAGE = 5, 2
 
@@ -47,8 +49,13 @@ def answer(path: str, query: dict[str, list[str]]) -> Any:
         return survey_rows(int(query["sideNummer"][0]))
     if "/Rapportside/" in path:
         return {"dataEndepunkt": f"rest/v1/Statistikk/{path.rsplit('/', 1)[-1]}/data"}
+    if path.endswith("/filterVerdier"):
+        return pivots.unit_list()
+    if "/Statistikk/GSK_GSPoeng/" in path:
+        return pivots.grade_points(school_codes=False)
     if "/Statistikk/" in path:
-        return {"metadata": {"rowHierarchy": []}, "rows": []}
+        grade = 5 if "Trinn5" in path else 8
+        return pivots.national_tests(year="2025-26", grade=grade, school_codes=False, mastery=True)
     if path.endswith("/enheter"):
         number = int(query["sidenummer"][0])
         schools = [{"Organisasjonsnummer": f"99999999{n}"} for n in range((number - 1) * 2, min(number * 2, UNITS))]

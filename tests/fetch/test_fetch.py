@@ -52,7 +52,7 @@ def test_a_year_comes_into_the_inbox_as_the_services_answered(settings: Settings
     assert names == [
         "klass_131_versjon_2024-01-01.json", "klass_131_versjon_2026-01-01.json", "klass_131_endringer_2024_2027.json",
         "nsr_enheter_side1.json", "nsr_enheter_side2.json", "nsr_enheter_side3.json", *survey,
-        "2025-26_GSK_NP_Geo_Trinn5.json", "2025-26_GSK_NP_Geografisk.json", "2025-26_GSK_GSPoeng.json",
+        "filterVerdier_150.json", "2025-26_GSK_NP_Geo_Trinn5.json", "2025-26_GSK_NP_Geografisk.json", "2025-26_GSK_GSPoeng.json",
     ]  # fmt: skip
     rows = [row for name in survey[:3] for row in json.loads((settings.inbox / name).read_bytes())]
     assert len(rows) == UNITS and not list((settings.home / FOLDER).iterdir())
@@ -152,6 +152,18 @@ def test_an_answer_larger_than_any_known_is_not_read_to_its_end(
     assert caught.value.findings[0].code == "answer-too-large"
 
 
+@pytest.mark.parametrize("datasets", [(schema.NATIONAL_TESTS, schema.GRADE_POINTS), (schema.GRADE_POINTS,)])
+def test_the_pivots_come_with_their_list_of_units_and_are_read(
+    settings: Settings, services: Services, datasets: tuple[str, ...]
+) -> None:
+    names, _, _ = get(settings, *datasets)
+    assert names[0] == "filterVerdier_150.json" and len([a for a in services.asked if "filterVerdier" in a]) == 1
+    results = {r.file: r for r in flow.take_in_inbox(settings, now=NOW)}
+    assert {r.status for r in results.values()} == {"accepted"}, [r.screening for r in results.values()]
+    made = {(change.dataset, change.school_year) for r in results.values() for change in r.changes}
+    assert made == {(d, "2024-25" if d == schema.GRADE_POINTS else YEAR) for d in datasets}
+
+
 def test_the_ledger_names_where_and_when_a_file_was_fetched(settings: Settings, services: Services) -> None:
     get(settings, schema.MUNICIPALITY_VERSIONS)
     flow.take_in(settings.inbox / "klass_131_versjon_2024-01-01.json", settings, now=NOW)
@@ -174,7 +186,7 @@ def test_an_insecure_address_is_refused(settings: Settings, services: Services, 
 
 def test_a_dry_run_prints_addresses_and_asks_nobody(tmp_path: Path) -> None:
     done = oppfolging(tmp_path / "h", "fetch", "--year", YEAR, "--dry-run")
-    assert done.returncode == 0 and len(done.stdout.splitlines()) == 12, done.stderr
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 13, done.stderr
     assert "https://api.statistikkbanken.udir.no/api/rest/v2/Eksport/148/data?filter=TidID(202512)" in done.stdout
     assert not (tmp_path / "h" / FOLDER).exists()
 

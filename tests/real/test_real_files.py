@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections import Counter
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from dagster_project.diagnostics import SchemaProblem
 from dagster_project.intake import flow
 from dagster_project.intake.read import read_file
 from dagster_project.settings import Settings, load_settings
 from dagster_project.transform import built, snapshot
 from tests.conftest import NOW, real_data
 from tests.oracle.compare import compare_home, read
+from tests.pivots import as_bytes, node
 
 DATA = real_data()
 pytestmark = [
@@ -84,6 +89,28 @@ def test_the_oracle_agrees_on_the_real_round(home: Settings) -> None:
 def test_other_real_files_are_read(pattern: str, dataset: str, rows: int) -> None:
     table = read_file(DATA / pattern, "0" * 64)[0]
     assert (table.dataset, table.table.num_rows) == (dataset, rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "state", "value"),
+    [("arendal", "4203", "observed", Decimal("12.2")), ("bykle", "4222", "suppressed", None)],
+)
+def test_real_pivots_are_read_with_a_list_of_units_and_refused_without(
+    tmp_path: Path, name: str, code: str, state: str, value: Decimal | None
+) -> None:
+    path = DATA / "udir_pivots" / f"eug_mobbing_pivot_{name}_10_2025-26.json"
+    with pytest.raises(SchemaProblem) as caught:
+        read_file(path, "0" * 64)
+    assert [(f.code, f.count) for f in caught.value.findings] == [("unit-list-missing", 1)]
+    units = [node(0, -12, "I", "Hele landet", 1), node(1, 49, "42", "Agder", 2), node(2, 1, code, name.capitalize())]
+    with zipfile.ZipFile(tmp_path / "zip", "w") as package:
+        package.write(path, "pivot.json")
+        package.writestr("units.json", as_bytes({"EnhetID": units}))
+    (found,) = read_file(tmp_path / "zip", "0" * 64)
+    # four questions stand in the rows, of which one is the whole indicator
+    (row,) = found.table.to_pylist()
+    assert (row["unit_code"], row["indicator"], row["grade"], row["school_year"]) == (code, "bullying", 10, "2025-26")
+    assert (row["state"], row["value"], row["source_row"], row["n_pupils"]) == (state, value, 0, None)
 
 
 def test_counts_of_states_are_those_of_the_files(home: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -10,12 +11,22 @@ from typing import Any
 import pytest
 
 from dagster_project import schema
-from dagster_project.diagnostics import SchemaProblem
+from dagster_project.archive import Archive
+from dagster_project.archive.files import files_of
+from dagster_project.archive.store import sha256_of
+from dagster_project.audit.excerpts import place_of, read_places
+from dagster_project.diagnostics import IntegrityProblem, SchemaProblem, Severity
+from dagster_project.intake import flow
 from dagster_project.intake.cells import ExtractTable
+from dagster_project.intake.partitions import Extracts, read_partition
 from dagster_project.intake.read import read_file
 from dagster_project.intake.recognise import recognise
+from dagster_project.intake.screen import screen_path
+from dagster_project.settings import Settings, load_settings
 from tests import pivots, samples
+from tests.conftest import NOW
 from tests.faults import museum
+from tests.homes import take_in, take_in_one
 
 PLACES = ["source_row", "source_column", "source_sha256"]
 
@@ -188,3 +199,85 @@ def test_the_name_of_a_unit_says_nothing_of_what_is_measured(tmp_path: Path) -> 
     document = pivots.national_tests()
     document["rows"][3]["navn"] = "Grunnskolepoeng"
     assert read(tmp_path / "file", document).table["unit_name"][3].as_py() == "Grunnskolepoeng"
+
+
+# --- the list of units as a file of its own ---
+
+
+def standing(home: Settings) -> dict[str, str]:
+    return {f.name: f.status for f in files_of(Archive(home).events())}
+
+
+def test_a_pivot_waits_for_the_list_of_units_and_is_read_again_when_it_comes(
+    tmp_path: Path, settings: Settings
+) -> None:
+    pivot = written(tmp_path / "pivot.json", pivots.national_tests(school_codes=False))
+    units = written(tmp_path / "units.json", pivots.unit_list())
+    waits = take_in_one(settings, pivot)
+    assert waits.status == "rejected" and waits.screening is not None
+    assert [f.code for f in waits.screening.findings] == ["unit-list-missing"]
+    assert take_in_one(settings, pivot).status == "duplicate"
+    results = flow.take_in_all([units], settings, now=NOW)
+    assert {r.file: r.status for r in results} == {"units.json": "accepted", "pivot.json": "accepted"}
+    assert [f for f in files_of(Archive(settings).events()) if f.name == "pivot.json"][-1].units == sha256_of(units)
+    rows = read_partition(settings, schema.NATIONAL_TESTS, "2024-25")
+    assert rows is not None and "100000008" in rows["unit_code"].to_pylist()
+
+
+def test_the_list_comes_before_the_pivots_of_its_delivery(tmp_path: Path, settings: Settings) -> None:
+    pivot = written(tmp_path / "a.json", pivots.national_tests(school_codes=False))
+    units = written(tmp_path / "b.json", pivots.unit_list())
+    assert [r.status for r in flow.take_in_all([pivot, units], settings, now=NOW)] == ["accepted", "accepted"]
+    events = [e for e in Archive(settings).events() if e["event"] in ("accepted", "rejected")]
+    assert [(e["event"], e["file"]) for e in events] == [("accepted", "b.json"), ("accepted", "a.json")]
+
+
+def test_a_partition_rests_on_the_list_that_its_pivot_was_read_with(tmp_path: Path, settings: Settings) -> None:
+    pivot = written(tmp_path / "a.json", pivots.national_tests(school_codes=False))
+    units = written(tmp_path / "b.json", pivots.unit_list())
+    take_in(settings, pivot, units)
+    key = (schema.NATIONAL_TESTS, "2024-25")
+    with Extracts(settings) as extracts:
+        before, identity, files = extracts.build(key), extracts.identity(key), extracts.files_by_partition()
+    other = of_list(lambda nodes: nodes[3].update(kode="100000032"))
+    assert [r.status for r in take_in(settings, written(tmp_path / "c.json", other))] == ["accepted"]
+    flow.withdraw(settings, "b.json", by="Kari", reason="byttet ut", now=NOW)
+    with Extracts(settings, anew=True, out=load_settings(tmp_path / "other")) as extracts:
+        assert extracts.build(key).equals(before)
+        assert (extracts.identity(key), extracts.files_by_partition()) == (identity, files)
+    (archived := Archive(settings).path(sha256_of(units))).chmod(0o600)
+    archived.write_bytes(b"changed")
+    third = Extracts(settings, anew=True, out=load_settings(tmp_path / "third"))
+    with third as extracts, pytest.raises(IntegrityProblem):
+        extracts.build(key)
+
+
+def test_a_list_that_says_otherwise_waits_for_a_better_one(tmp_path: Path, settings: Settings) -> None:
+    pivot = written(tmp_path / "a.json", pivots.national_tests(school_codes=False))
+    wrong = written(tmp_path / "b.json", of_list(lambda nodes: nodes[2].update(kode="6102")))
+    assert [r.status for r in take_in(settings, pivot, wrong)] == ["rejected", "accepted"]
+    take_in(settings, written(tmp_path / "c.json", pivots.unit_list()))
+    assert standing(settings) == {"a.json": "accepted", "b.json": "accepted", "c.json": "accepted"}
+
+
+def test_a_check_uses_the_list_that_is_in_the_home(tmp_path: Path, settings: Settings) -> None:
+    pivot = written(tmp_path / "a.json", pivots.national_tests(school_codes=False))
+    assert screen_path(pivot, settings, now=NOW).verdict is Severity.FAIL
+    take_in(settings, written(tmp_path / "b.json", pivots.unit_list()))
+    assert screen_path(pivot, settings, now=NOW).verdict is Severity.PASS
+
+
+@pytest.mark.parametrize("kind", ["json", "zip", "csv"])
+def test_a_cell_is_found_again_where_its_row_says(tmp_path: Path, settings: Settings, kind: str) -> None:
+    document: Any = pivots.national_tests(school_codes=kind == "json")
+    documents = [document] if kind == "json" else [document, pivots.unit_list()]
+    if kind == "csv":
+        documents[0] = "\n".join("\t".join(line) for line in pivots.survey_table()).encode()
+    path = written(tmp_path / "file", *documents)
+    take_in(settings, path)
+    (found,) = read_file(path, sha256 := sha256_of(path))
+    for row in found.table.to_pylist():
+        place, column = place_of(sha256, row["source_row"], row["source_column"])
+        excerpt = read_places(Archive(settings), [place])[place]
+        assert excerpt.cells[column] == row["raw_value"] and row["raw_value"] in excerpt.text
+        assert kind == "csv" or json.loads(excerpt.text) == excerpt.cells

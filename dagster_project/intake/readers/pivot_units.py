@@ -10,13 +10,13 @@ from dagster_project.diagnostics import Finding
 from dagster_project.intake import labels
 from dagster_project.intake.cells import ABROAD, FICTIONAL_SIGN, HOME, LEVELS, problem, refuse
 from dagster_project.intake.readers.headers import meaning_of
-from dagster_project.intake.readers.unit_list import Unit, UnitList, level_of, plain
+from dagster_project.intake.readers.unit_list import MISSING, Unit, UnitList, level_of, plain
 from dagster_project.intake.tables import SHOWN_PLACES
 
 _LEVEL_NUMBER = {level: number for number, level in LEVELS.items()}
 GET_LIST = (
-    "Get the list of units (filterVerdier of the export API, the units under EnhetID) and send it with this file in "
-    "one zip; oppfolging fetch does so."
+    "Take in the list of units (filterVerdier of the export API, the units under EnhetID), by itself or in one zip "
+    "with this file; oppfolging fetch brings it. The file is then read again."
 )
 
 
@@ -96,7 +96,7 @@ def _line(unit: Unit, place: Place) -> Line:
 
 def _no_list(name: str, units: int, place: Place, found: str) -> Finding:
     return problem(
-        "unit-list-missing", "units of the file have no code of their own, and the list that tells it is not here",
+        MISSING, "units of the file have no code of their own, and the list that tells it is not here",
         name, row=place.row, column=place.column, found=found, count=units,
         expected="municipality and organisation numbers, or the list of units", fix=GET_LIST,
     )  # fmt: skip
@@ -106,7 +106,7 @@ def _not_in_list(name: str, place: Place, found: str) -> Finding:
     return problem(
         "unit-not-in-list", "the list of units does not hold one unit of this name or id", name, row=place.row,
         column=place.column, found=found, expected="a unit that stands once in the list of units",
-        fix="Get file and list anew, on the same day, and send both in one zip.",
+        fix="Get file and list anew, on the same day, and take both in.",
     )  # fmt: skip
 
 
@@ -207,7 +207,7 @@ def _differences(row: Row, level: str, own: str, listed: Unit | None, name: str)
     return [
         problem("unit-list-differs", "the list of units says otherwise than the file", name, row=row.at, column="id",
                 found=f"{listed.name} {listed.code} in the list", expected=f"{row.name} {own}".strip(),
-                fix="Get file and list anew, on the same day, and send both in one zip.")
+                fix="Get file and list anew, on the same day, and take both in.")
     ]  # fmt: skip
 
 

@@ -102,6 +102,21 @@ def read(document: Any, name: str, sha256: str, dataset: str, units: UnitList | 
     return tables
 
 
+def cells_of(document: Any, name: str) -> list[dict[str, str]]:
+    """What stands in each row of a pivot, by ``navn``, ``kode``, ``id`` and the titles of its columns.
+
+    Raises:
+        SchemaProblem: as ``read``.
+    """
+    columns = _columns(document[METADATA]["columns"], name)
+    rows, _ = collect(document, ROWS, name, lambda position, row: _row(position, row, len(columns)))
+    return [
+        {"navn": row.name, "kode": row.code, "id": ".".join(row.path),
+         **dict(zip((c.title for c in columns), row.cells, strict=True))}
+        for row in (found["row"] for found in rows)
+    ]  # fmt: skip
+
+
 def read_table(table: TextTable, sha256: str, units: UnitList | None = None) -> list[ExtractTable]:
     """Read the survey's CSV with units in its header.
 

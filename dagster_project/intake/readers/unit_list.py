@@ -18,6 +18,10 @@ from dagster_project.intake.cells import ABROAD, ABROAD_COUNTY, HOME, problem, r
 from dagster_project.intake.labels import folded
 from dagster_project.intake.readers.registers import Odd, as_code, as_text, collect
 
+FORMAT = "unit_list"
+MISSING = "unit-list-missing"
+FROM_LIST = {MISSING, "unit-list-differs", "unit-not-in-list"}
+"""Codes of a file that another list of units may mend."""
 LIST, UNITS = "filterVerdier", "EnhetID"
 FILTERS = {LIST, UNITS, "TidID", "TrinnID", "KjoennID", "EierformID"}
 NODE = {"id", "kode", "navn", "barn"}
