@@ -403,6 +403,12 @@ UNREAD: dict[str, Specimen] = {
         pivot(lambda d: d["metadata"].update(rowHierarchy=["Nasjonalt", "Fylke", "Enhet"])), "unknown-hierarchy", None, "rowHierarchy",
         ('found: ["Nasjonalt", "Fylke", "Enhet"]', "no municipalities"),
     ),
+    "municipality_outside_its_county": Specimen(
+        pivot(lambda d: d["rows"][1].update(kode="62")), "codes-contradict", 2, "kode", ("found: 6101", "begins with 62"),
+    ),
+    "internal_id_in_place_of_a_code": Specimen(
+        pivot(lambda d: d["rows"][1].update(kode="70")), "unit-list-missing", 1, "kode", ("Ytterfabel, id 1.70",),
+    ),
     "pivot_of_one_level_too_many": Specimen(pivot(lambda d: d["rows"][3].update(id="1.70.700.7001.1")), "unknown-level", 3, "id", ("1.70.700.7001.1",)),
     "pivot_of_an_unknown_nation": Specimen(pivot(lambda d: d["rows"].append({**d["rows"][1], "id": "5.1"})), "unknown-nation", 6, "id", ("found: 5", "I or U")),
     "pivot_with_a_unit_twice": Specimen(pivot(lambda d: d["rows"].append(d["rows"][3])), "duplicated-row", 6, "kode", ("100000008",)),

@@ -118,7 +118,7 @@ def in_rows(rows: Sequence[Row], columns: Sequence[Column], name: str, units: Un
 
     Raises:
         SchemaProblem: ``unknown-level``, ``unknown-nation``, ``unit-list-missing``, ``unit-not-in-list``,
-            ``unit-list-differs``.
+            ``unit-list-differs``, ``codes-contradict``.
     """
     by_path = {row.path: row for row in rows}
     wrong: list[Finding] = []
@@ -161,6 +161,7 @@ def _of_path(
         here = by_path.get(row.path[: depth + 1])
         listed = units.of_id(row.path[depth]) if units is not None and depth else None
         own = here.code if here is not None and level_of(here.code) == level else ""
+        own = "" if own == row.path[depth] else own  # an internal id, it may be, in place of the code
         if depth == 0:
             codes[0] = own or _nation(row.path[0], here)
             if not codes[0]:
@@ -182,6 +183,12 @@ def _of_path(
     codes[1] = codes[1] or codes[2][:2]
     if not all(codes[: len(row.path)]):
         return None
+    if codes[2] and codes[2][:2] != codes[1]:
+        wrong.append(
+            problem("codes-contradict", "the code of the municipality is not one of its county", name, row=row.at,
+                    column="kode", found=codes[2], expected=f"a code that begins with {codes[1]}",
+                    fix="Export the report with codes (inkluderKoder), and take in the list of units.")
+        )  # fmt: skip
     return Unit(schema.UNIT_LEVELS[len(row.path) - 1], (codes[0], codes[1], codes[2], codes[3]),
                 (names[0], names[1], names[2], names[3]))  # fmt: skip
 
