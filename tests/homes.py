@@ -64,10 +64,10 @@ def reading(patch: pytest.MonkeyPatch, name: str, what: str) -> None:
 import errno, os, sys, time
 from dagster_project.intake import read, reader
 real = read.read_file
-def read_file(path, sha256, name, known):
+def read_file(path, sha256, name, known, units):
     if name == {name!r}:
         {what}
-    return real(path, sha256, name, known)
+    return real(path, sha256, name, known, units)
 read.read_file = read_file
 reader.serve(sys.stdin.buffer)
 """
