@@ -30,14 +30,17 @@ from dagster_project.settings import Settings
     is_flag=True,
     help="Write the view of those with access: a number and a star for a hidden figure.",
 )
+@click.option("--pivots", is_flag=True, help="Write tests and grade points as answers of the report API.")
 @click.pass_obj
 def demo(
     settings: Settings, scale: int, seed: int | None, out: Path | None, if_empty: bool, story: bool,
-    hidden_figures: bool,
+    hidden_figures: bool, pivots: bool,
 ) -> None:  # fmt: skip
     """Write the files of Fabelland, a fictional country, in the real formats."""
-    if story and hidden_figures:
-        raise click.UsageError("the story is told with the public figures: use --hidden-figures without --story")
+    if story and (hidden_figures or pivots):
+        raise click.UsageError(
+            "the story is told with public downloads: use --hidden-figures and --pivots without --story"
+        )
     folder = out or settings.inbox
     has_files = settings.ledger.exists() or (settings.inbox.is_dir() and any(settings.inbox.iterdir()))
     if if_empty and has_files:
@@ -50,7 +53,9 @@ def demo(
     from dagster_project.demo import write_country
 
     truth = (out.parent if out else settings.home / "demo") / "truth.json"
-    paths = write_country(folder, scale=scale, seed=SEED if seed is None else seed, truth=truth, starred=hidden_figures)
+    paths = write_country(
+        folder, scale=scale, seed=SEED if seed is None else seed, truth=truth, starred=hidden_figures, pivots=pivots
+    )
     click.echo(f"{len(paths)} fictional files in {folder}; the municipalities made weak are listed in {truth}")
 
 

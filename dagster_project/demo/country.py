@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dagster_project.demo import files, geography
+from dagster_project.demo import files, geography, pivots
+from dagster_project.demo.files import View
 from dagster_project.demo.results import (
     BULLIED,
     GRADE_POINTS,
@@ -59,7 +60,7 @@ def _by_ownership(
     return every
 
 
-def _write_tests(folder: Path, year: Year, lasting: Floats, rng: np.random.Generator, starred: bool) -> list[Path]:
+def _write_tests(folder: Path, year: Year, lasting: Floats, rng: np.random.Generator, view: View) -> list[Path]:
     paths = []
     reading, numeracy = NATIONAL_SCORE[year.start]
     for grade, report in ((5, "5._trinn"), (8, "ungdomstrinn")):
@@ -80,11 +81,11 @@ def _write_tests(folder: Path, year: Year, lasting: Floats, rng: np.random.Gener
             for ownership in OWNERSHIPS:
                 results[subject, ownership] = (scores[ownership], [level[ownership] for level in levels])
         name = f"fabelland_{school_year_label(year.start)}_Nasjonale_proever_{report}.csv"
-        paths.append(files.write_tests(folder / name, year, grade, results, starred))
+        paths.append(files.write_tests(folder / name, year, grade, results, view))
     return paths
 
 
-def _write_survey(folder: Path, year: Year, lasting: Floats, rng: np.random.Generator, starred: bool) -> list[Path]:
+def _write_survey(folder: Path, year: Year, lasting: Floats, rng: np.random.Generator, view: View) -> list[Path]:
     at = YEARS.index(year.start)
     newest = year.start == YEARS[-1]
     group_key = "Indikator" if newest else "Spoersmaalgruppe"
@@ -108,8 +109,8 @@ def _write_survey(folder: Path, year: Year, lasting: Floats, rng: np.random.Gene
         participation += _participation(year, grade, invited, answered)
     absent = {(year.municipalities.code[i], 10) for i in (20, 121, 222) if year.start == 2023}
     label = school_year_label(year.start)
-    index_rows = files.survey_rows(year, group_key, "Score", indices, absent, starred)
-    bullied_rows = files.survey_rows(year, group_key, "AndelMobbet", bullied, absent, starred)
+    index_rows = files.survey_rows(year, group_key, "Score", indices, absent, view)
+    bullied_rows = files.survey_rows(year, group_key, "AndelMobbet", bullied, absent, view)
     stem = f"fabelland_{label}_Elevundersoekelsen_"
     if year.start == YEARS[0]:
         return [
@@ -162,18 +163,24 @@ class Followed:
 class Fabelland:
     """The country with all that is lasting about it; ``followed`` changes what later years look like.
 
-    With ``starred`` its files are those of somebody with access to hidden figures, else the public ones.
+    With ``starred`` its files are those of somebody with access to hidden figures, else the public ones. With
+    ``pivots`` tests and grade points are answers of the report API, else downloads of the statistics bank.
     """
 
     scale: int = 1
     seed: int = SEED
     followed: list[Followed] = field(default_factory=list)
     starred: bool = False
+    pivots: bool = False
 
     def __post_init__(self) -> None:
         rng = np.random.default_rng(np.random.PCG64(self.seed))
         self.country = geography.build(rng, self.scale)
         self.effect = effects(self.country, rng)
+        units = (
+            unit for start in sorted({*POINT_YEARS, *YEARS}) for _, unit in files.unit_rows(Year(self.country, start))
+        )
+        self.view = View(self.starred, tuple(dict.fromkeys(units)) if self.pivots else ())
 
     def _rng(self, start: int, what: int) -> np.random.Generator:
         return np.random.default_rng(np.random.PCG64(np.random.SeedSequence([self.seed, start, what])))
@@ -191,14 +198,17 @@ class Fabelland:
         """Codes and school register."""
         folder.mkdir(parents=True, exist_ok=True)
         register = files.write_register(folder / "fabelland_skoleregister_nsr_v4.json", self.country)
-        return [*files.write_codes(folder, self.country), register]
+        paths = [*files.write_codes(folder, self.country), register]
+        if self.pivots:
+            paths.append(pivots.write_unit_list(folder / "fabelland_filterVerdier.json", self.view.units))
+        return paths
 
     def write_autumn(self, folder: Path, start: int) -> list[Path]:
         """Tests and survey of the school year that begins in ``start``."""
         folder.mkdir(parents=True, exist_ok=True)
         year, lasting = Year(self.country, start), self.lasting(start)
-        tests = _write_tests(folder, year, lasting, self._rng(start, 0), self.starred)
-        return [*tests, *_write_survey(folder, year, lasting, self._rng(start, 1), self.starred)]
+        tests = _write_tests(folder, year, lasting, self._rng(start, 0), self.view)
+        return [*tests, *_write_survey(folder, year, lasting, self._rng(start, 1), self.view)]
 
     def write_spring(self, folder: Path, through: int) -> Path:
         """Grade points of all school years up to the one that begins in ``through``, side by side in one file."""
@@ -206,7 +216,7 @@ class Fabelland:
         starts = [start for start in POINT_YEARS if start <= through]
         years = [Year(self.country, start) for start in starts]
         results = [_grade_points(y, self.lasting(y.start), self._rng(y.start, 2)) for y in years]
-        return files.write_grade_points(folder / "fabelland_Grunnskolepoeng.csv", years, results, self.starred)
+        return files.write_grade_points(folder / "fabelland_Grunnskolepoeng.csv", years, results, self.view)
 
     def write_truth(self, path: Path) -> None:
         """What only the maker of the country can know: who was made weak, and what follow-up does to whom."""
@@ -223,14 +233,20 @@ class Fabelland:
 
 
 def write_country(
-    out_dir: Path, *, scale: int = 1, seed: int = SEED, truth: Path | None = None, starred: bool = False
+    out_dir: Path,
+    *,
+    scale: int = 1,
+    seed: int = SEED,
+    truth: Path | None = None,
+    starred: bool = False,
+    pivots: bool = False,
 ) -> list[Path]:
     """Write all files of Fabelland into ``out_dir`` and return their paths.
 
     ``scale`` multiplies the schools of each municipality (codes of four digits leave no room for more
-    municipalities). ``starred``: see ``Fabelland``. ``truth`` names a file that says which ones were made weak.
+    municipalities). ``starred`` and ``pivots``: see ``Fabelland``. ``truth`` is a file that says which were made weak.
     """
-    fabelland = Fabelland(scale, seed, starred=starred)
+    fabelland = Fabelland(scale, seed, starred=starred, pivots=pivots)
     paths = fabelland.write_registers(out_dir)
     for start in YEARS:
         paths += fabelland.write_autumn(out_dir, start)

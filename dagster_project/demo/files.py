@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from dagster_project.demo import pivots
 from dagster_project.demo.geography import NATION, PSEUDO_MUNICIPALITY, REFORM, Country, county_name
 from dagster_project.demo.results import Figures, Year
 from dagster_project.schema import school_year_label
@@ -18,6 +20,25 @@ UNIT_COLUMNS = ("EnhetNivaa", "Nasjonaltkode", "Fylkekode", "Kommunekode", "Orga
 RETIRED = " (2016 - 2023)"
 ABROAD = "Utlandet (oppdiktet)"
 ABROAD_PUPILS = 37
+
+
+@dataclass(frozen=True)
+class View:
+    """How the figures are had: with ``starred`` by somebody with access to hidden ones, with ``units`` as pivots.
+
+    ``units`` are the unit cells of every unit that any file names, since pivots know units by internal ids.
+    """
+
+    starred: bool = False
+    units: tuple[tuple[str, ...], ...] = ()
+
+    def write(self, path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Path:
+        """Write a table of the statistics bank, as its download or as a pivot."""
+        if self.units:
+            return pivots.write_pivot(path.with_suffix(".json"), header, rows, self.units)
+        return write_utf16(path, header, rows)
+
+
 NEW_CODES_OF_THE_YEAR_2025 = 2025
 
 
@@ -28,9 +49,9 @@ def comma(value: float, decimals: int) -> str:
     return f"{whole},{part:0{decimals}d}" if decimals else str(whole)
 
 
-def seen(text: str, hidden: bool, starred: bool) -> str:
+def seen(text: str, hidden: bool, view: View) -> str:
     """A cell as it is shown: the figure, a star for a hidden one, or both to those with access to hidden figures."""
-    return f"{text}*" if hidden and starred else "*" if hidden else text
+    return f"{text}*" if hidden and view.starred else "*" if hidden else text
 
 
 def thousands(value: int) -> str:
@@ -90,7 +111,7 @@ def write_utf16(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]
 
 
 def write_tests(
-    path: Path, year: Year, grade: int, results: dict[tuple[str, str], tuple[Figures, list[Figures]]], starred: bool
+    path: Path, year: Year, grade: int, results: dict[tuple[str, str], tuple[Figures, list[Figures]]], view: View
 ) -> Path:
     """National tests of one grade and year. ``results``: scale score and shares on levels by (subject, ownership)."""
     label = school_year_label(year.start)
@@ -115,7 +136,7 @@ def write_tests(
                     continue
                 figures = [comma(float(score.value[at]), 0), comma(1.96 * 9.0 / n**0.5, 1), thousands(n)]
                 figures += [comma(100 * float(level.value[at]), 1) for level in levels]
-                cells += [seen(text, bool(score.hidden[at]), starred) for text in figures]
+                cells += [seen(text, bool(score.hidden[at]), view) for text in figures]
             yield cells
         for unit in rows_abroad():
             cells = list(unit)
@@ -127,10 +148,10 @@ def write_tests(
                 cells += [*figures, str(ABROAD_PUPILS), *(comma(100 / len(levels), 1) for _ in levels)]
             yield cells
 
-    return write_utf16(path, header, rows())
+    return view.write(path, header, rows())
 
 
-def write_grade_points(path: Path, years: Sequence[Year], results: Sequence[dict[str, Figures]], starred: bool) -> Path:
+def write_grade_points(path: Path, years: Sequence[Year], results: Sequence[dict[str, Figures]], view: View) -> Path:
     """Grade points of several years side by side; a unit whose code changed has a row for each code."""
     header = list(UNIT_COLUMNS)
     for year in years:
@@ -148,7 +169,7 @@ def write_grade_points(path: Path, years: Sequence[Year], results: Sequence[dict
             for ownership in ("Alle eierformer", "Offentlig skole"):
                 f = figures[ownership]
                 texts = [comma(float(f.value[at]), 1), thousands(int(f.n[at]))] if f.n[at] else ["", ""]
-                cells += [seen(text, bool(f.hidden[at] and f.n[at]), starred) for text in texts]
+                cells += [seen(text, bool(f.hidden[at] and f.n[at]), view) for text in texts]
             key = (unit[0], unit[3], unit[4])
             names.setdefault(key, unit)
             table.setdefault(key, {})[position] = cells
@@ -157,12 +178,12 @@ def write_grade_points(path: Path, years: Sequence[Year], results: Sequence[dict
     rows = [[*names[k], *(c for p in range(len(years)) for c in table[k].get(p, blank))] for k in order]
     points = [comma(float(figures["Alle eierformer"].value[-1]) + 2, 1) for figures in results]
     rows += [[*unit, *(c for p in points for c in (p, str(ABROAD_PUPILS), "", ""))] for unit in rows_abroad()]
-    return write_utf16(path, header, rows)
+    return view.write(path, header, rows)
 
 
 def survey_rows(
     year: Year, group_key: str, value_key: str,
-    results: dict[tuple[str, int, str], tuple[Figures, int]], absent: set[tuple[str, int]], starred: bool,
+    results: dict[tuple[str, int, str], tuple[Figures, int]], absent: set[tuple[str, int]], view: View,
 ) -> Iterator[dict[str, str | None]]:  # fmt: skip
     """Rows of the export API. ``results`` maps (indicator, grade, ownership) to figures and decimals."""
     schools = len(year.country.schools.code)
@@ -182,7 +203,7 @@ def survey_rows(
             if ownership != "Alle eierformer" and at < schools:
                 continue
             texts = comma(float(figures.value[at]), decimals), thousands(int(figures.n[at]))
-            value, n = (seen(text, bool(figures.hidden[at]), starred) for text in texts)
+            value, n = (seen(text, bool(figures.hidden[at]), view) for text in texts)
             yield row(unit, indicator, grade, ownership, value, n)
     for unit in rows_abroad():
         for (indicator, grade, ownership), (figures, decimals) in results.items():
