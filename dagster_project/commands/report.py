@@ -18,7 +18,7 @@ from dagster_project.forms.candidates import decided, unanswered
 from dagster_project.intake.inbox import LEFT_LYING, left_lying, name_of, waiting
 from dagster_project.intake.partitions import Change
 from dagster_project.pages.words import FICTIONAL, both
-from dagster_project.rounds.publishing import open_rounds
+from dagster_project.rounds.publishing import open_rounds, waits_for
 from dagster_project.rules import load_rules
 from dagster_project.settings import Settings
 
@@ -111,11 +111,10 @@ def print_result(settings: Settings, out: Console) -> None:
             print_round(out, settings, round_.id)
             if lacking:
                 out.print("  this revision stays in force; a new one needs more data")
-        else:
+        elif lacking:
             out.print(f"\n[bold]{escape(round_.title)}[/bold]  ({round_.id}): waiting for data")
-            lacking = lacking or [f"all its figures, {round_.origin}, up to {round_.last_school_year}"]
-        for line in lacking[:SHOWN]:
+        else:
+            out.print(f"{round_.id}: waits for {escape(waits_for(settings, round_)[0])}")
+        for line in lacking:
             out.print(f"  missing: {escape(line)}")
-        if len(lacking) > SHOWN:
-            out.print(f"  and {len(lacking) - SHOWN} more")
     print_quality(out, settings)

@@ -51,14 +51,17 @@ def _act(act: Callable[..., str]) -> click.Command:
 @click.pass_obj
 def show(settings: Settings, round_id: str, as_json: bool) -> None:
     """Show the state of the round, what it waits for, and what must be done before its release."""
+    from dagster_project.archive.commits import current_revision
     from dagster_project.rounds import history, release
 
-    stand = release.standing(settings, round_id)
-    items = release.checklist(settings, stand)
-    if as_json:
-        click.echo(json.dumps(history.summary(settings, stand, items), ensure_ascii=False, indent=2))
-        return
-    click.echo(history.as_text(settings, stand, items))
+    if current_revision(settings, round_id) is None:
+        content = history.waiting(settings, round_id)
+        text = history.waiting_as_text(content)
+    else:
+        stand = release.standing(settings, round_id)
+        content = history.summary(settings, stand, release.checklist(settings, stand))
+        text = history.as_text(stand, content)
+    click.echo(json.dumps(content, ensure_ascii=False, indent=2) if as_json else text)
 
 
 @round_.command()

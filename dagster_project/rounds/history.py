@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dagster_project import schema
@@ -12,6 +12,7 @@ from dagster_project.archive.commits import read_manifest
 from dagster_project.intake.partitions import read_partition
 from dagster_project.pages.words import FICTIONAL, both
 from dagster_project.rounds import state as states
+from dagster_project.rounds.publishing import missing_inputs_of, waits_for
 from dagster_project.rounds.release import Item, Standing, queries_of
 from dagster_project.rules import load_rules
 from dagster_project.settings import Settings
@@ -32,6 +33,25 @@ WORDS = {
 }
 
 
+def waiting(settings: Settings, round_id: str) -> dict[str, Any]:
+    """Plain values of a round that has not been published.
+
+    Raises:
+        RuleProblem: no such round.
+    """
+    round_ = load_rules(settings).round(round_id)
+    return {
+        "round": round_.id, "state": states.State.DRAFT.value, "revision": None,
+        "waits_for": waits_for(settings, round_),
+    }  # fmt: skip
+
+
+def waiting_as_text(content: Mapping[str, Any]) -> str:
+    """The same for a terminal."""
+    lines = [f"{content['round']}: {content['state']}, not published", "waits for:"]
+    return "\n".join([*lines, *(f"  {line}" for line in content["waits_for"])])
+
+
 def summary(settings: Settings, stand: Standing, items: Sequence[Item]) -> dict[str, Any]:
     """Plain values of where a round stands."""
     counts = Counter((r["selection_group"], r["status"]) for r in stand.tables["selection"].to_pylist())
@@ -43,6 +63,7 @@ def summary(settings: Settings, stand: Standing, items: Sequence[Item]) -> dict[
         "locked": stand.lock.as_text() if stand.lock else None,
         "illustrative": stand.illustrative,
         "missing_inputs": read_manifest(stand.folder).get("accepted_gaps", []),
+        "waits_for": missing_inputs_of(settings, stand.subject.name),
         "selection": [{"group": g, "status": s, "municipalities": n} for (g, s), n in sorted(counts.items())],
         "overrides": [
             r["municipality_code"] for r in stand.tables["selection"].to_pylist() if r["is_override"]
@@ -55,15 +76,15 @@ def summary(settings: Settings, stand: Standing, items: Sequence[Item]) -> dict[
     }  # fmt: skip
 
 
-def as_text(settings: Settings, stand: Standing, items: Sequence[Item]) -> str:
-    """The same for a terminal."""
-    content = summary(settings, stand, items)
+def as_text(stand: Standing, content: Mapping[str, Any]) -> str:
+    """What ``summary`` gives, for a terminal."""
     lines = [f"{content['round']}: {content['state']}, revision {content['revision']}"]
     if stand.subject.round.origin == "fictional":
         lines.append(both(FICTIONAL))
     if content["locked"]:
         lines.append(f"locked: {content['locked']}")
     lines += [f"INCOMPLETE, computed without: {gap}" for gap in content["missing_inputs"]]
+    lines += [f"a new revision waits for: {line}" for line in content["waits_for"]]
     if content["illustrative"]:
         lines.append("ILLUSTRATIVE: some limits are assumed, not Udir's")
     lines += [f"  {s['group']:8} {s['status']:10} {s['municipalities']:4}" for s in content["selection"]]
@@ -72,7 +93,8 @@ def as_text(settings: Settings, stand: Standing, items: Sequence[Item]) -> str:
     if stand.lock is None:
         lines.append("before it can be final:")
         lines += [
-            f"  [{'x' if i.ok else ' '}] {i.name}{': ' + i.detail if i.detail and not i.ok else ''}" for i in items
+            f"  [{'x' if i['ok'] else ' '}] {i['item']}{': ' + i['detail'] if i['detail'] and not i['ok'] else ''}"
+            for i in content["checklist"]
         ]
     if content["queries"]:
         lines.append("queries: " + ", ".join(f"{n} {outcome}" for outcome, n in content["queries"].items()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dagster_project.archive import Archive, journal
 from dagster_project.archive.commits import committed, current_revision, finish
-from dagster_project.archive.files import files_of, open_files
+from dagster_project.archive.files import files_of, in_force, open_files
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.forms.candidates import of_rows
 from dagster_project.publication import edition
@@ -71,19 +71,52 @@ def missing_inputs_of(settings: Settings, round_id: str) -> list[str]:
 
 
 def open_rounds(settings: Settings) -> dict[str, list[str]]:
-    """Rounds that have begun, or are published, and lack inputs, with each missing input in words."""
+    """Rounds that have begun, or are published, and lack inputs, with what each lacks in words.
+
+    A round has begun when a file in force holds a dataset and school year that it needs, whatever else that file lacks.
+    """
+    rows = _round_inputs(settings)
+    events = Archive(settings).events()
+    arrived = {
+        (*key, "fictional" if f.fictional else "official") for key, fs in in_force(files_of(events)).items() for f in fs
+    }
+    begun = {r["round"] for r in rows if (r["dataset"], r["school_year"], r["data_origin"]) in arrived}
+    begun |= committed(events)
+    lacking: dict[str, list[Mapping[str, Any]]] = {}
+    for row in states.missing_inputs(rows):
+        if row["round"] in begun:
+            lacking.setdefault(row["round"], []).append(row)
+    labels = unknown_labels(settings) if lacking else []
+    return {name: [missing_in_words(group, labels) for group in _alike(missing)] for name, missing in lacking.items()}
+
+
+def waits_for(settings: Settings, round_: Round) -> list[str]:
+    """What a round that is not published waits for, in words."""
+    if lacking := missing_inputs_of(settings, round_.id):
+        return lacking
+    rows = [r for r in _round_inputs(settings) if r["round"] == round_.id]
+    if rows and not states.missing_inputs(rows):
+        return ["a run that publishes it: oppfolging run"]
+    return [f"all its figures, {round_.origin}, up to {round_.last_school_year}"]
+
+
+def _round_inputs(settings: Settings) -> list[dict[str, Any]]:
     import pyarrow.parquet as pq
 
     path = settings.marts / "round_inputs.parquet"
-    rows = pq.read_table(path).to_pylist() if path.exists() else []
-    begun = {r["round"] for r in rows if r["in_force"]}
-    begun |= committed(Archive(settings).events())
-    labels = unknown_labels(settings)
-    found: dict[str, list[str]] = {}
-    for row in states.missing_inputs(rows):
-        if row["round"] in begun:
-            found.setdefault(row["round"], []).append(missing_in_words(row, labels))
-    return found
+    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist() if path.exists() else []
+    return rows
+
+
+def _alike(missing: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Missing inputs put together: those of an indicator in all years in which the same grades are missing."""
+    of_year: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for row in missing:
+        of_year.setdefault((row["dataset"], row["indicator"], row["school_year"]), []).append(row)
+    found: dict[tuple[str, str, tuple[int, ...]], list[Mapping[str, Any]]] = {}
+    for (dataset, indicator, _), rows in of_year.items():
+        found.setdefault((dataset, indicator, tuple(r["grade"] for r in rows)), []).extend(rows)
+    return list(found.values())
 
 
 def unknown_labels(settings: Settings) -> list[tuple[str, str]]:
@@ -99,9 +132,12 @@ def unknown_labels(settings: Settings) -> list[tuple[str, str]]:
     ]
 
 
-def missing_in_words(row: Mapping[str, Any], labels: Sequence[tuple[str, str]]) -> str:
-    """One missing input: indicator, grade and year, and the nearest label that nobody knew."""
-    text = f"{row['indicator']}, grade {row['grade']}, {row['school_year']} ({row['dataset']})"
+def missing_in_words(rows: Sequence[Mapping[str, Any]], labels: Sequence[tuple[str, str]]) -> str:
+    """Missing inputs of one indicator: its grades and years, and the nearest label that nobody knew."""
+    row, grades = rows[0], sorted({r["grade"] for r in rows})
+    years = ", ".join(sorted({r["school_year"] for r in rows}))
+    named = f"grade{'s' * (len(grades) > 1)} {' and '.join(map(str, grades))}"
+    text = f"{row['indicator']}, {named}, {years} ({row['dataset']})"
     known = {label.casefold(): (label, file) for label, file in labels}
     names = [n.casefold() for n in LABELS[row["indicator"]]]
     near = max(

@@ -627,16 +627,17 @@ def _shift(old: str, new: str) -> Callable[[str], str]:
     return lambda text: text.replace(old, new, 1)
 
 
-KNOWN = ["fictional-2023", "fictional-2024", "fictional-2026", "np-2025"]
+OFFICIAL = ["np-2025", "np-2026", "udir-2026"]
+KNOWN = ["fictional-2023", "fictional-2024", "fictional-2026", *OFFICIAL]
 
 
 @pytest.mark.parametrize(
     ("spoilt", "kept", "code"),
     [
         (_shift("2023-02-15", "[2023-02-15"), KNOWN, "invalid-yaml"),
-        (_shift("- id: fictional-2024", "- idd: fictional-2024"), ["fictional-2023", "fictional-2026", "np-2025"], "unknown-key"),
-        (_shift("fictional-2024", "fictional-2023"), ["fictional-2023", "fictional-2026", "np-2025"], "repeated-round"),
-        (_shift("fictional-2024", "Fabel 2024"), ["fictional-2023", "fictional-2026", "np-2025"], "invalid-value"),
+        (_shift("- id: fictional-2024", "- idd: fictional-2024"), ["fictional-2023", "fictional-2026", *OFFICIAL], "unknown-key"),
+        (_shift("fictional-2024", "fictional-2023"), ["fictional-2023", "fictional-2026", *OFFICIAL], "repeated-round"),
+        (_shift("fictional-2024", "Fabel 2024"), ["fictional-2023", "fictional-2026", *OFFICIAL], "invalid-value"),
         (_shift("rounds:", "round:"), KNOWN, "unknown-key"),
         (lambda text: "", [], "empty-file"),
     ],

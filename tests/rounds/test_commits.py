@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,11 +34,15 @@ from dagster_project.publication.edition import Revision
 from dagster_project.rounds import inputs, release, state
 from dagster_project.rounds.monitoring import current_effects
 from dagster_project.rounds.publishing import (
+    _alike,
     behind,
     computed_rounds,
+    missing_in_words,
     missing_inputs_of,
+    open_rounds,
     publish_round,
     refuse_behind,
+    waits_for,
 )
 from dagster_project.rounds.state import State
 from dagster_project.rounds.uncertainty import current_uncertainty
@@ -562,3 +567,36 @@ def test_a_round_without_one_of_its_inputs_waits_until_somebody_accepts_that(cop
     (accepted,) = [r for r in rows if not r["in_force"]]
     assert (accepted["indicator"], accepted["accepted_by"]) == ("numeracy_scale_score", "Prøve Person")
     assert gap in (made.path / "report" / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_round_says_what_it_waits_for_before_it_was_ever_published(specimens: Specimens) -> None:
+    """One with some of its figures names the others; one of which nothing has come is a line."""
+    settings = specimens.home("begun")
+    specimens.put(settings, "reading25")
+    assert [r.status for r in flow.take_in_inbox(settings)] == ["accepted"]
+    snapshot = compute(settings)
+    lacks = "numeracy_scale_score, grade 5, 2024-25 (national_tests)"
+    assert open_rounds(settings) == {OPEN: [lacks]}
+    for round_id in (FINAL, OPEN):
+        assert publish_round(settings, snapshot, round_id, now=NOW) is None
+    told = oppfolging(settings.home, "status").stdout.splitlines()
+    assert f"{FINAL}: waits for all its figures, fictional, up to 2023-24" in told and f"  missing: {lacks}" in told
+    shown = oppfolging(settings.home, "round", "show", OPEN)
+    assert (shown.returncode, shown.stdout) == (0, f"{OPEN}: draft, not published\nwaits for:\n  {lacks}\n")
+    assert json.loads(oppfolging(settings.home, "round", "show", FINAL, "--json").stdout) == {
+        "round": FINAL, "state": "draft", "revision": None, "waits_for": ["all its figures, fictional, up to 2023-24"],
+    }  # fmt: skip
+    flow.take_in_all([specimens.paths["numeracy25"]], settings, now=NOW)
+    compute(settings, "with all figures")
+    assert waits_for(settings, load_rules(settings).round(OPEN)) == ["a run that publishes it: oppfolging run"]
+    assert oppfolging(settings.home, "round", "show", "tiny-1999").returncode == 4
+
+
+def test_missing_inputs_with_the_same_grades_are_one_line_an_indicator() -> None:
+    def row(indicator: str, grade: int, year: str) -> dict[str, Any]:
+        return {"dataset": "pupil_survey", "indicator": indicator, "grade": grade, "school_year": year}
+
+    missing = [row("bullying", g, y) for y in ("2023-24", "2024-25") for g in (7, 10)] + [row("bullying", 7, "2025-26")]
+    assert [missing_in_words(rows, []) for rows in _alike(missing)] == [
+        "bullying, grades 7 and 10, 2023-24, 2024-25 (pupil_survey)", "bullying, grade 7, 2025-26 (pupil_survey)",
+    ]  # fmt: skip
