@@ -6,6 +6,7 @@ import zipfile
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,12 +37,17 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return settings
 
 
+def of_round(home: Settings, mart: str) -> list[dict[str, Any]]:
+    """Rows of the round whose figures are all at hand."""
+    return [r for r in read(home.marts / f"{mart}.parquet") if r["round"] == "np-2025"]
+
+
 def test_every_school_and_municipality_is_rated_or_says_why_not(home: Settings) -> None:
     cells = [r for p in (home.extracts / "national_tests").rglob("*.parquet") for r in read(p)]
     schools = {c["unit_code"] for c in cells if c["unit_level"] == "school"}
-    ranked = {r["school_code"]: r for r in read(home.marts / "school_ranking.parquet")}
+    ranked = {r["school_code"]: r for r in of_round(home, "school_ranking")}
     assert set(ranked) == schools
-    municipalities = {r["municipality_code"]: r for r in read(home.marts / "municipality_ranking.parquet")}
+    municipalities = {r["municipality_code"]: r for r in of_round(home, "municipality_ranking")}
     newest = {c["unit_code"] for c in cells if c["unit_level"] == "municipality" and c["school_year"] == "2024-25"}
     assert set(municipalities) == newest and len(newest) == 358
     for row in [*ranked.values(), *municipalities.values()]:
@@ -49,13 +55,13 @@ def test_every_school_and_municipality_is_rated_or_says_why_not(home: Settings) 
 
 
 def test_codes_of_2020_are_carried_and_the_split_goes_through_the_schools(home: Settings) -> None:
-    points = [r for r in read(home.marts / "indicator_points.parquet") if r["unit_level"] == "municipality"]
+    points = [r for r in of_round(home, "indicator_points") if r["unit_level"] == "municipality"]
     basis = {(r["unit_code"], r["school_year"]): r["value_basis"] for r in points}
     assert basis["3218", "2022-23"] == "carried" and basis["3218", "2024-25"] == "published"
     for code in ("1508", "1580"):
         assert basis[code, "2022-23"] == basis[code, "2023-24"] == "recomputed"
     assert not any(code in ("1507", "3021") for code, _ in basis)
-    ranking = {r["municipality_code"]: r for r in read(home.marts / "municipality_ranking.parquet")}
+    ranking = {r["municipality_code"]: r for r in of_round(home, "municipality_ranking")}
     assert ranking["2100"]["not_rated_reason"] == "pseudo_unit"
 
 
@@ -142,9 +148,9 @@ def test_the_uncertainty_that_the_exports_state_is_the_one_that_is_drawn_from(ho
 
     assert publish_round(home, snapshot.pin(home, "a run"), "np-2025", now=NOW) is not None
     drawn = compute_uncertainty(home, base_of(home, "np-2025"), load_assumptions(home), draws=20, seed=1).draws
-    points = [r for r in read(home.marts / "indicator_points.parquet") if r["points"] is not None]
-    rated = {r["school_code"] for r in read(home.marts / "school_ranking.parquet") if r["rated"]}
-    rated |= {r["municipality_code"] for r in read(home.marts / "municipality_ranking.parquet") if r["rated"]}
+    points = [r for r in of_round(home, "indicator_points") if r["points"] is not None]
+    rated = {r["school_code"] for r in of_round(home, "school_ranking") if r["rated"]}
+    rated |= {r["municipality_code"] for r in of_round(home, "municipality_ranking") if r["rated"]}
     judged = [r for r in points if r["unit_code"] in rated]
     # cells worked out from schools have no uncertainty of their own
     assert drawn.cells == len(judged)
