@@ -20,7 +20,10 @@ DECISIONS = "decisions"
 FOLLOWUP_REPORTS = "followup_reports"
 SUPPORT_MEASURES = "support_measures"
 ROUND_QUERIES = "round_queries"
-FORM_DATASETS = (GOVERNOR_PRIORITIES, DECISIONS, FOLLOWUP_REPORTS, SUPPORT_MEASURES, ROUND_QUERIES)
+SELECTED_MUNICIPALITY = "selected_municipality"
+FORM_DATASETS = (
+    GOVERNOR_PRIORITIES, DECISIONS, FOLLOWUP_REPORTS, SUPPORT_MEASURES, ROUND_QUERIES, SELECTED_MUNICIPALITY,
+)  # fmt: skip
 
 UNIT_LEVELS = ("national", "county", "municipality", "school")
 STATES = ("observed", "suppressed", "no_participants", "absent")

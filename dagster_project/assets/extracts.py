@@ -37,6 +37,7 @@ TITLES = {
     schema.FOLLOWUP_REPORTS: "Reports received in the follow-up (mottatte rapporter).",
     schema.SUPPORT_MEASURES: "Support measures (støttetiltak) with the money applied for, granted and spent.",
     schema.ROUND_QUERIES: "Municipalities' queries in the preview window (spørsmål i innsynsperioden).",
+    schema.SELECTED_MUNICIPALITY: "Official lists of the municipalities selected in a round (offisielle lister).",
 }
 SHAPES: Mapping[str, Callable[[], Any]] = {
     **dict.fromkeys(schema.YEARLY_DATASETS, schema.extract_schema),

@@ -202,7 +202,25 @@ QUERIES = Form(
     ),
     key=("round", "query_id"),
 )
-FORMS = {form.dataset: form for form in (PRIORITIES, DECISIONS, REPORTS, MEASURES, QUERIES)}
+OFFICIAL_LIST = Form(
+    schema.SELECTED_MUNICIPALITY,
+    "Offisiell liste over uttrukne kommuner",
+    fields=(),
+    columns=(
+        _ROUND,
+        Column("municipality_code", "Kommunenummer", "code", locked=True, hint="Fire siffer", width=15),
+        _NAME,
+        Column("selection_group", "Gruppe", "choice", choices=GROUPS, width=14),
+        Column("source", "Kilde", hint="Hvor listen er publisert: adresse eller saksnummer", width=60),
+    ),
+    key=("round", "municipality_code"),
+    replaces=("round",),
+    help=(
+        "Én rad per kommune på listen. Send hele listen: en ny liste for et uttrekk erstatter den forrige.",
+        "Listen sammenlignes med det beregnede uttrekket. Den endrer ingen plass, andel eller beslutning.",
+    ),
+)
+FORMS = {form.dataset: form for form in (PRIORITIES, DECISIONS, REPORTS, MEASURES, QUERIES, OFFICIAL_LIST)}
 
 
 def form_schema(dataset: str) -> pa.Schema:

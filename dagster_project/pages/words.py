@@ -83,6 +83,10 @@ CODES: dict[str, str] = {
     "outside": N_("outside the quota"),
     "entered": N_("new on the list"),
     "left": N_("no longer on the list"),
+    # the official list of a round and the computed one
+    "both": N_("on both lists"),
+    "only_official": N_("only on the official list"),
+    "only_computed": N_("only on the computed list"),
     # the state of a round
     "round_draft": N_("draft"),
     "round_candidates": N_("waiting for county governors"),

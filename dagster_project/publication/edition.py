@@ -140,7 +140,7 @@ def _refuse_scenario(name: str, columns: Iterable[str]) -> None:
 def subject_tables(settings: Settings, subject: Subject) -> Iterator[tuple[str, pa.Table]]:
     """Every mart's rows of the subject, by name; those of the public edition as ``public/<name>``.
 
-    A round that does without an input carries that in a column of every table.
+    A comparison without rows is none. A round that does without an input carries that in a column of every table.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -153,6 +153,8 @@ def subject_tables(settings: Settings, subject: Subject) -> Iterator[tuple[str, 
     for name, path in (whole | shown).items():
         if subject.owns(pq.read_schema(path).names):
             table = pq.read_table(path, filters=mine).combine_chunks()
+            if table.num_rows == 0 and public.is_comparison(settings, name):
+                continue
             yield name, table.append_column(GAPS_COLUMN, pa.repeat(gaps, table.num_rows)) if gaps else table
 
 

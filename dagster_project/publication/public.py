@@ -47,6 +47,16 @@ def model_of(settings: Settings, name: str) -> str:
     return f"{PREFIX}{name}" if model_note(settings, f"{PREFIX}{name}") else name
 
 
+def is_comparison(settings: Settings, name: str) -> bool:
+    """Whether a published table compares a round with what came from elsewhere; ``public/<name>`` for everybody.
+
+    Such a table is published where it has rows, and what it says later is no reason to change a release.
+    """
+    plain = name.removeprefix(f"{PUBLIC}/")
+    note = model_note(settings, name if name == plain else model_of(settings, plain))
+    return bool(note.get("config", {}).get("meta", {}).get("comparison"))
+
+
 def notes_of_table(path: Path) -> list[str]:
     """Lines on top of the notes of a public workbook: that it is the public edition, and how much it hides."""
     import pyarrow.compute as pc

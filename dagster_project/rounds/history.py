@@ -12,6 +12,7 @@ from dagster_project.archive.commits import read_manifest
 from dagster_project.intake.partitions import read_partition
 from dagster_project.pages.words import FICTIONAL, both
 from dagster_project.rounds import state as states
+from dagster_project.rounds.official import as_lines, official_list
 from dagster_project.rounds.publishing import missing_inputs_of, waits_for
 from dagster_project.rounds.release import Item, Standing, queries_of
 from dagster_project.rules import load_rules
@@ -65,6 +66,7 @@ def summary(settings: Settings, stand: Standing, items: Sequence[Item]) -> dict[
         "missing_inputs": read_manifest(stand.folder).get("accepted_gaps", []),
         "waits_for": missing_inputs_of(settings, stand.subject.name),
         "selection": [{"group": g, "status": s, "municipalities": n} for (g, s), n in sorted(counts.items())],
+        "official_list": official_list(settings, stand.subject.name),
         "overrides": [
             r["municipality_code"] for r in stand.tables["selection"].to_pylist() if r["is_override"]
         ],
@@ -88,6 +90,8 @@ def as_text(stand: Standing, content: Mapping[str, Any]) -> str:
     if content["illustrative"]:
         lines.append("ILLUSTRATIVE: some limits are assumed, not Udir's")
     lines += [f"  {s['group']:8} {s['status']:10} {s['municipalities']:4}" for s in content["selection"]]
+    if content["official_list"]:
+        lines += as_lines(content["official_list"])
     if content["overrides"]:
         lines.append(f"decided against the proposal: {', '.join(content['overrides'])}")
     if stand.lock is None:

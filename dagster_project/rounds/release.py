@@ -24,7 +24,7 @@ from dagster_project.publication.edition import Revision
 from dagster_project.publication.manifest import inputs_of, verify_revision
 from dagster_project.publication.subjects import Subject, round_subject
 from dagster_project.rounds import state as states
-from dagster_project.rounds.publishing import behind, state_of_tables, tables_digest
+from dagster_project.rounds.publishing import behind, state_of_tables, tables_digest, watched
 from dagster_project.rounds.state import MOVES, Lock, State
 from dagster_project.rules import RuleBook, load_rules
 from dagster_project.settings import Settings
@@ -321,7 +321,7 @@ def keep(settings: Settings, round_id: str, *, by: str, reason: str, now: dt.dat
     assert stand.lock is not None, "only rounds with a lock may be kept"
     if found := behind(settings, stand.snapshot):
         raise RoundProblem(f"{BEHIND} Nothing was kept.", found)
-    marts = dict(edition.subject_tables(settings, stand.subject))
+    marts = watched(settings, dict(edition.subject_tables(settings, stand.subject)))
     released = dict(edition.released_tables(settings.published / round_id / stand.lock.revision))
     if not changes.all_changes(settings, released, marts):
         raise RoundProblem(f"Nothing differs from release {stand.lock.release} of {round_id}.")

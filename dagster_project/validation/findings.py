@@ -9,7 +9,7 @@ from string import Formatter
 from typing import Any
 
 from dagster_project.diagnostics import Finding, Severity
-from dagster_project.forms.spec import FORMS
+from dagster_project.forms.spec import FORMS, Column
 from dagster_project.pages.words import texts
 from dagster_project.validation.suites import Expectation
 
@@ -17,9 +17,8 @@ SHOWN_PLACES = 20
 FORM_BATCHES = ("form", "replies")
 PLACE = ("source_sha256", "source_row", "source_column", "raw_value", "unit_code", "municipality_code", "indicator",
          "grade", "school_year")  # fmt: skip
-IN_FORMS = {c.name: c for form in FORMS.values() for c in (*form.fields, *form.columns)}
-OF_FILE = {"school_year", "grade", "indicator"} | {c.name for form in FORMS.values() for c in form.fields}
-"""What a heading, or the top of a form, says of many rows: the same wrong value is one fault, at no row."""
+OF_FILE = {"school_year", "grade", "indicator"}
+"""What a heading says of many rows: the same wrong value is one fault, at no row. So do the fields above a form."""
 OF_UNIT = {"unit_code": "Organisasjonsnummer", "municipality_code": "Kommunekode"}
 """What stands once a row whatever its figures: one fault a row, with the heading that the files have for it."""
 
@@ -78,10 +77,20 @@ def _result(
 
 def _fault(entry: Expectation, row: dict[str, Any], number: int) -> Any:
     """Rows with the same answer have the same fault."""
-    looked_at = entry.looked_at
-    if looked_at in OF_FILE:
-        return row.get(looked_at)
+    if _of_file(entry):
+        return row.get(entry.looked_at)
     return row["source_row"] if entry.of_unit and "source_row" in row else number
+
+
+def _of_file(entry: Expectation) -> bool:
+    form = FORMS.get(entry.dataset)
+    return entry.looked_at in OF_FILE | {c.name for c in (form.fields if form else ())}
+
+
+def _in_form(entry: Expectation) -> dict[str, Column]:
+    """What the form asks for, by name; nothing where the file is no form."""
+    form = FORMS.get(entry.dataset)
+    return {c.name: c for c in (*form.fields, *form.columns)} if form else {}
 
 
 def holds(entry: Expectation) -> CheckResult:
@@ -113,9 +122,8 @@ def plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _as_written(name: str, value: Any) -> Any:
+def _as_written(column: Column | None, value: Any) -> Any:
     """A coded choice of a form as people choose it."""
-    column = IN_FORMS.get(name)
     written = {code: text for text, code in column.choices.items()} if column else {}
     return written.get(value, value) if isinstance(value, str) else value
 
@@ -142,16 +150,16 @@ def _bounds(limits: Mapping[str, Any]) -> str | None:
 
 def _finding(entry: Expectation, row: dict[str, Any], parameters: Mapping[str, Any], file: str, count: int) -> Finding:
     form, looked_at = entry.batch in FORM_BATCHES, entry.looked_at
-    whole = looked_at in OF_FILE
+    whole, asked = _of_file(entry), _in_form(entry)
     named = () if whole or entry.of_unit else ("indicator", "grade", "school_year", "unit_code")
     where = " ".join(str(row[n]) for n in named if row.get(n) is not None)
     known = {
         name: _shown(value if isinstance(value, list) else plain(value), entry.language)
         for name, value in parameters.items()
     }
-    known |= {name: _shown(_as_written(name, value) if form else value, entry.language) for name, value in row.items()}
+    known |= {name: _shown(_as_written(asked.get(name), value), entry.language) for name, value in row.items()}
     if form:
-        column = IN_FORMS[looked_at].norsk if looked_at in IN_FORMS else None
+        column = asked[looked_at].norsk if looked_at in asked else None
     else:
         column = OF_UNIT[looked_at] if entry.of_unit else row.get("source_column")
     return Finding(

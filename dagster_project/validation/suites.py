@@ -38,6 +38,7 @@ class Expectation:
     expects: str | None = None
     shows: str | None = None
     language: str = "en"
+    dataset: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -82,7 +83,7 @@ def load_suite(folder: Path, dataset: str) -> tuple[Expectation, ...]:
     return tuple(
         Expectation(
             entry["type"], entry["kwargs"], SEVERITY[entry["severity"]], **entry["meta"],
-            language=suite["meta"].get("language", "en"),
+            language=suite["meta"].get("language", "en"), dataset=dataset,
         )
         for suite in (*shared, content)
         for entry in suite["expectations"]

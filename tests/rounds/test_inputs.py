@@ -26,6 +26,7 @@ GOOD: dict[str, dict[str, Any]] = {
                          "applied": 100, "granted": 90, "spent": 80},
     "round_queries": {"round": ROUND, "query_id": "S9", "received_on": DAY, "ground": "feil", "outcome": "tatt til følge",
                       "outcome_on": DAY, "effect": "rettes", "handled_by": "Udir"},
+    "selected_municipality": {"round": ROUND, "selection_group": "gjennomsnitt", "source": "brev, oppdiktet"},
 }  # fmt: skip
 BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("decisions", {"round": "fictional-1999"}, "unknown-round"),
@@ -43,6 +44,11 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ("round_queries", {"handled_by": None}, "outcome-not-dated"),
     ("round_queries", {"effect": None}, "effect-missing"),
     ("round_queries", {"outcome_on": dt.date(2025, 2, 1)}, "impossible-date"),
+    ("selected_municipality", {"round": "fictional-1999"}, "unknown-round"),
+    ("selected_municipality", {"municipality_code": "6999"}, "municipality-not-in-round"),
+    ("selected_municipality", {"municipality_code": "0301"}, "municipality-not-in-round"),
+    ("selected_municipality", {"source": "  "}, "blank-cell"),
+    ("selected_municipality", {"selection_group": "begge"}, "unknown-choice"),
 ]
 
 
@@ -65,7 +71,7 @@ def test_a_line_that_breaks_a_rule_is_named(
     country_home: Path, tmp_path: Path, dataset: str, change: dict[str, Any], code: str
 ) -> None:
     found = look(country_home, tmp_path, dataset, change)
-    assert code in found and "skjema.xlsx" in found[code] and "fix:" in found[code], found
+    assert code in found and "skjema.xlsx, line" in found[code] and "fix:" in found[code], found
 
 
 @pytest.mark.parametrize("dataset", ["followup_reports", "support_measures"])

@@ -111,6 +111,7 @@ FRAMES: dict[str, dict[str, pd.DataFrame]] = {
               "handled_by": "Kari"}]
         )
     },
+    "selected_municipality": {"form": pd.DataFrame([{**IN_ROUND, "selection_group": "spread", "source": "brev"}])},
     "followup_reports": {"form": pd.DataFrame([{**IN_COHORT, "report": 1, "sender": "guides", "received_on": DAY}])},
     "support_measures": {
         "form": pd.DataFrame([{**IN_COHORT, "year": 2026, "applied": 100.0, "granted": 100.0, "spent": 100.0}])
@@ -241,6 +242,7 @@ SPECIMENS: dict[str, list[Case]] = {
         ("impossible-date", 0, [{"outcome_on": AHEAD}], [{"outcome_on": TODAY}]),
         ("impossible-date", 0, [{"outcome_on": EARLIER}], []),
     ],
+    "selected_municipality": [("municipality-not-in-round", 0, [{"municipality_code": "1102"}], [])],
     "followup_reports": [
         ("report-not-owed", 0, [{"report": 2}, {"sender": "municipality"}], []),
         ("impossible-date", 0, [{"received_on": AHEAD}], [{"received_on": TODAY}]),
