@@ -43,6 +43,7 @@ class Touched:
     municipalities. ``outcomes`` are the rows of the selection whose decision or county governor's reply stands in the
     file, or the decision by which they were followed already. ``followed`` is what a cohort has of it, each with the
     published table it shows in: reports, measures, who takes part, and the years of indicators it holds figures of.
+    ``compared`` are the municipalities of an official list in it that the revision is compared with.
     ``register`` is set when the file is a register, which decides what units there are at all. ``is_input`` says
     whether the revision's manifest names the file.
     """
@@ -60,11 +61,12 @@ class Touched:
     decisions: list[Row]
     outcomes: list[Row]
     followed: list[Row]
+    compared: list[Row]
 
     @property
     def must_be_redone(self) -> bool:
         """Whether the revision would not be the same without it."""
-        return bool(self.register or self.cells or self.limits or self.outcomes or self.followed)
+        return bool(self.register or self.cells or self.limits or self.outcomes or self.followed or self.compared)
 
     def as_dict(self) -> Row:
         return {**asdict(self), "must_be_redone": self.must_be_redone}
@@ -254,9 +256,15 @@ def _touched(published: Published, in_force: bool, asked: _Asked) -> Touched:
         if row["municipality_code"] in in_scheme:
             place = in_scheme[row["municipality_code"]]["source_row"]
             outcomes.append({**{k: row[k] for k in shown}, "rests_on": "earlier_decision", "line": place})
+    listed = published.rows("official_list", list_source_sha256=sha256) if published.has("official_list") else []
+    compared = [
+        {"municipality_code": r["municipality_code"], "agreement": r["agreement"], "line": r["list_source_row"]}
+        for r in listed
+        if line in (None, r["list_source_row"])
+    ]
     return Touched(
         published.subject, published.revision, m["status"], in_force, is_input, register, cells, limits,
-        sorted(municipalities), sorted(schools), decisions, outcomes, [],
+        sorted(municipalities), sorted(schools), decisions, outcomes, [], compared,
     )  # fmt: skip
 
 
@@ -285,7 +293,7 @@ def _touched_cohort(published: Published, in_force: bool, asked: _Asked) -> Touc
     codes = {r["municipality_code"] for r in followed if "municipality_code" in r}
     return Touched(
         published.subject, published.revision, published.manifest["status"], in_force, is_input, register, [], [],
-        sorted(codes), [], [], [], followed,
+        sorted(codes), [], [], [], followed, [],
     )  # fmt: skip
 
 
@@ -382,6 +390,9 @@ def touched_as_text(name: str, sha256: str, touched: list[Touched]) -> str:
                              + ", ".join(f"{o['municipality_code']} {o['selection_group']} {o['status']} "
                                          f"(line {o['line']})" for o in rows))  # fmt: skip
         lines += _followed_as_text(t.followed)
+        if t.compared:
+            lines.append(f"  {len(t.compared)} municipalities of the official list that the round is compared with: "
+                         + ", ".join(r["municipality_code"] for r in t.compared))  # fmt: skip
     redo = sorted({f"{t.round} {t.revision}" for t in touched if t.must_be_redone and t.in_force})
     lines.append("Must be redone if the file is withdrawn: " + (", ".join(redo) or "nothing in force"))
     return "\n".join(lines)

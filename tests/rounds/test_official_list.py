@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dagster_project.archive.store import sha256_of
+from dagster_project.audit.trace import up
 from dagster_project.audit.verify import verify
 from dagster_project.diagnostics import RoundProblem
 from dagster_project.forms.spec import OFFICIAL_LIST
@@ -115,6 +116,9 @@ def test_a_list_gives_the_comparison_and_changes_nothing_else(home: Settings, tm
     assert "official list (Brev 1/25 (oppdiktet)): 1 of 2 agree, 1 of them on the group\n" in shown
     assert f"only official: {listed} " in shown and all(code in shown for code in others)
     assert verify(home, OPEN).ok
+    (mine,) = [t for t in up(home, by_code[first]["list_source_sha256"]) if t.compared and t.in_force]
+    assert mine.round == OPEN and mine.must_be_redone and not (mine.cells or mine.limits or mine.outcomes)
+    assert {(r["municipality_code"], r["line"]) for r in mine.compared} == {(first, 2), (listed, 3)}
 
 
 def test_a_list_after_a_release_blocks_nothing_and_comes_with_the_next_one(home: Settings, tmp_path: Path) -> None:
