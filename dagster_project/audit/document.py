@@ -9,7 +9,7 @@ from dagster_project.audit.counterfactual import FigureChange
 from dagster_project.audit.explain import Explanation
 from dagster_project.pages.document import Document, Section, Table
 from dagster_project.pages.words import Texts, texts
-from dagster_project.publication.sentences import outcome_sentences
+from dagster_project.publication.sentences import outcome_sentences, outcome_sources
 from dagster_project.rules.describe import choice_text
 
 SHORT = 12
@@ -42,7 +42,11 @@ def document_of(e: Explanation, lang: str) -> Document:
 
 def _decision(e: Explanation, t: Texts) -> Section:
     unit = e.unit
-    lines = [line for row in e.decisions for line in outcome_sentences(row, e.exceptions, e.published.file_names, t)]
+    lines = [
+        line
+        for row in e.decisions
+        for line in (*outcome_sentences(row, e.exceptions, t), *outcome_sources(row, e.published.file_names, t))
+    ]
     if not e.decisions:
         lines.append(t._("Not selected in either group."))
     if not unit["rated"]:

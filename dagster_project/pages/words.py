@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from gettext import NullTranslations
 from pathlib import Path
 from typing import Any
@@ -171,18 +171,14 @@ class Texts:
 
     def number(self, value: object) -> str:
         """An exact number without trailing zeros; binary fractions to six decimals. Empty for None."""
-        from babel.numbers import format_decimal
-
         if value is None:
             return ""
         exact: Any = Decimal(f"{value:.6f}") if isinstance(value, float) else value
-        return format_decimal(exact, "0.#", self._locale, decimal_quantization=False)
+        return _decimal(exact, "0.#", self._locale, False)
 
     def rounded(self, value: float, digits: int) -> str:
         """A number with so many decimals."""
-        from babel.numbers import format_decimal
-
-        return format_decimal(Decimal(f"{value:.{digits}f}"), f"0.{'0' * digits}", self._locale)
+        return _decimal(Decimal(f"{value:.{digits}f}"), f"0.{'0' * digits}", self._locale, True)
 
     def percent(self, share: float | None, digits: int = 1) -> str:
         """A share (0..1) as a percentage."""
@@ -205,6 +201,14 @@ class Texts:
         return value if isinstance(value, str) else self.number(value)
 
 
+@lru_cache(maxsize=50_000)
+def _decimal(exact: Any, pattern: str, locale: str, quantized: bool) -> str:
+    """A number as a language writes it; pages hold the same ones many times."""
+    from babel.numbers import format_decimal
+
+    return format_decimal(exact, pattern, locale, decimal_quantization=quantized)
+
+
 @cache
 def texts(lang: str) -> Texts:
     """The texts of a language: ``no`` or ``en``, or the name of its locale."""
@@ -221,6 +225,11 @@ def both(text: str, **values: object) -> str:
 def both_of_code(code: str) -> str:
     """The words for a code of the tables in both languages, or the code itself when it has none."""
     return both(CODES[code]) if code in CODES else code
+
+
+def plain_name(identifier: str) -> str:
+    """A name made for programs as people write it: ``uttrekk_2024`` is uttrekk 2024."""
+    return identifier.replace("_", " ")
 
 
 def _read_catalogue() -> NullTranslations:

@@ -33,8 +33,8 @@ from dagster_project.archive.store import sha256_of
 from dagster_project.arrow import write_parquet
 from dagster_project.diagnostics import Finding, NotFound, PipelineProblem, Severity
 from dagster_project.pages.words import INCOMPLETE, N_, both, both_of_code
+from dagster_project.publication import crate, public, report_site, tables
 from dagster_project.publication import manifest as manifests
-from dagster_project.publication import public, run_report, tables
 from dagster_project.publication.notes import marts
 from dagster_project.publication.subjects import Subject
 from dagster_project.publication.workbook import beside_rank, write_xlsx
@@ -89,7 +89,7 @@ def round_revision(settings: Settings, round_id: str) -> Path | None:
 
 
 def same_tables(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    """Whether two manifests publish the same tables from the same rules. Workbooks and the report are views."""
+    """Whether two manifests publish the same tables from the same rules. Workbooks and pages are views."""
 
     def essence(m: dict[str, Any]) -> tuple[Any, ...]:
         # of the rounds and their rule sets only the subject's own count, and the manifest holds those
@@ -97,7 +97,7 @@ def same_tables(old: dict[str, Any], new: dict[str, Any]) -> bool:
         files = {
             n: f["sha256"]
             for n, f in m["files"].items()
-            if not (n.endswith(".xlsx") or n.startswith(others) or run_report.is_report(n))
+            if not (n.endswith(".xlsx") or n.startswith(others) or n == crate.CRATE or report_site.is_site(n))
         }
         return files, m["rule_set"], m["round_entry"], m["registers"], m["inputs"], m["status"]
 
@@ -332,7 +332,8 @@ def make_revision(
         if forms is not None:
             (building / FORMS).mkdir()
             forms(building / FORMS)
-        run_report.fill_report(settings, rulebook, subject, building, manifest)
+        report_site.fill_sites(settings, rulebook, subject, building, manifest)
+        crate.write_crate(building, manifest)
         _seal(building, manifest)
         record = {"event": "published", "time": now.isoformat(), "round": subject.name, **(commit or {})}
         Archive(settings).append({**record, "revision": name, "manifest_sha256": sha256_of(building / MANIFEST)})

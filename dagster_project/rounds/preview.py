@@ -15,12 +15,12 @@ from typing import Any
 from dagster_project.archive.commits import read_manifest
 from dagster_project.diagnostics import NotFound
 from dagster_project.forms.write import Evidence, write_evidence
+from dagster_project.pages.names import slug
 from dagster_project.pages.words import FICTIONAL, INCOMPLETE, N_, both, texts
 from dagster_project.publication.changes import PLACES
 from dagster_project.publication.notes import FRACTIONS, column_notes
-from dagster_project.publication.sentences import outcome_sentences
+from dagster_project.publication.sentences import outcome_sentences, outcome_sources
 from dagster_project.rounds import release
-from dagster_project.rounds.workbooks import file_name
 from dagster_project.settings import Settings
 
 OWN = {
@@ -137,9 +137,14 @@ def write_previews(settings: Settings, round_id: str, municipality: str | None, 
     written = []
     for code in wanted:
         own = own_tables(stand, code)
-        stem = folder / f"{code}-{file_name(names[code])}"
+        stem = folder / f"{code}-{slug(names[code])}"
         told = [
-            {EXPLANATION: " ".join(outcome_sentences(row, exceptions.get(code, ()), files, t)), **row}
+            {
+                EXPLANATION: " ".join(
+                    [*outcome_sentences(row, exceptions.get(code, ()), t), *outcome_sources(row, files, t)]
+                ),
+                **row,
+            }
             for row in own["selection"]
         ]
         sheets = [_sheet(settings, name, rows) for name, rows in {**own, "selection": told}.items()]

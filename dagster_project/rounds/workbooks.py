@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +11,7 @@ from dagster_project.forms import spec
 from dagster_project.forms.candidates import CandidateList, decided
 from dagster_project.forms.spec import DECISIONS, PRIORITIES
 from dagster_project.forms.write import Evidence, write_form
+from dagster_project.pages.names import slug
 from dagster_project.pages.words import texts
 from dagster_project.rules.model import Round
 
@@ -30,13 +29,6 @@ AREAS = {
 ADVICE = {stored: norsk for norsk, stored in spec.ADVICE.items()}
 GROUPS = {stored: norsk for norsk, stored in spec.GROUPS.items()}
 PROPOSALS = {"selected": "foreslått", "candidate": "kandidat", "reserve": "reserve"}
-
-
-def file_name(text: str) -> str:
-    """A name as part of a file name: plain letters, digits and dashes."""
-    folded = text.casefold().replace("ø", "o").replace("æ", "ae").replace("å", "a")
-    plain = unicodedata.normalize("NFKD", folded).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
 
 
 def _rows(table: pa.Table, codes: set[str]) -> list[dict[str, Any]]:
@@ -96,7 +88,7 @@ def write_governor_forms(
     told = instructions(round_.title, round_.priorities_due, questions_to, PRIORITIES)
     return [
         write_form(
-            folder / f"prioritering-{file_name(governor)}.xlsx", PRIORITIES, fictional=round_.origin == "fictional",
+            folder / f"prioritering-{slug(governor)}.xlsx", PRIORITIES, fictional=round_.origin == "fictional",
             instructions=told,
             fields={"round": candidates.round, "county_governor": governor, "candidate_list_hash": candidates.code},
             rows=[{"municipality_code": c["municipality_code"], "municipality_name": c["municipality_name"],

@@ -51,8 +51,8 @@ def killed(*arguments: object) -> None:
 @pytest.fixture
 def published(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Revision:
     """A home with a revision in force, and other marts than those it was made from."""
-    # two columns are no round: the report on it is left out
-    monkeypatch.setattr(edition.run_report, "fill_report", lambda *arguments: None)
+    # two columns are no round: its pages are left out
+    monkeypatch.setattr(edition.report_site, "fill_sites", lambda *arguments: None)
     marts(settings, 0.25)
     first = publish(settings)
     assert first.is_new

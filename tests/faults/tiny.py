@@ -41,7 +41,7 @@ from dagster_project.forms.write import write_form
 from dagster_project.intake import flow, reader
 from dagster_project.intake.checks import check_partition
 from dagster_project.intake.partitions import Extracts
-from dagster_project.publication import edition, manifest, run_report
+from dagster_project.publication import edition, manifest, report_site
 from dagster_project.publication.edition import Revision
 from dagster_project.rounds import inputs, monitoring, publishing, release, uncertainty
 from dagster_project.rules import load_rules, loader
@@ -343,7 +343,7 @@ def quickly(wanted: bool = True) -> Iterator[None]:
         for (room, name), known in _kept.items():
             patched.enter_context(mock.patch.object(room, name, known))
         patched.enter_context(mock.patch.object(dbt_step, "build", quick_models))
-        for room, name in ((edition, "_fill_spreadsheets"), (run_report, "fill_report"), (publishing, "_fill_forms")):
+        for room, name in ((edition, "_fill_spreadsheets"), (report_site, "fill_sites"), (publishing, "_fill_forms")):
             patched.enter_context(mock.patch.object(room, name, nothing))
         yield
 

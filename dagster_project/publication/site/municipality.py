@@ -1,0 +1,295 @@
+"""The page of a municipality: the verdict in a sentence, then what it rests on, down to the cells of the files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from dagster_project.pages.words import N_, plain_name
+from dagster_project.publication.sentences import outcome_sentences, outcome_sources
+from dagster_project.publication.site import figures
+from dagster_project.publication.site.content import AVERAGE, SPREAD, Listed, Round, is_inside, rank_of
+from dagster_project.publication.site.facts import Facts
+from dagster_project.publication.site.speech import Speech
+from dagster_project.publication.site.tables import Row
+
+NEAREST = 3
+WHY_NOT_RATED = N_("{name} is not rated: {reason}.")
+HIDDEN_SHARE = N_("The share of {name} is not shown, because it would tell a figure on few pupils.")
+
+
+@dataclass(frozen=True)
+class Near:
+    """A figure of a municipality close to a limit: how far, in units of its last decimal."""
+
+    indicator: str
+    grade: int | None
+    school_year: str | None
+    value: Any
+    limit: Any
+    side: str
+    pupils: int | None
+    decimals: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Sourced:
+    """A figure with its place on the page, and the row it stands in."""
+
+    number: int
+    row: Row | None
+    year: str | None
+
+
+def content_of(round_: Round, code: str) -> dict[str, Any]:
+    """What the page tells in any language."""
+    unit = round_.units[code]
+    cells = round_.cells.get(code, {})
+    number, lines = 0, []
+    for indicator, grade, years in round_.lines:
+        row = []
+        for year in years:
+            number += 1
+            row.append(Sourced(number, cells.get((indicator, grade, year)), year))
+        lines.append((indicator, grade, row))
+    schools = [s for s in round_.schools.get(code, ()) if s["rated"] and s["risk_share"] is not None]
+    return {
+        "round": round_, "facts": round_.facts, "unit": unit, "code": code,
+        "name": unit["municipality_name"] or code, "doubt": round_.doubt.get(code),
+        "listed": round_.on_lists.get(code, []), "lines": lines, "rank": rank_of(unit),
+        "neighbours": round_.neighbours(code), "schools": round_.schools.get(code, []),
+        "strip": figures.strip(figures.Scale(0, 1), [(s["risk_share"], bool(s["worst_quartile"])) for s in schools]),
+        "earlier": round_.earlier_codes.get(code, []),
+        "recomputed": sorted({c["school_year"] or "" for c in cells.values() if c["value_basis"] == "recomputed"}),
+        "near": nearest(round_.facts, cells.values()),
+        "exceptions": round_.exceptions.get(code, []),
+        "charts": [_lines_of(row) for _, _, row in lines],
+        "hidden": sum(c["points"] is None and c["state"] != "no_participants" for c in cells.values()),
+    }  # fmt: skip
+
+
+def nearest(facts: Facts, cells: Any) -> list[Near]:
+    """The shown figures that lie closest to one of their limits."""
+    found = []
+    for c in cells:
+        decimals = facts.indicators[c["indicator"]].decimals.value
+        for side in ("national", "absolute"):
+            if c["value"] is not None and (limit := c[f"{side}_limit"]) is not None:
+                steps = round(abs(c["value"] - limit) * 10**decimals)
+                found.append(Near(c["indicator"], c["grade"], c["school_year"], c["value"], limit, side, c["n_pupils"],
+                                  decimals, steps))  # fmt: skip
+    found.sort(key=lambda n: (n.steps, n.indicator, n.grade or 0, n.school_year or "", n.side))
+    return found[:NEAREST]
+
+
+def verdict(round_: Round, code: str, s: Speech) -> list[str]:
+    """The outcome in sentences that need no knowledge of the scheme."""
+    unit, facts = round_.units[code], round_.facts
+    name = unit["municipality_name"] or code
+    if not unit["rated"]:
+        return [s._(WHY_NOT_RATED, name=name, reason=s.code(unit["not_rated_reason"]))]
+    lines = [_share(round_, unit, name, s)]
+    listed = round_.on_lists.get(code, [])
+    for m in listed:
+        lines += _standing(round_, m, s)
+    if not listed:
+        lines.append(
+            s._("The municipality is not selected.") if facts.decided else s._("The municipality is not proposed.")
+        )
+    doubt = round_.doubt.get(code)
+    if doubt is not None and doubt["could_be_selected"]:
+        lines.append(s._(
+            "If the figures are recalculated with the uncertainty that lies in few pupils, the rule takes the "
+            "municipality {n} of 100 times.", n=s.of_hundred(doubt["probability_selected"]),
+        ))  # fmt: skip
+    return lines
+
+
+def _share(round_: Round, unit: Row, name: str, s: Speech) -> str:
+    if unit["risk_share"] is None:
+        return s._(HIDDEN_SHARE, name=name)
+    values = {
+        "name": name, "points": s.texts.number(unit["points"]), "possible": s.texts.number(unit["possible_points"]),
+        "share": s.percent(unit["risk_share"]), "rank": s.whole(rank_of(unit)), "all": s.whole(len(round_.rated)),
+    }  # fmt: skip
+    if unit["rank"] is None:
+        shown = sum(r["risk_share"] is not None for r in round_.rated)
+        return s._("{name} has {points} of {possible} possible risk points, {share}. That is number {rank} of the "
+                   "{all} municipalities whose share is shown, the weakest first.",
+                   **{**values, "all": s.whole(shown)})  # fmt: skip
+    return s._("{name} has {points} of {possible} possible risk points, {share}. That is number {rank} of {all} rated "
+               "municipalities, the weakest first.", **values)  # fmt: skip
+
+
+def _standing(round_: Round, m: Listed, s: Speech) -> list[str]:
+    """What a municipality is on one list."""
+    rules, group = round_.facts.rules.groups, m.row["selection_group"]
+    if m.row["status"] == "excluded" and m.row["decided_on"] is None:
+        return [_kept_out(round_, m, s)]
+    quota = (rules.average if group == AVERAGE else rules.spread).quota.value
+    said = {
+        (AVERAGE, "proposed"): N_("It is proposed, as one of the {quota} with the highest shares that can be taken."),
+        (AVERAGE, "placed"): N_(
+            "It is proposed, as number {place} of the {quota} with the highest shares that can be taken."
+        ),
+        (AVERAGE, "selected"): N_("It is selected, as one of the {quota} with the highest shares that could be taken."),
+        (AVERAGE, "reserve"): N_("It is on the reserve list of the {quota} with the highest shares."),
+        (SPREAD, "proposed"): N_("It is proposed because of large differences between its schools."),
+        (SPREAD, "selected"): N_("It is selected because of large differences between its schools."),
+        (SPREAD, "reserve"): N_("It is in reserve among those with large differences between their schools."),
+        (SPREAD, "candidate"): N_(
+            "It is a candidate because of large differences between its schools: the county governor is to prioritise."
+        ),
+    }
+    if (group, m.outcome) == (AVERAGE, "proposed") and m.place is not None:
+        return [s._(said[AVERAGE, "placed"], quota=quota, place=m.place)]
+    if (group, m.outcome) in said:
+        return [s._(said[group, m.outcome], quota=quota)]
+    if m.outcome == "declined":
+        return [s._("It was offered follow-up and declined.")]
+    return [s._("Udir has decided that it is kept out of this round.")]
+
+
+def _kept_out(round_: Round, m: Listed, s: Speech) -> str:
+    for ground in round_.exceptions.get(m.code, ()):
+        if ground["basis"] == "cohort":
+            return s._("It is not considered in this round, because it is in the scheme already ({cohort}).",
+                       cohort=plain_name(ground["ground"]))  # fmt: skip
+        return s._("It is not considered in this round: {ground}.", ground=ground["ground"].rstrip("."))
+    return s._("It is not considered in this round.")
+
+
+def distance(round_: Round, code: str, s: Speech) -> str | None:
+    """How far the municipality is from the other side of the cut, in share and in points of its own."""
+    unit = round_.units[code]
+    share, (last, first) = unit["risk_share"], round_.cut
+    listed = [m for m in round_.on_lists.get(code, ()) if m.row["selection_group"] == AVERAGE]
+    if share is None or any(m.row["status"] == "excluded" for m in listed):
+        return None
+    inside = any(is_inside(m.row) for m in listed)
+    other = first if inside else last
+    if other is None:
+        return None
+    gap = abs(share - other)
+    values = {
+        "other": s.percent(other), "gap": s.rounded(100 * gap, 1),
+        "points": s.rounded(gap * float(unit["possible_points"]), 1),
+    }  # fmt: skip
+    if inside:
+        return s._("The highest share outside the list is {other}. It is {gap} percentage points away, which is "
+                   "{points} of the municipality's risk points.", **values)  # fmt: skip
+    return s._("The lowest share on the list is {other}. It is {gap} percentage points away, which is {points} of "
+               "the municipality's risk points.", **values)  # fmt: skip
+
+
+def decision(round_: Round, code: str, s: Speech) -> tuple[list[str], list[str]]:
+    """The steps to the outcome, and where reply and decision stand. The public edition has the day only."""
+    lines, sources = [], []
+    for m in round_.on_lists.get(code, ()):
+        if round_.public:
+            if m.row["decided_on"] is not None:
+                lines.append(s._("Decided on: {day}.", day=m.row["decided_on"]))
+            if m.row["governor_priority"] is not None:
+                lines.append(s._("The county governor gives it priority {priority}.",
+                                 priority=m.row["governor_priority"]))  # fmt: skip
+            continue
+        lines += outcome_sentences(m.row, round_.exceptions.get(code, ()), s.texts)
+        sources += outcome_sources(m.row, round_.file_names, s.texts)
+    return lines, sources
+
+
+def charts(content: Mapping[str, Any], s: Speech) -> list[tuple[str, str, Markup]]:
+    """A small chart for each indicator and grade: its name, its values in words, and its lines."""
+    found = []
+    for (indicator, grade, row), lines in zip(content["lines"], content["charts"], strict=True):
+        digits = content["facts"].indicators[indicator].decimals.value
+        told = [s._("hidden") if c.row is None or c.row["value"] is None else s.rounded(c.row["value"], digits)
+                for c in row]  # fmt: skip
+        found.append((s.grade(indicator, grade), "; ".join(told), lines))
+    return found
+
+
+def _lines_of(row: Sequence[Sourced]) -> Markup:
+    """The lines of the chart of one indicator and grade."""
+    columns = ("value", "national_limit", "absolute_limit")
+    return figures.spark(
+        *([None if c.row is None or c.row[column] is None else float(c.row[column]) for c in row] for column in columns)
+    )
+
+
+Shaded = tuple[str, str, str, int]
+
+
+def grid(content: Mapping[str, Any], shade: Callable[[int], str], s: Speech) -> list[tuple[str, str, list[Shaded]]]:
+    """The points as a grid: a line for each indicator and grade with what is particular about it, and its cells.
+
+    A cell is a colour, the value, the points and the number of its source.
+    """
+    found, usual = [], usual_years(content)
+    for indicator, grade, row in content["lines"]:
+        rule = content["facts"].indicators[indicator]
+        cells: list[Shaded] = []
+        for c in row:
+            points = None if c.row is None else c.row["points"]
+            if points is not None and c.row is not None:
+                value = s.rounded(c.row["value"], rule.decimals.value)
+                cells.append((shade(points), value, f"{points} {s._('p.')}", c.number))
+            elif c.row is not None and c.row["state"] in ("observed", "suppressed"):
+                cells.append(("hid", s._("hidden"), "", c.number))
+            else:
+                cells.append(("none", s._("none"), "", 0))
+        notes = [s._("counts {n} times", n=s.texts.number(rule.weight.value))] if rule.weight.value != 1 else []
+        years = [c.year or "" for c in row]
+        if years != usual:
+            notes.append(", ".join(years))
+        found.append((s.grade(indicator, grade), "; ".join(notes), cells))
+    return found
+
+
+def files_of(content: Mapping[str, Any]) -> list[str]:
+    """The hashes of the files that the figures of a municipality stand in."""
+    rows = [c.row for _, _, row in content["lines"] for c in row if c.row is not None]
+    return list(dict.fromkeys(r["source_sha256"] for r in rows if r["source_sha256"]))
+
+
+def usual_years(content: Mapping[str, Any]) -> list[str]:
+    """The school years that most lines have, in order."""
+    counted = Counter(tuple(c.year or "" for c in row) for _, _, row in content["lines"])
+    return list(counted.most_common(1)[0][0]) if counted else []
+
+
+def sources(
+    content: Mapping[str, Any], file: Callable[[str], str], s: Speech
+) -> list[tuple[str, list[tuple[int, Markup]]]]:
+    """Every figure with its limits and its place: for each indicator and grade the number and the cells of each line.
+
+    The column of the file stands beside the name of the indicator where all lines have the same.
+    """
+    public, found = content["round"].public, []
+    between = Markup("</td><td>")
+    for indicator, grade, row in content["lines"]:
+        digits = content["facts"].indicators[indicator].decimals.value
+        columns = {c.row["source_column"] for c in row if c.row is not None and c.row["source_column"]}
+        lines = []
+        for number, cell, year in ((c.number, c.row, c.year) for c in row):
+            if cell is None:
+                continue
+            status = cell["publication"] if public and cell["publication"] != "shown" else cell["state"]
+            place = file(cell["source_sha256"]) if cell["source_sha256"] else s.code(cell["value_basis"])
+            lines.append((number, between.join((
+                year or "", s.code(status) if cell["value"] is None else s.rounded(cell["value"], digits),
+                s.whole(cell["n_pupils"]), s.rounded(cell["national_limit"], digits),
+                s.rounded(cell["absolute_limit"], digits), s.whole(cell["points"]), place,
+                str(cell["source_row"] if cell["source_row"] is not None else ""),
+                *([cell["source_column"] or ""] if len(columns) > 1 else ()),
+            ))))  # fmt: skip
+        name = s.grade(indicator, grade)
+        if len(columns) == 1:
+            name = s._("{name}: column {column}", name=name, column=next(iter(columns)))
+        found.append((name, lines))
+    return found

@@ -1,0 +1,104 @@
+"""Texts of pages in one language, with the numbers that stand on thousands of them written once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from functools import cache, lru_cache
+
+from dagster_project.pages.words import LANGUAGES, LOCALES, N_, Texts, texts
+from dagster_project.publication.site.facts import Facts
+
+DASH = "–"
+FOLDERS = dict(zip(LANGUAGES, ("", *(f"{lang}/" for lang in LANGUAGES[1:])), strict=True))
+"""Where a language has its pages: the first at the top of the site, the others in folders of their own."""
+NAMES = {"no": N_("Norwegian"), "en": N_("English")}
+
+TABLES = {
+    "municipality_ranking": N_("ranking of municipalities"),
+    "selection": N_("selection"),
+    "school_ranking": N_("ranking of schools"),
+    "indicator_points": N_("points, figure by figure"),
+    "limits": N_("limits"),
+    "area_shares": N_("shares by indicator area"),
+    "exceptions_in_force": N_("exceptions"),
+    "round_inputs": N_("figures the round needs"),
+    "selection_uncertainty": N_("uncertainty"),
+    "point_sources": N_("source of every figure"),
+    "cohort_progress": N_("progress"),
+    "cohort_effect": N_("effects"),
+    "followup_report_status": N_("reports"),
+    "support_measures_summary": N_("measures and money"),
+}
+"""What people call the published tables."""
+
+
+class Speech:
+    """A language as the templates use it. Numbers are cached: most occur on many pages."""
+
+    def __init__(self, lang: str) -> None:
+        self.lang, self.locale, self.folder = lang, LOCALES[lang], FOLDERS[lang]
+        self.texts: Texts = texts(lang)
+        self._plain = lru_cache(maxsize=None)(self.texts._)
+        self.rounded = lru_cache(maxsize=None)(self._rounded)
+        self.whole = lru_cache(maxsize=None)(self._whole)
+        self.grade = lru_cache(maxsize=None)(self._grade)
+        self.code = lru_cache(maxsize=None)(self.texts.code)
+
+    @property
+    def others(self) -> list[Speech]:
+        """The other languages of the site."""
+        return [speech(lang) for lang in LANGUAGES if lang != self.lang]
+
+    def _(self, text: str, **values: object) -> str:
+        if not values:
+            return self._plain(text)
+        return self.texts._(text, **{k: self.whole(v) if isinstance(v, int) else v for k, v in values.items()})
+
+    def ngettext(self, one: str, several: str, count: int, **values: object) -> str:
+        return self.texts.ngettext(one, several, count, **values)
+
+    def _rounded(self, value: float | Decimal | None, digits: int = 1) -> str:
+        return DASH if value is None else self.texts.rounded(float(value), digits)
+
+    def _whole(self, value: int | None) -> str:
+        """A whole number, its thousands apart by a narrow space that does not break."""
+        return DASH if value is None else f"{value:,}".replace(",", "\u202f")
+
+    def percent(self, share: float | None, digits: int = 1) -> str:
+        """A share (0..1) as a percentage."""
+        return DASH if share is None else f"{self.rounded(100 * share, digits)}\u00a0%"
+
+    def of_hundred(self, probability: float | None) -> str:
+        """A probability as so many of a hundred."""
+        return DASH if probability is None else self.rounded(100 * probability, 0)
+
+    def money(self, amount: Decimal | None) -> str:
+        """Whole kroner."""
+        return DASH if amount is None else f"{self.whole(int(amount))}\u00a0kr"
+
+    def day(self, day: dt.date | None) -> str:
+        """A day in the form of the language."""
+        return DASH if day is None else self.texts.date(day)
+
+    def title(self, facts: Facts) -> str:
+        return facts.title(self.lang)
+
+    def language(self) -> str:
+        """The name of the language, in itself."""
+        return self._(NAMES[self.lang])
+
+    def table(self, name: str) -> str:
+        return self._(TABLES[name])
+
+    def _grade(self, indicator: str, grade: int | None) -> str:
+        """An indicator with its grade; all grades together have none."""
+        name = self.code(indicator)
+        name = name[:1].upper() + name[1:]
+        return name if grade is None else self._("{indicator}, grade {grade}", indicator=name, grade=str(grade))
+
+
+@cache
+def speech(lang: str) -> Speech:
+    """The speech of a language, once in a process."""
+    return Speech(lang)
