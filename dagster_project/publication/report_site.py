@@ -6,6 +6,7 @@ The public site is made from the public folder and from facts that are no figure
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from dagster_project.archive.commits import current_revision, read_manifest
 from dagster_project.archive.published import INTERNAL
 from dagster_project.publication.changes import causes
 from dagster_project.publication.public import PUBLIC
+from dagster_project.publication.site import cohort_pages
 from dagster_project.publication.site.build import SITE, write_site
+from dagster_project.publication.site.cohort import Cohort
 from dagster_project.publication.site.content import Before, Control, Round
 from dagster_project.publication.site.facts import Facts, facts_of
 from dagster_project.publication.site.geography import GEOJSON, Geography, invented, of_geojson
@@ -40,9 +43,10 @@ def fill_sites(
     ``manifest`` is that of the revision, without the files written here. Everything follows from it, from the folder
     and from what was published before.
     """
-    if subject.is_cohort:
-        return
     facts = facts_of(manifest, rulebook.rule_sets[manifest["rule_set"]["name"]])
+    if subject.is_cohort:
+        write_cohort(building / INTERNAL, facts)
+        return
     earlier = _round_before(settings, rulebook, manifest)
     folder, before = earlier if earlier else (None, None)
     geography = _geography(settings, building, facts)
@@ -64,6 +68,12 @@ def write_public(folder: Path, facts: Facts, before: Before | None, geography: G
     """The public site of a round. Its tables are those of ``folder``, the public edition, and of the one before."""
     site = RoundSite(Round(facts, Tables(folder), True, before), geography)
     write_site(folder, facts, MENU, site.pages, public=True)
+
+
+def write_cohort(folder: Path, facts: Facts) -> None:
+    """The site of a cohort. Its tables have no public edition, and so has its site."""
+    cohort = Cohort(facts, Tables(folder))
+    write_site(folder, facts, cohort_pages.MENU, partial(cohort_pages.pages, cohort), public=False)
 
 
 def _before(folder: Path | None, edition: str, facts: Facts | None) -> Before | None:

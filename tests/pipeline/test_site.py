@@ -22,6 +22,7 @@ from dagster_project.rules import load_rules
 from dagster_project.settings import Settings, load_settings
 
 ROUNDS = {"open": "fictional-2026/r0001", "final": "fictional-2024"}
+COHORT = "uttrekk_2024"
 LIMITS = ("national_limit", "absolute_limit")
 VOID = {"meta", "link", "br", "input", "img", "hr"}
 DRAWN = {"svg", "img"}
@@ -112,6 +113,15 @@ def revision(request: pytest.FixtureRequest, country_home: Path, tmp_path_factor
     return written(country_home, request.param, tmp_path_factory.mktemp("sites"))
 
 
+@pytest.fixture(scope="module")
+def cohort(country_home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Page]:
+    """The pages of a cohort that is followed, with reports that are overdue."""
+    folder = written(country_home, COHORT, tmp_path_factory.mktemp("cohorts"))
+    found = {p: Page(p.read_text(encoding="utf-8")) for p in sorted((folder / "internal" / "site").rglob("*.html"))}
+    assert not (folder / "public").exists()
+    return found
+
+
 def pages(revision: Path) -> Iterator[tuple[Path, Page]]:
     """Every page, but of the municipalities, whose pages are alike, one in so many."""
     for edition in ("internal", "public"):
@@ -142,14 +152,14 @@ def test_there_is_a_page_for_everything_in_both_languages(revision: Path) -> Non
             assert len([n for n in names if n.startswith("statsforvalter/")]) == len(governors)
 
 
-def test_every_page_is_whole_and_can_be_read_by_everybody(read: dict[Path, Page]) -> None:
+def check_markup(read: dict[Path, Page]) -> None:
     for path, page in read.items():
         assert page.wrong == [] and page.headings == 1, (path, page.wrong)
         assert page.lang == ("en" if "/site/en/" in path.as_posix() else "nb"), path
         assert len(set(page.ids)) == len(page.ids), path
 
 
-def test_every_link_leads_somewhere_and_nothing_comes_from_a_network(read: dict[Path, Page]) -> None:
+def check_links(read: dict[Path, Page]) -> None:
     ids = {path.resolve(): set(page.ids) for path, page in read.items()}
     for path, page in read.items():
         for link in page.links:
@@ -158,23 +168,16 @@ def test_every_link_leads_somewhere_and_nothing_comes_from_a_network(read: dict[
             name, _, anchor = link.partition("#")
             target = (path.parent / name).resolve() if name else path.resolve()
             assert target.exists(), (path, link)
-            assert not anchor or anchor in ids.get(target, {anchor} if target.suffix != ".html" else set()), (
-                path,
-                link,
-            )
-    style = next(p for p in read if p.name == "metode.html" and p.parent.name == "site").parent / "assets" / "site.css"
-    assert not re.search(r"url\(|@import", style.read_text(encoding="utf-8"))
+            assert not anchor or anchor in ids.get(target, {anchor}), (path, link)
 
 
-def test_a_norwegian_page_has_no_word_for_programs_and_none_in_english(read: dict[Path, Page]) -> None:
+def check_words(read: dict[Path, Page]) -> None:
     with CATALOGUE.open("rb") as file:
         catalogue = read_po(file, locale="nb")
-    pairs = [(m.id, m.string) for m in catalogue if m.id]
-    both = [
-        pair
-        for ids, strings in pairs
-        for pair in ([(ids, strings)] if isinstance(ids, str) else zip(ids, strings, strict=True))
-    ]
+    both = []
+    for m in catalogue:
+        if m.id:
+            both += [(m.id, m.string)] if isinstance(m.id, str) else list(zip(m.id, m.string, strict=True))
     norwegian = {no for _, no in both}
     english = {en for en, no in both if en != no and en not in norwegian and "{" not in en}
     assert len(english) > 300
@@ -183,7 +186,36 @@ def test_a_norwegian_page_has_no_word_for_programs_and_none_in_english(read: dic
             continue
         for text in page.plain:
             assert not SNAKE.search(text) and not HASH.search(text) and not PATH.search(text), (path, text)
-            assert text.strip(" .:;()") not in english and text not in english, (path, text)
+            assert text.strip(" .:;()") not in english and text not in english and "None" not in text, (path, text)
+
+
+def test_every_page_is_whole_and_can_be_read_by_everybody(read: dict[Path, Page], cohort: dict[Path, Page]) -> None:
+    check_markup(read | cohort)
+
+
+def test_every_link_leads_somewhere_and_nothing_comes_from_a_network(
+    read: dict[Path, Page], cohort: dict[Path, Page]
+) -> None:
+    check_links(read | cohort)
+    style = next(p for p in read if p.name == "metode.html" and p.parent.name == "site").parent / "assets" / "site.css"
+    assert not re.search(r"url\(|@import", style.read_text(encoding="utf-8"))
+
+
+def test_a_norwegian_page_has_no_word_for_programs_and_none_in_english(
+    read: dict[Path, Page], cohort: dict[Path, Page]
+) -> None:
+    check_words(read | cohort)
+
+
+def test_a_cohort_tells_what_is_overdue_first_and_has_a_page_for_each_municipality(cohort: dict[Path, Page]) -> None:
+    front = next(page for path, page in cohort.items() if path.name == "index.html" and page.lang == "nb")
+    assert any("forsinket" in text for text in front.plain) and "Brumeblom" in front.plain
+    assert sum(path.parent.name == "kommune" for path in cohort) == 2 * 40
+    reports = next(page for path, page in cohort.items() if path.name == "rapporter.html" and page.lang == "nb")
+    states = [text for text in reports.plain if text in ("forsinket", "mottatt", "mottatt for sent", "ikke forfalt")]
+    assert states[0] == "forsinket" and states == sorted(
+        states, key=("forsinket", "mottatt for sent", "mottatt", "ikke forfalt").index
+    )
 
 
 def test_an_open_round_is_told_as_proposed_and_begins_with_those_on_the_list(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SITE = "site"
 HERE = Path(__file__).parent
 TEMPLATES, ASSETS = HERE / "templates", HERE / "assets"
+LIMITS = "grenser.html"
 KINDS = {"xlsx": "Excel", "csv": "CSV", "parquet": "Parquet"}
 
 
@@ -61,7 +62,8 @@ def render(page: Page, s: Speech, facts: Facts, menu: list[tuple[str, str]], *, 
     deep = page.path.count("/")
     values = {
         "facts": facts, "public": public, "menu": menu, "here": page.path, "heading": page.heading,
-        "home": "../" * deep, "root": "../" * (deep + bool(s.folder)), **page.content,
+        "limits_page": any(file == LIMITS for file, _ in menu), "home": "../" * deep,
+        "root": "../" * (deep + bool(s.folder)), **page.content,
     }  # fmt: skip
     return environment(s.lang).get_template(page.template).render(values)
 

@@ -148,7 +148,7 @@ def lines(
     columns: Sequence[str], drawn: Sequence[Line], ticks: Sequence[tuple[float, str]], label: str, mark: float | None
 ) -> Markup:
     """Lines over columns that have names, with a scale at the left; ``mark`` is a place between columns (0..n-1)."""
-    width, height, left, right, top, foot = 560, 240, 48, 16, 10, 26
+    width, height, left, right, top, foot = 400, 200, 42, 16, 8, 24
     low, high = ticks[0][0], ticks[-1][0]
     span = (high - low) or 1.0
     step = (width - left - right) / max(len(columns) - 1, 1)

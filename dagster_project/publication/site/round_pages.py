@@ -76,8 +76,7 @@ class RoundSite:
         r, geography = self.round, self.geography
         if geography is None:
             return None
-        chosen = {m.code for group in (AVERAGE, SPREAD) for m in r.selection[group] if m.row["status"] in
-                  ("selected", "candidate")}  # fmt: skip
+        chosen = {m.code for group in (AVERAGE, SPREAD) for m in r.chosen(group)}
         places, missing = [], []
         for unit in r.ranking:
             code, name = unit["municipality_code"], unit["municipality_name"] or unit["municipality_code"]
