@@ -10,6 +10,8 @@ from dagster_project.audit.explain import Explanation
 from dagster_project.pages.document import Document, Section, Table
 from dagster_project.pages.words import Texts, texts
 from dagster_project.publication.sentences import outcome_sentences, outcome_sources
+from dagster_project.publication.site.readings import assumed_in_short
+from dagster_project.publication.site.speech import speech
 from dagster_project.rules.describe import choice_text
 
 SHORT = 12
@@ -28,7 +30,7 @@ def document_of(e: Explanation, lang: str) -> Document:
         warnings.append(t.ngettext(
             "ILLUSTRATIVE: {count} limit is assumed, not Udir's: {names}.",
             "ILLUSTRATIVE: {count} limits are assumed, not Udir's: {names}.",
-            len(m["placeholders"]), names=", ".join(m["placeholders"]),
+            len(m["placeholders"]), names=assumed_in_short(e.published.rules, speech(lang)),
         ))  # fmt: skip
     name = f"{e.code} {e.unit[f'{e.level}_name'] or ''}".strip()
     subtitle = t._("{title} ({round}), revision {revision}", title=m["title"], round=m["round"], revision=m["revision"])

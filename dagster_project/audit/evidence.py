@@ -18,9 +18,9 @@ from dagster_project.audit.counterfactual import judge_of_revision
 from dagster_project.audit.document import document_of
 from dagster_project.audit.excerpts import Excerpt, Place, PlaceReader, place_of
 from dagster_project.audit.explain import explain_in, find_unit
+from dagster_project.audit.page import page_of
 from dagster_project.audit.revisions import Published, Row, open_revision
 from dagster_project.diagnostics import NotFound
-from dagster_project.pages.html import as_html
 from dagster_project.pages.pdf import as_pdf
 from dagster_project.pages.words import LANGUAGES
 from dagster_project.publication.edition import RULEBOOK
@@ -89,10 +89,10 @@ def _entries(
         explanation = explain_in(published, reader, judge, code, whole_round=whole)
         if len(codes) == 1:
             for lang in LANGUAGES:
-                yield f"pages/{code}.{lang}.html", as_html(document_of(explanation, lang)).encode("utf-8")
+                yield f"pages/{code}.{lang}.html", page_of(explanation, lang).encode("utf-8")
                 yield f"pages/{code}.{lang}.pdf", as_pdf(document_of(explanation, lang))
         else:
-            yield f"pages/{code}.html", as_html(document_of(explanation, "no")).encode("utf-8")
+            yield f"pages/{code}.html", page_of(explanation, LANGUAGES[0]).encode("utf-8")
     root = published.folder / RULEBOOK
     for path in sorted(p for p in root.rglob("*") if p.is_file()):
         yield f"{RULEBOOK}/{path.relative_to(root).as_posix()}", path.read_bytes()

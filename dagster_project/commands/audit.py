@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from dagster_project.pages.words import LANGUAGES
 from dagster_project.settings import Settings
-
-if TYPE_CHECKING:
-    from dagster_project.pages.document import Document
 
 ROUND = click.option("--round", "round_id", required=True, help="Id of the round, as `status` shows it.")
 REVISION = click.option("--revision", help="An earlier revision, such as r0001.")
@@ -50,7 +46,7 @@ def explain(
     """
     from dagster_project.audit import explain as explain_unit
     from dagster_project.audit.document import document_of
-    from dagster_project.pages.html import as_html
+    from dagster_project.audit.page import page_of
     from dagster_project.pages.pdf import as_pdf
     from dagster_project.pages.text import as_text
 
@@ -65,8 +61,12 @@ def explain(
     if as_json or form == "json":
         _deliver(explanation.as_json(), out)
     else:
-        render: dict[str, Callable[[Document], str | bytes]] = {"html": as_html, "pdf": as_pdf, "text": as_text}
-        _deliver(render[form](document_of(explanation, lang)), out)
+        render: dict[str, Callable[[], str | bytes]] = {
+            "html": lambda: page_of(explanation, lang),
+            "pdf": lambda: as_pdf(document_of(explanation, lang)),
+            "text": lambda: as_text(document_of(explanation, lang)),
+        }
+        _deliver(render[form](), out)
 
 
 @click.command()

@@ -566,7 +566,9 @@ def test_a_round_without_one_of_its_inputs_waits_until_somebody_accepts_that(cop
     rows = pq.read_table(made.path / "internal" / "round_inputs.parquet").to_pylist()
     (accepted,) = [r for r in rows if not r["in_force"]]
     assert (accepted["indicator"], accepted["accepted_by"]) == ("numeracy_scale_score", "Prøve Person")
-    assert gap in (made.path / "report" / "index.html").read_text(encoding="utf-8")
+    for part in ("internal", "public"):
+        front = (made.path / part / "site" / "index.html").read_text(encoding="utf-8")
+        assert "Ufullstendig, beregnet uten" in front and "no numeracy" in front
 
 
 def test_a_round_says_what_it_waits_for_before_it_was_ever_published(specimens: Specimens) -> None:

@@ -13,6 +13,7 @@ from dagster_project.pages.words import LANGUAGES
 from dagster_project.rules.model import Indicator, RuleSet
 from dagster_project.schema import FORM_DATASETS
 
+GAP = re.compile(r"(?P<indicator>\w+), trinn/grade (?P<grade>\w+), (?P<year>[^:]+): (?P<reason>.*)", re.DOTALL)
 IN_BOTH = re.compile(r"\(([^()/]+) / ([^()/]+)\)")
 RELEASED = ("final", "closed")
 
@@ -25,6 +26,16 @@ class Source:
     sha256: str
     datasets: tuple[str, ...]
     school_years: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """An input that a round does without, and why somebody accepted that."""
+
+    indicator: str
+    grade: int | None
+    school_year: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -49,7 +60,7 @@ class Facts:
     selection_date: dt.date
     priorities_due: dt.date | None
     queries_due: dt.date | None
-    gaps: tuple[str, ...]
+    gaps: tuple[Gap, ...]
     withdrawn: str | None
     sources: tuple[Source, ...]
     hashes: tuple[tuple[str, str], ...]
@@ -94,12 +105,22 @@ def facts_of(manifest: Mapping[str, Any], rules: RuleSet) -> Facts:
                 *sorted(manifest["packages"].items()))  # fmt: skip
     return Facts(
         subject=manifest["subject"], round=manifest["round"], name=manifest["title"], revision=manifest["revision"],
-        replaces=manifest["replaces"], status=manifest["status"], release=manifest["release"],
+        replaces=manifest["replaces"], status=manifest["status"], release=manifest.get("release"),
         day=dt.datetime.fromisoformat(manifest["created_at"]).date(), as_of=day(manifest.get("as_of")),
         fictional=manifest["data_origin"] == "fictional",
         assumed=len(manifest["placeholders"]) if manifest["illustrative"] else 0,
         last_school_year=entry["last_school_year"], selection_date=dt.date.fromisoformat(entry["selection_date"]),
         priorities_due=day(entry.get("priorities_due")), queries_due=day(entry.get("queries_due")),
-        gaps=tuple(manifest.get("accepted_gaps", ())), withdrawn=(manifest.get("withdrawn") or {}).get("reason"),
+        gaps=tuple(_gap(text) for text in manifest.get("accepted_gaps", ())),
+        withdrawn=(manifest.get("withdrawn") or {}).get("reason"),
         sources=sources, hashes=hashes, software=software, rules=rules,
     )  # fmt: skip
+
+
+def _gap(text: str) -> Gap:
+    """An accepted gap, from the words in which the manifest and the tables have it."""
+    found = GAP.fullmatch(text)
+    if found is None:
+        return Gap("", None, "", text)
+    grade = found["grade"]
+    return Gap(found["indicator"], int(grade) if grade.isdigit() else None, found["year"], found["reason"])

@@ -13,7 +13,7 @@ from dagster_project.publication.site.content import AVERAGE, SPREAD, Listed, Mo
 from dagster_project.publication.site.glossary import TERMS
 from dagster_project.publication.site.speech import Speech
 from dagster_project.rules.describe import choice_text
-from dagster_project.rules.model import Limit
+from dagster_project.rules.model import Limit, RuleSet
 
 BINS, EVEN, MOST_MOVED = 24, 0.5, 10
 WHY = {
@@ -205,20 +205,46 @@ def _control(r: Round, s: Speech) -> Page:
     })  # fmt: skip
 
 
-def _method(r: Round, s: Speech) -> Page:
-    rules = r.facts.rules
-    assumed = [(path, entry) for path, entry in rules.sourced() if entry.basis == "placeholder"]
+def assumed(rules: RuleSet, s: Speech) -> list[str]:
+    """The choices of a rule that nobody has published, in words."""
     named = []
-    for path, entry in assumed:
+    for path, entry in rules.sourced():
+        if entry.basis != "placeholder":
+            continue
         owner = next((i.name for i in rules.indicators if path.startswith(f"indicators.{i.name}.")), None)
-        if owner is not None and isinstance(entry, Limit):
-            named.append(s._("the absolute limit of {indicator}: {how}", indicator=s.code(owner),
-                             how=choice_text(entry, s.texts)))  # fmt: skip
-        else:
+        if owner is None or not isinstance(entry, Limit):
             named.append(s._("the spread that a candidate must have: above {level}",
                              level=s.percent(float(rules.groups.spread.level.value))))  # fmt: skip
+        elif path.endswith(".national"):
+            named.append(s._("the national limit of {indicator}: {how}", indicator=s.code(owner),
+                             how=choice_text(entry, s.texts)))  # fmt: skip
+        else:
+            named.append(s._("the absolute limit of {indicator}: {how}", indicator=s.code(owner),
+                             how=choice_text(entry, s.texts)))  # fmt: skip
+    return named
+
+
+def assumed_in_short(rules: RuleSet, s: Speech) -> str:
+    """What is assumed, in one line: the limits by indicator, and the spread."""
+    paths = rules.placeholders
+    parts = []
+    for side, name in (("national", N_("national limit")), ("absolute", N_("absolute limit"))):
+        of = [s.code(i.name) for i in rules.indicators if f"indicators.{i.name}.{side}" in paths]
+        parts += [s._("{limit} of {indicators}", limit=s._(name), indicators=joined(of, s))] if of else []
+    if any(not path.startswith("indicators.") for path in paths):
+        parts.append(s._("the spread that a candidate must have"))
+    return "; ".join(parts)
+
+
+def _method(r: Round, s: Speech) -> Page:
+    rules = r.facts.rules
     choices = [
         (path, choice_text(entry, s.texts), s.code(entry.basis), rules.sources[entry.source].text, entry.note or "")
         for path, entry in rules.sourced()
     ]
-    return Page("metode.html", "method.html.j2", s._("Method"), {"rules": rules, "assumed": named, "choices": choices})
+    return Page(
+        "metode.html",
+        "method.html.j2",
+        s._("Method"),
+        {"rules": rules, "assumed": assumed(rules, s), "choices": choices},
+    )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -32,6 +32,18 @@ BIN = 0.05
 CLASSES: tuple[tuple[str, float | None, float | None], ...] = (
     ("m0", None, 0.15), ("m1", 0.15, 0.3), ("m2", 0.3, 0.45), ("m3", 0.45, None),
 )  # fmt: skip
+
+
+class _Each(dict[str, dict[str, Any]]):
+    """What each municipality's page tells, worked out when it is first asked for."""
+
+    def __init__(self, make: Callable[[str], dict[str, Any]]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, code: str) -> dict[str, Any]:
+        self[code] = self._make(code)
+        return self[code]
 
 
 @dataclass(frozen=True)
@@ -117,8 +129,8 @@ class RoundSite:
     # the pages of municipalities
 
     @cached_property
-    def _contents(self) -> Mapping[str, dict[str, Any]]:
-        return {code: self._content(code) for code in self.round.units}
+    def _contents(self) -> _Each:
+        return _Each(self._content)
 
     def _content(self, code: str) -> dict[str, Any]:
         content = municipality.content_of(self.round, code)
@@ -139,20 +151,22 @@ class RoundSite:
         return {sha256: i for i, sha256 in enumerate(self.round.file_names, start=1)}
 
     def _municipality(self, code: str, s: Speech) -> Page:
-        content = self._contents[code]
-        lines, sources = municipality.decision(self.round, code, s)
-
-        def file(sha256: str) -> str:
-            return str(self._numbers.get(sha256, ""))
-
+        page = self.municipality(code, s, lambda sha256: str(self._numbers.get(sha256, "")))
+        content = page.content
         governor = content["unit"]["county_governor"]
         crumb = [(f"statsforvalter/{slug(governor)}.html", governor)] if governor else []
+        files = sorted({self._numbers[f] for f in municipality.files_of(content) if f in self._numbers})
+        return replace(page, content={**content, "crumb": crumb, "files": files})
+
+    def municipality(self, code: str, s: Speech, file: Callable[[str], str]) -> Page:
+        """The page of a municipality, without what ties it to the site. ``file`` names a file by its hash."""
+        content = self._contents[code]
+        lines, sources = municipality.decision(self.round, code, s)
         return Page(f"kommune/{code}.html", "municipality.html.j2", content["name"], {
-            **content, "crumb": crumb, "verdict": municipality.verdict(self.round, code, s),
+            **content, "verdict": municipality.verdict(self.round, code, s), "files": [],
             "distance": municipality.distance(self.round, code, s), "differences": None, "decision": lines,
             "sources_of_decision": sources, "charts": municipality.charts(content, s),
             "grid": municipality.grid(content, self._shade, s), "sources": municipality.sources(content, file, s),
-            "files": sorted({self._numbers[f] for f in municipality.files_of(content) if f in self._numbers}),
             "years": municipality.usual_years(content),
         })  # fmt: skip
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cache, lru_cache
 
 from dagster_project.pages.words import LANGUAGES, LOCALES, N_, Texts, texts
-from dagster_project.publication.site.facts import Facts
+from dagster_project.publication.site.facts import Facts, Gap
 
 DASH = "–"
 FOLDERS = dict(zip(LANGUAGES, ("", *(f"{lang}/" for lang in LANGUAGES[1:])), strict=True))
@@ -80,6 +80,12 @@ class Speech:
     def day(self, day: dt.date | None) -> str:
         """A day in the form of the language."""
         return DASH if day is None else self.texts.date(day)
+
+    def gap(self, gap: Gap) -> str:
+        """What a round does without, and why that was accepted."""
+        if not gap.indicator:
+            return gap.reason
+        return f"{self.grade(gap.indicator, gap.grade)}, {gap.school_year}: {gap.reason}"
 
     def title(self, facts: Facts) -> str:
         return facts.title(self.lang)
