@@ -105,21 +105,21 @@ def write_form(
         sheet.write_string(line, 0, column.norsk, quiet)
         sheet.write_string(line, 1, str(fields.get(column.name) or ""), quiet)
         line += 1
-    _set_up_print(sheet, form.title, status, (header, header), (line - 1, last), whole=not spare)
+    set_up_print(sheet, form.title, status, (header, header), (line - 1, last), whole=not spare)
     guide = book.add_worksheet(HELP_SHEET)
     guide.protect()
     guide.set_column(0, 0, 110)
     hints = (f"{c.norsk}: {c.hint}" for c in form.columns if c.hint)
     for at, text in enumerate((form.title, *instructions, *form.help, *hints)):
         guide.write_string(at, 0, text, bold if at == 0 else wrap)
-    _set_up_print(guide, form.title, status)
+    set_up_print(guide, form.title, status)
     for extra in evidence:
         _write_evidence(book, extra, head, form.title, status)
     book.close()
     return path
 
 
-def _set_up_print(
+def set_up_print(
     sheet: Any, title: str, status: str, repeated: tuple[int, int] | None = None, end: tuple[int, int] | None = None,
     *, whole: bool = False,
 ) -> None:  # fmt: skip
@@ -190,7 +190,7 @@ def write_evidence(path: Path, title: str, notes: Sequence[str], evidence: Seque
     for at, text in enumerate((title, *notes)):
         sheet.write_string(at, 0, text, bold if text.isupper() or at == 0 else wrap)
     status = next((text for text in notes if text.isupper()), "")
-    _set_up_print(sheet, title, status)
+    set_up_print(sheet, title, status)
     for extra in evidence:
         _write_evidence(book, extra, head, title, status)
     book.close()
@@ -226,4 +226,4 @@ def _write_evidence(book: Any, evidence: Evidence, head: Any, title: str, status
     sheet.freeze_panes(1, 1)
     if evidence.rows:
         sheet.autofilter(0, 0, len(evidence.rows), len(evidence.norsk) - 1)
-    _set_up_print(sheet, f"{title}: {evidence.title}", status, (0, 0))
+    set_up_print(sheet, f"{title}: {evidence.title}", status, (0, 0))

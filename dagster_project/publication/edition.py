@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +33,12 @@ from dagster_project.archive.published import INTERNAL, read_published
 from dagster_project.archive.store import sha256_of
 from dagster_project.arrow import write_parquet
 from dagster_project.diagnostics import Finding, NotFound, PipelineProblem, Severity
-from dagster_project.pages.words import INCOMPLETE, N_, both, both_of_code
+from dagster_project.pages.words import FICTIONAL, INCOMPLETE, N_, both, both_of_code, texts
 from dagster_project.publication import crate, public, report_site, tables
 from dagster_project.publication import manifest as manifests
 from dagster_project.publication.notes import marts
 from dagster_project.publication.subjects import Subject
-from dagster_project.publication.workbook import beside_rank, write_xlsx
+from dagster_project.publication.workbook import as_shown, write_xlsx
 from dagster_project.rules import RuleBook, describe
 from dagster_project.settings import Settings
 from dagster_project.transform.snapshot import Snapshot
@@ -117,6 +118,21 @@ def notes_of(rulebook: RuleBook, subject: Subject, manifest: Mapping[str, Any]) 
     number = both(N_("release")) + f" {manifest['release']}" if manifest.get("release") else None
     lines.append(f"Status: {', '.join(filter(None, (both_of_code('round_' + manifest['status']), number)))}")
     return [*lines, *describe(rulebook.rule_sets[round_.rule_set])]
+
+
+def status_of(subject: Subject, manifest: Mapping[str, Any]) -> str:
+    """What limits the use of a revision's figures, in Norwegian; blank for a final release of official figures."""
+    t = texts("no")
+    said = [t._(FICTIONAL)] if subject.round.origin == "fictional" else []
+    if manifest.get("withdrawn"):
+        said.append(t._(N_("WITHDRAWN")))
+    if manifest.get("illustrative"):
+        said.append(t._("illustrative: {count} limits are assumed, not Udir's", count=len(manifest["placeholders"])))
+    if manifest.get("accepted_gaps"):
+        said.append(t._("computed without some figures"))
+    if not manifest.get("release") and not subject.is_cohort:
+        said.append(t._("provisional: {state}", state=t.code(f"round_{manifest['status']}")))
+    return " · ".join(said)
 
 
 def _next_name(folder: Path, committed: Iterable[str]) -> str:
@@ -223,18 +239,18 @@ def _fill_rules(settings: Settings, rulebook: RuleBook, subject: Subject, buildi
             shutil.copyfile(path, target / path.name)
 
 
-def _fill_spreadsheets(settings: Settings, notes: list[str], building: Path) -> None:
+def _fill_spreadsheets(settings: Settings, notes: list[str], title: str, status: str, building: Path) -> None:
     """Write a workbook beside every table people read; the list of source cells is for programs."""
-    import pyarrow.parquet as pq
+    write = partial(write_xlsx, settings=settings, subject=title, status=status)
 
     def sheets(edition: str) -> Iterator[Path]:
         yield from (p for p in sorted((building / edition).glob("*.parquet")) if p.stem not in FOR_PROGRAMS)
 
     for path in sheets(INTERNAL):
-        write_xlsx(path.with_suffix(".xlsx"), path.stem, beside_rank(path), notes, settings)
+        write(path.with_suffix(".xlsx"), path.stem, as_shown(path), notes)
     for path in sheets(public.PUBLIC):
-        write_xlsx(
-            path.with_suffix(".xlsx"), path.stem, pq.read_table(path), [*public.notes_of_table(path), *notes], settings,
+        write(
+            path.with_suffix(".xlsx"), path.stem, as_shown(path), [*public.notes_of_table(path), *notes],
             model=public.model_of(settings, path.stem),
         )  # fmt: skip
 
@@ -328,7 +344,8 @@ def make_revision(
         as_before = unless_same and current is not None and same_tables(read_manifest(current), manifest)
         if as_before and current is not None and not manifests.verify_revision(current):
             return Revision(subject.name, current.name, current, False, rows)
-        _fill_spreadsheets(settings, notes_of(rulebook, subject, manifest), building)
+        title, status = subject.round.title, status_of(subject, manifest)
+        _fill_spreadsheets(settings, notes_of(rulebook, subject, manifest), title, status, building)
         if forms is not None:
             (building / FORMS).mkdir()
             forms(building / FORMS)

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from dagster_project.pages.words import N_
 from dagster_project.settings import Settings
 
 FRACTIONS = {
@@ -17,18 +18,42 @@ FRACTIONS = {
 }  # fmt: skip
 """Columns that are shown as percent."""
 
+TABLES = {
+    "municipality_ranking": N_("ranking of municipalities"),
+    "selection": N_("selection"),
+    "school_ranking": N_("ranking of schools"),
+    "indicator_points": N_("points, figure by figure"),
+    "limits": N_("limits"),
+    "area_shares": N_("shares by indicator area"),
+    "exceptions_in_force": N_("exceptions"),
+    "round_inputs": N_("figures the round needs"),
+    "selection_uncertainty": N_("uncertainty"),
+    "point_sources": N_("source of every figure"),
+    "cohort_progress": N_("progress"),
+    "cohort_effect": N_("effects"),
+    "followup_report_status": N_("reports"),
+    "support_measures_summary": N_("measures and money"),
+    "official_list": N_("the official list beside the proposal"),
+    "official_list_summary": N_("the official list beside the proposal, in numbers"),
+}
+"""What people call the published tables."""
+
 BLOCK = re.compile(r"\{% docs (\w+) %\}\n(.*?)\n\{% enddocs %\}", re.DOTALL)
 REFERENCE = re.compile(r"\{\{ doc\('(\w+)'\) \}\}")
 
 
 @dataclass(frozen=True)
 class ColumnNote:
-    """What people read about a column. ``made_of`` names columns of other marts, where dbt cannot know them."""
+    """What people read about a column. ``made_of`` names columns of other marts, where dbt cannot know them.
+
+    A ``detail`` is folded away in workbooks.
+    """
 
     description: str
     norsk: str
     data_type: str = ""
     made_of: tuple[str, ...] = ()
+    detail: bool = False
 
 
 @cache
@@ -64,6 +89,7 @@ def column_notes(settings: Settings, model: str) -> dict[str, ColumnNote]:
             meta.get("norsk", ""),
             column.get("data_type", ""),
             tuple(meta.get("made_of", ())),
+            bool(meta.get("detail")),
         )
     return found
 

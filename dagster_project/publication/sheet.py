@@ -9,6 +9,7 @@ but leaves out decimals and writes the time of day into the file, so that no two
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from xlsxwriter.utility import xl_col_to_name
@@ -20,41 +21,67 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+ONE_LINE = 15
+"""Points."""
+DAY_ZERO = dt.date(1899, 12, 30)
+
+
 class TableSheet(Worksheet):
     """A sheet that takes its rows from a table, column by column. Header, widths and all else are the library's."""
 
     shown: list[tuple[pa.Array, pa.Array]]
     """Of each column, for every row the position of its value, and for every value what ends its cell."""
 
-    def show(self, rows: pa.Table) -> None:
-        """Put the table under the header, from the second line on. Nulls stay blank."""
-        import pyarrow as pa
+    first: int
+    """The line of the first row, from 0; what stands above it is written as with any sheet."""
 
-        self.shown = []
+    heights: pa.Array
+    """Of each row the attributes of its height; blank where a row is one line high."""
+
+    def show(self, rows: pa.Table, first: int, heights: pa.Array) -> None:
+        """Put the rows of a table from the line ``first`` on, each so many points high. Nulls stay blank."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        self.shown, self.first = [], first
+        texts = pc.binary_join_element_wise(' ht="', heights.cast(pa.string()), '" customHeight="1"', "")
+        self.heights = pc.if_else(pc.greater(heights, ONE_LINE), texts, "")
         for column in rows.columns:
             encoded = column.combine_chunks().dictionary_encode(null_encoding="encode")
             ends = [self._cell_end(value) for value in encoded.dictionary.to_pylist()]
             self.shown.append((encoded.indices, pa.array(ends, pa.string())))
-        self._check_dimensions(rows.num_rows, rows.num_columns - 1)
+        self._check_dimensions(first + rows.num_rows - 1, rows.num_columns - 1)
 
     def _write_rows(self) -> None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        self._write_row(0, None)
-        for position, cell in self.table[0].items():
-            self._write_cell(0, position, cell)
-        self._xml_end_tag("row")
+        for line in range(self.first):
+            self._write_row(line, None, self.row_info.get(line))
+            for position, cell in sorted(self.table[line].items()):
+                self._write_cell(line, position, cell)
+            self._xml_end_tag("row")
         begins = [f'<c r="{xl_col_to_name(at)}' for at in range(len(self.shown))]
         styles = [f'"{self._style(at)}' for at in range(len(self.shown))]
-        for start in range(0, self.dim_rowmax, BATCH):
-            lines = pa.array(range(start + 2, min(start + BATCH, self.dim_rowmax) + 2)).cast(pa.string())
+        count = len(self.shown[0][0])
+        for start in range(0, count, BATCH):
+            numbers = range(self.first + start + 1, self.first + min(start + BATCH, count) + 1)
+            lines = pa.array(numbers).cast(pa.string())
             cells = [
                 pc.binary_join_element_wise(begin, lines, style, ends.take(indices.slice(start, BATCH)), "")
                 for begin, style, (indices, ends) in zip(begins, styles, self.shown, strict=True)
             ]
             rows = pc.binary_join_element_wise(
-                '<row r="', lines, '">', *cells, "</row>", "", null_handling="replace", null_replacement=""
+                '<row r="',
+                lines,
+                '"',
+                self.heights.slice(start, BATCH),
+                ">",
+                *cells,
+                "</row>",
+                "",
+                null_handling="replace",
+                null_replacement="",
             )
             self.fh.writelines(rows.to_pylist())
 
@@ -68,8 +95,8 @@ class TableSheet(Worksheet):
             return None
         if isinstance(value, bool):
             return f' t="b"><v>{value:d}</v></c>'
-        if hasattr(value, "isoformat"):
-            value = value.isoformat()
+        if isinstance(value, dt.date):
+            return f"><v>{(value - DAY_ZERO).days}</v></c>"
         if isinstance(value, str):
             return f' t="s"><v>{self.str_table._get_shared_string_index(safe_text(value))}</v></c>'
         return f"><v>{float(value):.16G}</v></c>"

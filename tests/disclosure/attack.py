@@ -159,7 +159,8 @@ def ranks(public: Tables) -> list[str]:
             for r in listed
             if r["rank_in_group"] is None and "rank" in (r["reason"] or "")
         ]
-        codes = [(r["status"], r["municipality_code"]) for r in listed if r["rank_in_group"] is None]
+        order = ("selected", "candidate", "reserve", "declined", "excluded")
+        codes = [(order.index(r["status"]), r["municipality_code"]) for r in listed if r["rank_in_group"] is None]
         if codes != sorted(codes):
             found.append(f"selection {group}: the order of rows tells places")
     return found

@@ -7,30 +7,13 @@ from decimal import Decimal
 from functools import cache, lru_cache
 
 from dagster_project.pages.words import LANGUAGES, LOCALES, N_, Texts, texts
+from dagster_project.publication.notes import TABLES
 from dagster_project.publication.site.facts import Facts, Gap
 
 DASH = "–"
 FOLDERS = dict(zip(LANGUAGES, ("", *(f"{lang}/" for lang in LANGUAGES[1:])), strict=True))
 """Where a language has its pages: the first at the top of the site, the others in folders of their own."""
 NAMES = {"no": N_("Norwegian"), "en": N_("English")}
-
-TABLES = {
-    "municipality_ranking": N_("ranking of municipalities"),
-    "selection": N_("selection"),
-    "school_ranking": N_("ranking of schools"),
-    "indicator_points": N_("points, figure by figure"),
-    "limits": N_("limits"),
-    "area_shares": N_("shares by indicator area"),
-    "exceptions_in_force": N_("exceptions"),
-    "round_inputs": N_("figures the round needs"),
-    "selection_uncertainty": N_("uncertainty"),
-    "point_sources": N_("source of every figure"),
-    "cohort_progress": N_("progress"),
-    "cohort_effect": N_("effects"),
-    "followup_report_status": N_("reports"),
-    "support_measures_summary": N_("measures and money"),
-}
-"""What people call the published tables."""
 
 
 class Speech:
