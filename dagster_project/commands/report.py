@@ -1,92 +1,24 @@
-"""The result of a run in short: rounds, selected municipalities, units that are not rated, problems in the data."""
+"""The result of a run, and the status, in at most some twenty lines; lists and reasons when somebody asks for them."""
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import wrap
 
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from dagster_project.archive import Archive, commits
-from dagster_project.archive import journal as history
-from dagster_project.archive.commits import current_revision, pointer_of, read_manifest
-from dagster_project.archive.files import files_of, open_files
-from dagster_project.archive.published import INTERNAL, published_rows
-from dagster_project.forms.candidates import decided, unanswered
-from dagster_project.intake.inbox import LEFT_LYING, left_lying, name_of, waiting
+from dagster_project import clock
+from dagster_project.archive import Archive
 from dagster_project.intake.partitions import Change
-from dagster_project.pages.words import FICTIONAL, both
-from dagster_project.rounds.publishing import open_rounds, waits_for
-from dagster_project.rules import load_rules
+from dagster_project.pages.words import texts
+from dagster_project.publication.site.facts import title_in
+from dagster_project.rounds.overview import OpenFile, Overview, Stand, overview
 from dagster_project.settings import Settings
 
 SHOWN = 3
-
-
-def _name(row: dict[str, Any]) -> str:
-    return f"{row['municipality_code']} {escape(row['municipality_name'])}"
-
-
-def _unrated(out: Console, what: str, rows: list[dict[str, Any]]) -> None:
-    reasons = Counter(r["not_rated_reason"] for r in rows if not r["rated"])
-    rated = sum(1 for r in rows if r["rated"])
-    text = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-    out.print(f"  {what}: {rated} of {len(rows)} rated{'; not rated: ' + text if text else ''}")
-
-
-def print_round(out: Console, settings: Settings, round_id: str) -> None:
-    """One published round: its state, both groups, and how many units are rated."""
-    folder = current_revision(settings, round_id)
-    if folder is None:
-        return
-    manifest = read_manifest(folder)
-    out.print(f"\n[bold]{escape(manifest['title'])}[/bold]  ({round_id}, revision {manifest['revision']})")
-    if manifest["data_origin"] == "fictional":
-        out.print(f"  {both(FICTIONAL)}: none of these municipalities exists")
-    for gap in manifest.get("accepted_gaps", ()):
-        out.print(f"  INCOMPLETE, computed without: {escape(gap)}")
-    if manifest["illustrative"]:
-        out.print(f"  ILLUSTRATIVE: {len(manifest['placeholders'])} limits are assumed, not Udir's")
-    _unrated(out, "municipalities", published_rows(settings, round_id, "municipality_ranking"))
-    _unrated(out, "schools", published_rows(settings, round_id, "school_ranking"))
-    selection = published_rows(settings, round_id, "selection")
-    table = Table("group", "status", "number", "municipalities")
-    for group in ("average", "spread"):
-        for status in ("selected", "candidate", "reserve", "declined", "excluded"):
-            here = [r for r in selection if r["selection_group"] == group and r["status"] == status]
-            if here:
-                named = ", ".join(_name(r) for r in here) if status == "selected" else ""
-                table.add_row(group, status, str(len(here)), named)
-    out.print(table)
-    pointer = pointer_of(settings, round_id) or {}
-    release = f", release {pointer['release']}" if pointer.get("release") else ""
-    out.print(f"  state: {pointer['status']}{release}")
-    if not release:
-        if silent := unanswered(selection):
-            out.print(f"  waiting for the priorities of: {escape(', '.join(silent))}")
-        proposed = {r["municipality_code"] for r in selection if r["proposed_status"] == "selected"}
-        if undecided := proposed - decided(selection):
-            out.print(f"  waiting for Udir's decisions on {len(undecided)} municipalities")
-    out.print(f"  tables: {folder / INTERNAL}")
-
-
-def print_quality(out: Console, settings: Settings) -> None:
-    """Results of the validation, and the files that are held or were rejected."""
-    lines = {line["sha256"]: line for line in history.screenings(settings)}
-    verdicts = Counter(line["verdict"] for line in lines.values())
-    out.print(f"\n[bold]Files[/bold]: {sum(verdicts.values())} validated: "
-              + ", ".join(f"{n} {v}" for v, n in verdicts.most_common()))  # fmt: skip
-    for file in open_files(files_of(Archive(settings).events())):
-        out.print(f"  {file.status}: {escape(file.name)} {file.sha256[:12]} ({', '.join(file.codes)})")
-    for path in waiting(settings.inbox):
-        out.print(f"  still in the inbox: {escape(name_of(path))}")
-    for path in left_lying(settings.inbox):
-        out.print(f"  not a file: {escape(name_of(path))}. {LEFT_LYING}")
-    findings = Counter(f["code"] for line in lines.values() for f in line["findings"] if f["severity"] != "PASS")
-    for code, count in findings.most_common(SHOWN):
-        out.print(f"  finding: {code}, {count} times")
+IN_WORDS = {"selected": "proposed", "candidate": "candidates"}
 
 
 def print_replaced(settings: Settings, out: Console, since: int) -> None:
@@ -97,24 +29,89 @@ def print_replaced(settings: Settings, out: Console, since: int) -> None:
             out.print(f"{event['file']}: {change.as_text()}", markup=False)
 
 
-def print_result(settings: Settings, out: Console) -> None:
-    """The result of everything published so far."""
-    missing, events = open_rounds(settings), Archive(settings).events()
-    for round_ in load_rules(settings).rounds:
-        lacking = missing.get(round_.id, [])
-        if damaged := commits.damaged(settings, round_.id, events):
-            out.print(f"\n[bold]{escape(round_.title)}[/bold]  ({round_.id})")
-            for finding in damaged:
-                out.print(escape(finding.as_text()))
-            continue
-        if current_revision(settings, round_.id) is not None:
-            print_round(out, settings, round_.id)
-            if lacking:
-                out.print("  this revision stays in force; a new one needs more data")
-        elif lacking:
-            out.print(f"\n[bold]{escape(round_.title)}[/bold]  ({round_.id}): waiting for data")
-        else:
-            out.print(f"{round_.id}: waits for {escape(waits_for(settings, round_)[0])}")
-        for line in lacking:
-            out.print(f"  missing: {escape(line)}")
-    print_quality(out, settings)
+def print_result(
+    settings: Settings, out: Console, *, names: bool = False, why: bool = False, as_json: bool = False
+) -> None:
+    """How everything stands. ``names`` lists the municipalities, ``why`` tells reasons in full."""
+    found = overview(settings, clock.now().date())
+    if as_json:
+        out.print(
+            json.dumps(found.as_dict(), ensure_ascii=False, indent=2), markup=False, highlight=False, soft_wrap=True
+        )
+        return
+    for line in _lines(found, names=names, why=why):
+        indent = " " * (len(line) - len(line.lstrip()) + 2)
+        shown = wrap(line, out.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        out.print("\n".join(shown), markup=False, highlight=False, soft_wrap=True)
+
+
+def _lines(found: Overview, *, names: bool, why: bool) -> Iterator[str]:
+    for stand in found.rounds:
+        if stand.state is not None:
+            yield from _round(stand, names=names, why=why)
+    idle = [stand for stand in found.rounds if stand.state is None]
+    yield from (f"{stand.round}: waits for {stand.lacks[0]}" for stand in idle)
+    yield from _files(found, why=why)
+    if not (names and why):
+        yield "Municipalities by name: oppfolging status --list. Reasons: --why."
+
+
+def _round(stand: Stand, *, names: bool, why: bool) -> Iterator[str]:
+    state = {"damaged": "DAMAGED", "draft": "waiting for data"}.get(stand.state or "")
+    said = [f"{title_in(stand.title, 'en')} ({stand.round})", state or texts("en").code(f"round_{stand.state}").upper()]
+    said += [f"release {stand.release}"] if stand.release else []
+    said += [stand.revision] if stand.revision else []
+    said += ["fictional"] if stand.fictional else []
+    said += [f"{stand.assumed_limits} limits assumed"] if stand.assumed_limits else []
+    yield " · ".join(said) if stand.state != "draft" else f"{said[0]}: {said[1]}"
+    yield from (f"  {line}" for text in stand.damage for line in text.splitlines())
+    yield from (f"  INCOMPLETE, computed without: {gap}" for gap in stand.without)
+    if stand.lists:
+        yield "  " + " · ".join(_group(stand, group) for group in stand.lists)
+    for group, lists in stand.lists.items() if names else ():
+        for status, municipalities in lists.items():
+            yield f"  {group}, {_word(stand, status)}: {', '.join(municipalities)}"
+    for level, reasons in stand.rated.items() if why else ():
+        yield f"  {level}: " + ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in reasons.items())
+    for number, act in enumerate(stand.next if why else stand.next[:1]):
+        yield f"  {'Then' if number else 'Next'}: {act}"
+    if stand.revision and stand.lacks:
+        yield "  this revision stays in force; a new one needs more data"
+    yield from (f"  missing: {line}" for line in stand.lacks)
+    if stand.report:
+        yield f"  Report: {_short(stand.report)}"
+
+
+def _group(stand: Stand, group: str) -> str:
+    """``average 30 proposed, 10 reserve``."""
+    counts = ", ".join(f"{len(found)} {_word(stand, status)}" for status, found in stand.lists[group].items())
+    places = f" for up to {stand.spread_quota} places" if group == "spread" and not stand.release else ""
+    return f"{group} {counts or 'nobody'}{places}"
+
+
+def _word(stand: Stand, status: str) -> str:
+    return status if stand.release else IN_WORDS.get(status, status)
+
+
+def _files(found: Overview, *, why: bool) -> Iterator[str]:
+    total = sum(found.files.values())
+    parts = [f"{count} {'in force' if status == 'accepted' else status}" for status, count in found.files.items()]
+    yield f"Files {total}" + (f": {', '.join(parts)}" if parts else "")
+    shown = found.open if why else found.open[:SHOWN]
+    yield from (_file(file, why=why) for file in shown)
+    if len(shown) < len(found.open):
+        yield f"  and {len(found.open) - len(shown)} more that wait: --why"
+
+
+def _file(file: OpenFile, *, why: bool) -> str:
+    codes = f" ({', '.join(file.codes)})" if file.codes else ""
+    hash_ = f" {file.sha256[:12]}" if why and file.sha256 else ""
+    return f"  {file.status.upper()}: {file.file}{hash_}{', ' + file.why if file.why else ''}{codes}"
+
+
+def _short(path: str) -> str:
+    """A path as it is shortest from where the command runs."""
+    try:
+        return str(Path(path).resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return path

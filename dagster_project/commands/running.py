@@ -37,8 +37,9 @@ def _definitions() -> Any:
 
 @click.command()
 @click.option("--timings", is_flag=True, help="Show the time of each stage.")
+@click.option("--quiet", is_flag=True, help="Print nothing unless something is wrong.")
 @click.pass_obj
-def run(settings: Settings, timings: bool) -> None:
+def run(settings: Settings, timings: bool, quiet: bool) -> None:
     """Run the whole pipeline once (inbox, extracts, checks, rules, models, publication) and show the result."""
     from rich.console import Console
 
@@ -47,7 +48,7 @@ def run(settings: Settings, timings: bool) -> None:
     from dagster_project.archive.files import files_of, open_files
     from dagster_project.intake import inbox
 
-    console, before = Console(), Archive(settings).head().lines
+    console, before = Console(quiet=quiet), Archive(settings).head().lines
     with console.status("starting") as status:
         progress.listen(lambda stage, detail: status.update(f"{stage} {detail}"))
         outcome = whole_run(settings)
@@ -77,15 +78,18 @@ def run(settings: Settings, timings: bool) -> None:
 
 
 @click.command()
+@click.option("--list", "names", is_flag=True, help="Name the municipalities.")
+@click.option("--why", is_flag=True, help="Tell why: every file that waits, who is not rated, what comes after.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def status(settings: Settings) -> None:
-    """Show the rounds, what each waits for, and the files that are held or were rejected."""
+def status(settings: Settings, names: bool, why: bool, as_json: bool) -> None:
+    """Show the rounds, what comes next in each, and the files that are held or were rejected."""
     from rich.console import Console
 
     from dagster_project.archive.guard import refuse_lost_ledger
     from dagster_project.commands.report import print_result
 
-    print_result(settings, Console())
+    print_result(settings, Console(), names=names, why=why, as_json=as_json)
     refuse_lost_ledger(settings)
     if damaged_rounds(settings):
         sys.exit(IntegrityProblem.exit_code)

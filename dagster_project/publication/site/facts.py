@@ -78,13 +78,18 @@ class Facts:
         return self.selection_date.year
 
     def title(self, lang: str) -> str:
-        """The title in a language: of what stands in brackets in both, separated by a slash, the right part."""
-        return IN_BOTH.sub(lambda found: f"({found[1 + LANGUAGES.index(lang)].strip()})", self.name)
+        """The title in a language."""
+        return title_in(self.name, lang)
 
     @cached_property
     def indicators(self) -> Mapping[str, Indicator]:
         """The indicators of the rule by name."""
         return {indicator.name: indicator for indicator in self.rules.indicators}
+
+
+def title_in(name: str, lang: str) -> str:
+    """The title of a round in a language: of what stands in brackets in both, separated by a slash, the right part."""
+    return IN_BOTH.sub(lambda found: f"({found[1 + LANGUAGES.index(lang)].strip()})", name)
 
 
 def facts_of(manifest: Mapping[str, Any], rules: RuleSet) -> Facts:

@@ -1,0 +1,166 @@
+"""Where everything stands, in short: each round, what comes next in it, and the files that wait for somebody.
+
+`oppfolging status` and `run` print it, and give it as JSON.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dagster_project.archive import Archive, commits, journal
+from dagster_project.archive.commits import current_revision, pointer_of, read_manifest
+from dagster_project.archive.files import File, files_of, open_files
+from dagster_project.archive.published import INTERNAL, published_rows
+from dagster_project.forms.candidates import decided, unanswered
+from dagster_project.intake.inbox import LEFT_LYING, left_lying, name_of, waiting
+from dagster_project.publication.site.build import SITE
+from dagster_project.rounds.publishing import open_rounds, waits_for
+from dagster_project.rules import load_rules
+from dagster_project.rules.model import Round
+from dagster_project.settings import Settings
+
+GROUPS = ("average", "spread")
+STATUSES = ("selected", "candidate", "reserve", "declined", "excluded")
+
+
+@dataclass(frozen=True)
+class Stand:
+    """How a round stands. ``state`` is None while nothing has come for it; ``lists`` are names by group and status.
+
+    ``next`` is what has to happen next, with the command where a command does it. ``lacks`` are figures that a first
+    or a new revision waits for, ``damage`` what is wrong with the one in force.
+    """
+
+    round: str
+    title: str
+    state: str | None
+    revision: str | None = None
+    release: str | None = None
+    fictional: bool = False
+    assumed_limits: int = 0
+    without: tuple[str, ...] = ()
+    lists: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
+    spread_quota: int = 0
+    rated: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    next: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
+    report: str | None = None
+
+
+@dataclass(frozen=True)
+class OpenFile:
+    """A file that is not in force and waits for somebody, with its first finding that says why."""
+
+    file: str
+    sha256: str
+    status: str
+    codes: tuple[str, ...]
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything: rounds in the order of their register, how many files stand how, and those that wait."""
+
+    rounds: tuple[Stand, ...]
+    files: Mapping[str, int]
+    open: tuple[OpenFile, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+def overview(settings: Settings, today: dt.date) -> Overview:
+    """How everything stands; ``today`` tells what is overdue.
+
+    Raises:
+        RuleProblem: the rules cannot be used.
+        IntegrityProblem: the ledger was changed.
+    """
+    missing, events = open_rounds(settings), Archive(settings).events()
+    rounds = []
+    for round_ in load_rules(settings).rounds:
+        lacks = tuple(missing.get(round_.id, ()))
+        if damaged := commits.damaged(settings, round_.id, events):
+            rounds.append(Stand(round_.id, round_.title, "damaged", damage=tuple(f.as_text() for f in damaged)))
+        elif (folder := current_revision(settings, round_.id)) is not None:
+            rounds.append(_published(settings, round_, folder, lacks, today))
+        else:
+            state = "draft" if lacks else None
+            rounds.append(Stand(round_.id, round_.title, state, lacks=lacks or tuple(waits_for(settings, round_))))
+    files = files_of(events)
+    counts = Counter(f.status for f in {f.sha256: f for f in files}.values())
+    return Overview(tuple(rounds), {str(k): n for k, n in counts.items()}, tuple(_open(settings, open_files(files))))
+
+
+def _published(settings: Settings, round_: Round, folder: Path, lacks: tuple[str, ...], today: dt.date) -> Stand:
+    manifest, pointer = read_manifest(folder), pointer_of(settings, round_.id) or {}
+    selection = published_rows(settings, round_.id, "selection")
+    lists = {
+        group: {status: names for status in STATUSES if (names := _names(selection, group, status))} for group in GROUPS
+    }
+    rated = {
+        table.removesuffix("_ranking"): dict(
+            Counter(r["not_rated_reason"] or "rated" for r in published_rows(settings, round_.id, table))
+        )
+        for table in ("municipality_ranking", "school_ranking")
+    }
+    rules = load_rules(settings).rule_sets[round_.rule_set]
+    report = folder / INTERNAL / SITE / "index.html"
+    return Stand(
+        round_.id, manifest["title"], pointer["status"], manifest["revision"], pointer.get("release"),
+        manifest["data_origin"] == "fictional",
+        len(manifest["placeholders"]) if manifest["illustrative"] else 0,
+        tuple(manifest.get("accepted_gaps", ())), lists, rules.groups.spread.quota.value, rated,
+        () if pointer.get("release") else next_acts(round_, selection, today), lacks,
+        report=str(report) if report.exists() else None,
+    )  # fmt: skip
+
+
+def _names(selection: Sequence[Mapping[str, Any]], group: str, status: str) -> list[str]:
+    return [
+        f"{r['municipality_code']} {r['municipality_name']}"
+        for r in selection
+        if (r["selection_group"], r["status"]) == (group, status)
+    ]
+
+
+def next_acts(round_: Round, selection: Sequence[Mapping[str, Any]], today: dt.date) -> tuple[str, ...]:
+    """What has to happen before a round that is not released can be final, the first thing first."""
+    acts = []
+    if silent := unanswered(selection):
+        due = round_.priorities_due
+        when = f" (due {due}{', overdue' if due < today else ''})" if due else ""
+        more = f" and {len(silent) - 1} more have" if len(silent) > 1 else " has"
+        acts.append(f"{silent[0]}{more} not replied{when}: oppfolging round candidates {round_.id}")
+    proposed = {r["municipality_code"] for r in selection if r["proposed_status"] == "selected"}
+    if undecided := proposed - decided(selection):
+        acts.append(f"Udir decides on {len(undecided)} municipalities: forms/beslutninger-{round_.id}.xlsx")
+    return tuple(acts) or (f"release it: oppfolging round finalise {round_.id} --by NAME --reason WHY",)
+
+
+def _open(settings: Settings, files: Sequence[File]) -> list[OpenFile]:
+    """The files that wait for somebody, those in the inbox and what is no file among them."""
+    newest = {line["sha256"]: line for line in journal.screenings(settings)}
+    found = []
+    for file in files:
+        grave = [f for f in newest.get(file.sha256, {}).get("findings", ()) if f["code"] in file.codes]
+        why = _place(grave[0]) if grave else ""
+        found.append(OpenFile(file.name, file.sha256, file.status, tuple(file.codes), why))
+    found += [OpenFile(name_of(path), "", "in the inbox", ()) for path in waiting(settings.inbox)]
+    found += [OpenFile(name_of(path), "", "no file", (), LEFT_LYING) for path in left_lying(settings.inbox)]
+    return found
+
+
+def _place(finding: Mapping[str, Any]) -> str:
+    where = ", ".join(
+        filter(None, (f"line {finding['row']}" if finding.get("row") is not None else "", finding.get("column")))
+    )
+    return f"{where}: {finding['message']}" if where else str(finding["message"])
