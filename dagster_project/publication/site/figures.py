@@ -1,6 +1,6 @@
 """Figures as inline SVG and HTML, drawn where the site is made: they need no script, and colours are the page's own.
 
-Where a figure stands in a row of a table, the row is its text alternative and the figure is hidden from screen readers.
+Where a figure stands in a row of a table, the row is its text alternative; the figure has no text of its own.
 """
 
 from __future__ import annotations
@@ -63,24 +63,20 @@ def interval(scale: Scale, value: float | None, low: float | None, high: float |
     if low is not None and high is not None:
         start = scale.at(low)
         line = f'<b style="left:{start:g}%;width:{scale.at(high) - start:.1f}%"></b>'
-    return Markup(
-        f'<i class="{("t " + kind).strip()}" aria-hidden="true">{line}<u style="left:{scale.at(value):g}%"></u></i>'
-    )
+    return Markup(f'<i class="{("t " + kind).strip()}">{line}<u style="left:{scale.at(value):g}%"></u></i>')
 
 
 def strip(scale: Scale, values: Sequence[tuple[float, bool]]) -> Markup:
     """A dot for each value on one line; those marked have a shape of their own."""
     dots = "".join(f'<u{" class=w" if marked else ""} style="left:{scale.at(v):g}%"></u>' for v, marked in values)
-    return Markup(f'<i class="t strip" aria-hidden="true">{dots}</i>')
+    return Markup(f'<i class="t strip">{dots}</i>')
 
 
 def bar(part: float | None, kind: str = "") -> Markup:
     """A bar of a share (0..1), as a cell of a table."""
     if part is None:
         return Markup("")
-    return Markup(
-        f'<i class="{("t bar " + kind).strip()}" aria-hidden="true"><b style="width:{100 * part:.1f}%"></b></i>'
-    )
+    return Markup(f'<i class="{("t bar " + kind).strip()}"><b style="width:{100 * part:.1f}%"></b></i>')
 
 
 WIDTH, HEIGHT, PAD = 132, 52, 5
@@ -105,13 +101,13 @@ def spark(values: Sequence[float | None], national: Sequence[float | None], abso
         at = places(line)
         if len(set(line)) == 1 and at[0]:
             return f"M{at[0]}H{WIDTH - PAD}"
-        return "".join(f"{'L' if i and at[i - 1] else 'M'}{place}" for i, place in enumerate(at) if place)
+        # points that follow the first of a path are joined to it
+        return "".join(f"{' ' if i and at[i - 1] else 'M'}{place}" for i, place in enumerate(at) if place)
 
-    dots = "".join(f"M{place}h0" for place in places(values) if place)
-    return Markup(
-        f'<path class="n" d="{path(national)}"/><path class="a" d="{path(absolute)}"/><path d="{path(values)}"/>'
-        f'<path class="d" d="{dots}"/>'
-    )
+    at = ["", *places(values), ""]
+    alone = "".join(f"M{at[i]}h0" for i in range(1, len(at) - 1) if at[i] and not at[i - 1] and not at[i + 1])
+    drawn = [("n", path(national)), ("a", path(absolute)), ("", path(values)), ("d", alone)]
+    return Markup("".join(f'<path{f" class={kind}" if kind else ""} d="{d}"/>' for kind, d in drawn if d))
 
 
 def histogram(

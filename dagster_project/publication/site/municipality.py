@@ -68,6 +68,7 @@ def content_of(round_: Round, code: str) -> dict[str, Any]:
         "recomputed": sorted({c["school_year"] or "" for c in cells.values() if c["value_basis"] == "recomputed"}),
         "near": nearest(round_.facts, cells.values()),
         "exceptions": round_.exceptions.get(code, []),
+        "frozen": all(len({c.row["absolute_limit"] for c in row if c.row}) <= 1 for _, _, row in lines),
         "charts": [_lines_of(row) for _, _, row in lines],
         "hidden": sum(c["points"] is None and c["state"] != "no_participants" for c in cells.values()),
     }  # fmt: skip
@@ -203,17 +204,6 @@ def decision(round_: Round, code: str, s: Speech) -> tuple[list[str], list[str]]
     return lines, sources
 
 
-def charts(content: Mapping[str, Any], s: Speech) -> list[tuple[str, str, Markup]]:
-    """A small chart for each indicator and grade: its name, its values in words, and its lines."""
-    found = []
-    for (indicator, grade, row), lines in zip(content["lines"], content["charts"], strict=True):
-        digits = content["facts"].indicators[indicator].decimals.value
-        told = [s._("hidden") if c.row is None or c.row["value"] is None else s.rounded(c.row["value"], digits)
-                for c in row]  # fmt: skip
-        found.append((s.grade(indicator, grade), "; ".join(told), lines))
-    return found
-
-
 def _lines_of(row: Sequence[Sourced]) -> Markup:
     """The lines of the chart of one indicator and grade."""
     columns = ("value", "national_limit", "absolute_limit")
@@ -223,15 +213,16 @@ def _lines_of(row: Sequence[Sourced]) -> Markup:
 
 
 Shaded = tuple[str, str, str, int]
+GridLine = tuple[str, str, list[Shaded], Markup]
 
 
-def grid(content: Mapping[str, Any], shade: Callable[[int], str], s: Speech) -> list[tuple[str, str, list[Shaded]]]:
+def grid(content: Mapping[str, Any], shade: Callable[[int], str], s: Speech) -> list[GridLine]:
     """The points as a grid: a line for each indicator and grade with what is particular about it, and its cells.
 
-    A cell is a colour, the value, the points and the number of its source.
+    A cell is a colour, the value, the points and the number of its source. The lines of a small chart stand at the end.
     """
     found, usual = [], usual_years(content)
-    for indicator, grade, row in content["lines"]:
+    for (indicator, grade, row), chart in zip(content["lines"], content["charts"], strict=True):
         rule = content["facts"].indicators[indicator]
         cells: list[Shaded] = []
         for c in row:
@@ -247,14 +238,9 @@ def grid(content: Mapping[str, Any], shade: Callable[[int], str], s: Speech) -> 
         years = [c.year or "" for c in row]
         if years != usual:
             notes.append(", ".join(years))
-        found.append((s.grade(indicator, grade), "; ".join(notes), cells))
+        name = s.grade(indicator, grade)
+        found.append((name, "; ".join(notes), cells, chart))
     return found
-
-
-def files_of(content: Mapping[str, Any]) -> list[str]:
-    """The hashes of the files that the figures of a municipality stand in."""
-    rows = [c.row for _, _, row in content["lines"] for c in row if c.row is not None]
-    return list(dict.fromkeys(r["source_sha256"] for r in rows if r["source_sha256"]))
 
 
 def usual_years(content: Mapping[str, Any]) -> list[str]:
@@ -268,7 +254,7 @@ def sources(
 ) -> list[tuple[str, list[tuple[int, Markup]]]]:
     """Every figure with its limits and its place: for each indicator and grade the number and the cells of each line.
 
-    The column of the file stands beside the name of the indicator where all lines have the same.
+    What all lines of an indicator share stands beside its name: the column of the file, and a limit that is frozen.
     """
     public, found = content["round"].public, []
     between = Markup("</td><td>")
@@ -284,12 +270,15 @@ def sources(
             lines.append((number, between.join((
                 year or "", s.code(status) if cell["value"] is None else s.rounded(cell["value"], digits),
                 s.whole(cell["n_pupils"]), s.rounded(cell["national_limit"], digits),
-                s.rounded(cell["absolute_limit"], digits), s.whole(cell["points"]), place,
+                *(() if content["frozen"] else [s.rounded(cell["absolute_limit"], digits)]), place,
                 str(cell["source_row"] if cell["source_row"] is not None else ""),
                 *([cell["source_column"] or ""] if len(columns) > 1 else ()),
             ))))  # fmt: skip
         name = s.grade(indicator, grade)
+        if content["frozen"]:
+            limit = next((c.row["absolute_limit"] for c in row if c.row is not None), None)
+            name = s._("{name}, absolute limit {limit}", name=name, limit=s.rounded(limit, digits))
         if len(columns) == 1:
-            name = s._("{name}: column {column}", name=name, column=next(iter(columns)))
+            name = s._("{name}, column {column}", name=name, column=next(iter(columns)))
         found.append((name, lines))
     return found

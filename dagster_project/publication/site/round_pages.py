@@ -155,17 +155,16 @@ class RoundSite:
         content = page.content
         governor = content["unit"]["county_governor"]
         crumb = [(f"statsforvalter/{slug(governor)}.html", governor)] if governor else []
-        files = sorted({self._numbers[f] for f in municipality.files_of(content) if f in self._numbers})
-        return replace(page, content={**content, "crumb": crumb, "files": files})
+        return replace(page, content={**content, "crumb": crumb, "numbered": True})
 
     def municipality(self, code: str, s: Speech, file: Callable[[str], str]) -> Page:
         """The page of a municipality, without what ties it to the site. ``file`` names a file by its hash."""
         content = self._contents[code]
         lines, sources = municipality.decision(self.round, code, s)
         return Page(f"kommune/{code}.html", "municipality.html.j2", content["name"], {
-            **content, "verdict": municipality.verdict(self.round, code, s), "files": [],
+            **content, "verdict": municipality.verdict(self.round, code, s), "numbered": False,
             "distance": municipality.distance(self.round, code, s), "differences": None, "decision": lines,
-            "sources_of_decision": sources, "charts": municipality.charts(content, s),
+            "sources_of_decision": sources,
             "grid": municipality.grid(content, self._shade, s), "sources": municipality.sources(content, file, s),
             "years": municipality.usual_years(content),
         })  # fmt: skip
