@@ -17,6 +17,12 @@ from babel.messages.pofile import read_po
 
 from dagster_project.pages.words import CATALOGUE
 from dagster_project.publication import report_site
+from dagster_project.publication.site.build import render
+from dagster_project.publication.site.content import Round
+from dagster_project.publication.site.geography import Geography
+from dagster_project.publication.site.round_pages import MENU, RoundSite
+from dagster_project.publication.site.speech import speech
+from dagster_project.publication.site.tables import Tables
 from dagster_project.publication.subjects import subject_of
 from dagster_project.rules import load_rules
 from dagster_project.settings import Settings, load_settings
@@ -241,6 +247,18 @@ def test_the_public_site_is_made_of_the_public_folder_alone(revision: Path, tmp_
     report_site.write_public(alone, facts, None, None)
     first = alone / "site" / "rangering.html"
     assert first.read_bytes() == (revision / "public" / "site" / "rangering.html").read_bytes()
+
+
+def test_a_map_is_drawn_of_the_outlines_there_are_and_the_others_are_listed(revision: Path) -> None:
+    manifest = json.loads((revision / "manifest.json").read_text(encoding="utf-8"))
+    facts = report_site.facts_of(manifest, load_rules(load_settings()).rule_sets[manifest["rule_set"]["name"]])
+    tables = Tables(revision / "public")
+    codes = sorted(r["municipality_code"] for r in tables.rows("municipality_ranking"))
+    site = RoundSite(Round(facts, tables, True), Geography(100, 100, dict.fromkeys(codes[5:], "M0 0H9V9Z")))
+    front = next(page for page in site.pages(speech("no")) if page.path == "index.html")
+    text = render(front, speech("no"), facts, MENU, public=True)
+    assert text.count("M0 0H9V9Z") == len(codes) - 5 and "5 kommuner er ikke på kartet" in text
+    assert [code for code, _ in front.content["map"]["missing"]] == codes[:5]
 
 
 def test_a_public_page_shows_no_figure_that_the_public_tables_hide(revision: Path, read: dict[Path, Page]) -> None:

@@ -181,6 +181,10 @@ class Round:
         outcome = "proposed" if row["status"] == "selected" and not is_decided(row) else row["status"]
         return Listed(row, self.units.get(code, {}), self.doubt.get(code, {}), outcome, row["rank_in_group"])
 
+    def has_places(self, group: str) -> bool:
+        """Whether the edition tells the places on a list."""
+        return any(m.place is not None for m in self.selection[group])
+
     def chosen(self, group: str) -> list[Listed]:
         """Those of a group that are proposed or selected."""
         return [m for m in self.selection[group] if m.row["status"] == "selected"]

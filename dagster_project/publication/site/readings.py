@@ -68,7 +68,8 @@ def _spread(r: Round, s: Speech) -> Page:
         dots = [(x["risk_share"], bool(x["worst_quartile"])) for x in schools]
         strips.append((m, figures.strip(figures.Scale(0, 1), dots), len(schools)))
     return Page("spredning.html", "spread.html.j2", s._("Spread between schools"), {
-        "strips": strips, "axis_scale": figures.Scale(0, 1), "level": r.facts.rules.groups.spread.level,
+        "strips": strips, "placed": r.has_places(SPREAD),
+        "axis_scale": figures.Scale(0, 1), "level": r.facts.rules.groups.spread.level,
         "worst": r.facts.rules.worst_schools.percent.value, "certain": bool(r.doubt), "tables": r.tables,
     })  # fmt: skip
 

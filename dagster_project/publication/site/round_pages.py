@@ -72,6 +72,7 @@ class RoundSite:
             "round": r, "tables": r.tables, "state": s.code(f"round_{r.facts.status}"), "lead": _lead(r, s),
             "next": _next(r, s), "since": _since(r, s), "scale": self.scale, "certain": bool(r.doubt),
             "average": [{"rows": inside}, {"rows": behind}], "spread": lists[SPREAD],
+            "placed": {group: r.has_places(group) for group in (AVERAGE, SPREAD)},
             "average_title": _title(r, AVERAGE, s), "spread_title": _title(r, SPREAD, s),
             "average_note": _average_note(r, s), "spread_note": _spread_note(r, s), "kept_out": r.kept_out,
             "not_rated": r.not_rated, "exceptions": r.exceptions, "map": self._map(s),

@@ -2,6 +2,8 @@
 "use strict";
 (function () {
   const number = (text) => {
+    const day = text.match(/^(\d\d)\.(\d\d)\.(\d{4})$/) || text.match(/^(\d{4})-(\d\d)-(\d\d)$/);
+    if (day) return Number(day[1].length === 4 ? day[1] + day[2] + day[3] : day[3] + day[2] + day[1]);
     const plain = text.replace(/[\s\u00a0\u202f%]/g, "").replace(",", ".");
     const found = plain.match(/^-?\d+(\.\d+)?/);
     return found ? Number(found[0]) : null;
