@@ -99,10 +99,12 @@ def _metadata(name: str, lines: Sequence[str], rounds: Sequence[Published]) -> d
 def _told(settings: Settings, made: Published) -> dict[str, Any]:
     assert made.revision is not None, "only what is published is told of"
     pointer = pointer_of(settings, made.round_id) or {}
+    site = made.revision.path / "internal" / "site" / "index.html"
     return {
         "state": str(pointer.get("status")), "release": str(pointer.get("release") or "none"),
         "revision": made.revision.revision, "is_new": made.revision.is_new, "folder": str(made.revision.path),
         "dagster/row_count": sum(made.revision.rows.values()),
+        **({"site": dg.MetadataValue.path(str(site))} if site.exists() else {}),
     }  # fmt: skip
 
 

@@ -232,9 +232,9 @@ def test_an_open_round_is_told_as_proposed_and_begins_with_those_on_the_list(
             continue
         words = " ".join(page.plain)
         if ROUNDS["final"] in path.as_posix():
-            assert "tatt ut" in words and "foreslått" not in words
+            assert "trukket ut" in words and "foreslått" not in words
             continue
-        assert "tatt ut" not in words and "30 kommuner er foreslått" in words
+        assert "trukket ut" not in words and "30 kommuner er foreslått" in words
         assert page.text.index("foreslått") < page.text.index("holdes utenfor: er alt i ordningen")
 
 

@@ -259,10 +259,13 @@ class Round:
         if self.before is None:
             return []
         old = Round(self.before.facts, self.before.tables, self.public)
+        today = {c: new for new, earlier in self.earlier_codes.items() for c, _ in earlier if c not in self.units}
+        then = {today.get(m.code, m.code): m for group in (AVERAGE, SPREAD) for m in old.chosen(group)}
+        units = {today.get(code, code): unit for code, unit in old.units.items()}
+        lists = {today.get(code, code): listed for code, listed in old.on_lists.items()}
         now = {m.code: m for group in (AVERAGE, SPREAD) for m in self.chosen(group)}
-        then = {m.code: m for group in (AVERAGE, SPREAD) for m in old.chosen(group)}
-        found = [_entered(self, old, now[code]) for code in now if code not in then]
-        found += [_left(self, old, then[code]) for code in then if code not in now]
+        found = [_entered(now[c], share_of(units.get(c)), lists.get(c, [])) for c in now if c not in then]
+        found += [_left(self, c, then[c]) for c in then if c not in now]
         return sorted(found, key=lambda m: (not m.entered, m.why, m.code))
 
 
@@ -299,9 +302,8 @@ def _reading_order(m: Listed) -> tuple[Any, ...]:
     return (status >= ORDER.index("candidate"), status, *_last_if_none(rank_of(m.unit) if m.unit else None), m.code)
 
 
-def _entered(now: Round, old: Round, m: Listed) -> Move:
-    before, after = share_of(old.units.get(m.code)), share_of(m.unit)
-    was = old.on_lists.get(m.code, [])
+def _entered(m: Listed, before: float | None, was: Sequence[Listed]) -> Move:
+    after = share_of(m.unit)
     if m.row["selection_group"] == SPREAD:
         why = "spread"
     elif any(x.row["status"] == "excluded" for x in was):
@@ -315,13 +317,13 @@ def _entered(now: Round, old: Round, m: Listed) -> Move:
     return Move(m.code, m.name, True, why, None, before, after)
 
 
-def _left(now: Round, old: Round, m: Listed) -> Move:
-    unit = now.units.get(m.code)
+def _left(now: Round, code: str, m: Listed) -> Move:
+    unit = now.units.get(code)
     before, after = share_of(m.unit), share_of(unit)
-    ground, is_now = None, now.on_lists.get(m.code, [])
+    ground, is_now = None, now.on_lists.get(code, [])
     if any(x.row["status"] == "excluded" for x in is_now):
         why = "in_scheme"
-        ground = next((e["ground"] for e in now.exceptions.get(m.code, ()) if e["basis"] == "cohort"), None)
+        ground = next((e["ground"] for e in now.exceptions.get(code, ()) if e["basis"] == "cohort"), None)
     elif any(x.row["status"] == "declined" for x in is_now):
         why = "declined"
     elif unit is None:
@@ -332,7 +334,7 @@ def _left(now: Round, old: Round, m: Listed) -> Move:
         why = "share_fell" if after < before else "cut_rose"
     else:
         why = "not_comparable"
-    return Move(m.code, m.name, False, why, ground, before, after)
+    return Move(code, m.name, False, why, ground, before, after)
 
 
 def counts_of(values: Iterable[float | None], edges: Sequence[float]) -> list[int]:
