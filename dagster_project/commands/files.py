@@ -145,7 +145,9 @@ def ingest(settings: Settings, files: tuple[Path, ...]) -> None:
         for change in result.changes:
             click.echo(f"          {change.as_text()}")
         for finding in result.screening.findings if result.screening is not None else ():
-            if result.status in ("held", "rejected") or finding.severity is Severity.PASS:
+            if finding.severity is Severity.PASS:
+                click.echo(f"          {finding.code}: {finding.found or finding.message}")
+            elif result.status in ("held", "rejected"):
                 click.echo("          " + finding.as_text().replace("\n", "\n          "))
     stopped = ("held", "rejected", "moving")
     sys.exit(3 if any(r.status in stopped or r.earlier in stopped for r in results) else 0)

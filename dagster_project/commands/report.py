@@ -52,6 +52,9 @@ def _lines(found: Overview, *, names: bool, why: bool) -> Iterator[str]:
     idle = [stand for stand in found.rounds if stand.state is None]
     yield from (f"{stand.round}: waits for {stand.lacks[0]}" for stand in idle)
     yield from _files(found, why=why)
+    if found.not_computed:
+        more = f" and {len(found.not_computed) - 1} more" if len(found.not_computed) > 1 and not why else ""
+        yield f"Not computed yet: {'; '.join(found.not_computed[: None if why else 1])}{more}. Run: oppfolging run"
     if not (names and why):
         yield "Municipalities by name: oppfolging status --list. Reasons: --why."
 
@@ -63,6 +66,7 @@ def _round(stand: Stand, *, names: bool, why: bool) -> Iterator[str]:
     said += [stand.revision] if stand.revision else []
     said += ["fictional"] if stand.fictional else []
     said += [f"{stand.assumed_limits} limits assumed"] if stand.assumed_limits else []
+    said += [f"NOT PUBLIC: {stand.restricted_cells} figures for those with access"] if stand.restricted_cells else []
     yield " · ".join(said) if stand.state != "draft" else f"{said[0]}: {said[1]}"
     yield from (f"  {line}" for text in stand.damage for line in text.splitlines())
     yield from (f"  INCOMPLETE, computed without: {gap}" for gap in stand.without)
@@ -72,7 +76,7 @@ def _round(stand: Stand, *, names: bool, why: bool) -> Iterator[str]:
         for status, municipalities in lists.items():
             yield f"  {group}, {_word(stand, status)}: {', '.join(municipalities)}"
     for level, reasons in stand.rated.items() if why else ():
-        yield f"  {level}: " + ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in reasons.items())
+        yield f"  {level}: " + ", ".join(f"{count} {texts('en').code(reason)}" for reason, count in reasons.items())
     for number, act in enumerate(stand.next if why else stand.next[:1]):
         yield f"  {'Then' if number else 'Next'}: {act}"
     if stand.revision and stand.lacks:

@@ -26,6 +26,7 @@ from dagster_project.diagnostics import NotFound, OppfolgingError, Severity, Unr
 from dagster_project.intake import inbox as inboxes
 from dagster_project.intake import quarantine
 from dagster_project.intake.cells import ExtractTable
+from dagster_project.intake.order import FULLER_DIFFERS
 from dagster_project.intake.paging import PAGE_MISSING, fitting, joined
 from dagster_project.intake.partitions import Change, Extracts, difference, keys_of, merged, rows_for
 from dagster_project.intake.reader import Reader, ReadFile
@@ -208,7 +209,16 @@ def settle(
             with Extracts(settings) as extracts:
                 due = [f for f in pending(extracts, now) if came and unit_list.FROM_LIST.intersection(f.codes)]
     frames.release()
-    return list(results.values())
+    return _as_they_ended(settings, list(results.values()))
+
+
+def _as_they_ended(settings: Settings, results: Sequence[IntakeResult]) -> list[IntakeResult]:
+    """The results, with pages that waited for one of the files behind them as they stand now."""
+    now = {f.line: f.status for f in files_of(Archive(settings).events())}
+    return [
+        replace(r, status="accepted") if r.status == "held" and r.line and now.get(r.line) == "accepted" else r
+        for r in results
+    ]
 
 
 def _settle(settings: Settings, reader: Reader, file: File, now: dt.datetime) -> IntakeResult:
@@ -408,6 +418,11 @@ def accept(
     if code == PAGE_MISSING and code in file.codes:
         raise OppfolgingError(
             f"{file.name} waits for the other pages of its answer: send them. Half an answer is not used."
+        )
+    if code == FULLER_DIFFERS and code in file.codes:
+        raise OppfolgingError(
+            f"{file.name} is the public view of figures that are in force in full: accepting it would change nothing. "
+            "Get the view with hidden figures again, or withdraw the file in force and send this one again."
         )
     if code not in file.codes:
         raise NotFound(f"{file.name} is not held for {code}, but for {', '.join(file.codes)}.")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 STAMP = re.compile(r"(\d{8}-\d{4})_")
 STAGE = "against_last_year"
+FULLER_DIFFERS = "fuller-view-differs"
 
 
 def order_findings(
@@ -76,8 +77,9 @@ def _behind_fuller(extracts: Extracts, tables: Sequence[ExtractTable], file: str
         if rows is None or held is None or not (slices := fuller_slices(held, rows)).num_rows:
             continue
         hidden, differing = _compared(held, rows, slices)
+        first = differing.slice(0, 1).to_pylist()
         same = f"{hidden} figures that this file hides are in force for {name_of(key)}, from a file with access to them"
-        if not differing:
+        if not first:
             findings.append(
                 Finding("fuller-view-stands", Severity.PASS, "the fuller view stays in force", stage=STAGE, file=file,
                         found=same, fix="Nothing to do.")
@@ -85,23 +87,29 @@ def _behind_fuller(extracts: Extracts, tables: Sequence[ExtractTable], file: str
             continue
         findings.append(
             Finding(
-                "fuller-view-differs", Severity.WARN, "the file in force shows more, and this one has other figures",
-                stage=STAGE, file=file, found=f"{differing} figures that both show are not the same; {same}",
-                expected="the same figures in both views", count=differing,
-                fix="Get the view with hidden figures again and send that; or withdraw the file in force, and this one "
-                "takes its place.",
+                FULLER_DIFFERS, Severity.WARN, "the file in force shows more, and this one has other figures",
+                stage=STAGE, file=file, row=first[0]["source_row"], column=first[0]["source_column"],
+                found=f"{first[0]['raw_value']}, where the fuller file has {first[0]['held']}; {same}",
+                expected="the same figures in both views", count=differing.num_rows,
+                fix="Get the view with hidden figures again, send that, and dismiss this one; or withdraw the file in "
+                "force, and send this one again. It cannot be accepted: the fuller file would stand all the same.",
             )
         )  # fmt: skip
     return findings
 
 
-def _compared(held: pa.Table, rows: pa.Table, slices: pa.Table) -> tuple[int, int]:
-    """Of slices in two views: the figures that only the fuller one shows, and those in which the two differ."""
+def _compared(held: pa.Table, rows: pa.Table, slices: pa.Table) -> tuple[int, pa.Table]:
+    """Of slices in two views: how many figures only the fuller one shows, and the cells in which the two differ."""
     import pyarrow.compute as pc
 
-    wanted = [*CELL_KEY, "value", "state", "restricted"]
-    ours = held.select([*wanted, "abroad"]).join(slices, list(schema.SLICE_KEY), join_type="left semi").select(wanted)
-    both = ours.join(rows.select(wanted), list(CELL_KEY), right_suffix="_new", join_type="inner")
+    cell = [*CELL_KEY, "value", "state"]
+    ours = held.select([*cell, "restricted", "raw_value", "abroad"]).join(
+        slices, list(schema.SLICE_KEY), join_type="left semi"
+    )
+    ours = ours.select([*cell, "restricted", "raw_value"]).rename_columns([*cell, "restricted", "held"])
+    places = ["raw_value", "source_row", "source_column"]
+    both = ours.join(rows.select([*cell, *places]), list(CELL_KEY), right_suffix="_new", join_type="inner")
     shown = both.filter(pc.and_(pc.equal(both["state"], "observed"), pc.equal(both["state_new"], "observed")))
     hidden = both.filter(pc.and_(pc.fill_null(both["restricted"], False), pc.equal(both["state_new"], "suppressed")))
-    return hidden.num_rows, pc.sum(pc.not_equal(shown["value"], shown["value_new"])).as_py() or 0
+    differing = shown.filter(pc.not_equal(shown["value"], shown["value_new"]))
+    return hidden.num_rows, differing.sort_by([("source_row", "ascending"), ("source_column", "ascending")])

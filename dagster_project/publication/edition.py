@@ -120,7 +120,7 @@ def notes_of(rulebook: RuleBook, subject: Subject, manifest: Mapping[str, Any]) 
     return [*lines, *describe(rulebook.rule_sets[round_.rule_set])]
 
 
-def status_of(subject: Subject, manifest: Mapping[str, Any]) -> str:
+def status_of(subject: Subject, manifest: Mapping[str, Any], *, public: bool) -> str:
     """What limits the use of a revision's figures, in Norwegian; blank for a final release of official figures."""
     t = texts("no")
     said = [t._(FICTIONAL)] if subject.round.origin == "fictional" else []
@@ -128,6 +128,8 @@ def status_of(subject: Subject, manifest: Mapping[str, Any]) -> str:
         said.append(t._(N_("WITHDRAWN")))
     if manifest.get("illustrative"):
         said.append(t._("illustrative: {count} limits are assumed, not Udir's", count=len(manifest["placeholders"])))
+    if not public and (cells := manifest.get("restricted_cells")):
+        said.append(t._("NOT PUBLIC: {count} figures are for those with access", count=cells))
     if manifest.get("accepted_gaps"):
         said.append(t._("computed without some figures"))
     if not manifest.get("release") and not subject.is_cohort:
@@ -186,6 +188,16 @@ def accepted_gaps(round_inputs: Path, where: pc.Expression | None = None) -> lis
     ]
 
 
+def _restricted_cells(indicator_points: Path) -> int:
+    """How many figures of a round only those with access may see."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    if "restricted" not in pq.read_schema(indicator_points).names:  # republished, from before there were any
+        return 0
+    return pq.read_table(indicator_points, columns=["round"], filters=pc.field("restricted")).num_rows
+
+
 def released_tables(folder: Path) -> Iterator[tuple[str, pa.Table]]:
     """The tables of a revision, by name; those of the public edition as ``public/<name>``.
 
@@ -239,19 +251,23 @@ def _fill_rules(settings: Settings, rulebook: RuleBook, subject: Subject, buildi
             shutil.copyfile(path, target / path.name)
 
 
-def _fill_spreadsheets(settings: Settings, notes: list[str], title: str, status: str, building: Path) -> None:
+def _fill_spreadsheets(
+    settings: Settings, rulebook: RuleBook, subject: Subject, manifest: Mapping[str, Any], building: Path
+) -> None:
     """Write a workbook beside every table people read; the list of source cells is for programs."""
-    write = partial(write_xlsx, settings=settings, subject=title, status=status)
+    notes = notes_of(rulebook, subject, manifest)
+    write = partial(write_xlsx, settings=settings, subject=subject.round.title)
 
     def sheets(edition: str) -> Iterator[Path]:
         yield from (p for p in sorted((building / edition).glob("*.parquet")) if p.stem not in FOR_PROGRAMS)
 
     for path in sheets(INTERNAL):
-        write(path.with_suffix(".xlsx"), path.stem, as_shown(path), notes)
+        write(path.with_suffix(".xlsx"), path.stem, as_shown(path), notes,
+              status=status_of(subject, manifest, public=False))  # fmt: skip
     for path in sheets(public.PUBLIC):
         write(
             path.with_suffix(".xlsx"), path.stem, as_shown(path), [*public.notes_of_table(path), *notes],
-            model=public.model_of(settings, path.stem),
+            model=public.model_of(settings, path.stem), status=status_of(subject, manifest, public=True),
         )  # fmt: skip
 
 
@@ -339,13 +355,13 @@ def make_revision(
         manifest = manifests.build(settings, snapshot, rulebook, subject, name, building, rows, replaces, now, life)
         if not subject.is_cohort:
             manifest["accepted_gaps"] = accepted_gaps(building / INTERNAL / "round_inputs.parquet")
+            manifest["restricted_cells"] = _restricted_cells(building / INTERNAL / "indicator_points.parquet")
         if republished is not None:
             manifest |= {k: v for k, v in read_manifest(republished).items() if k in MADE_FROM}
         as_before = unless_same and current is not None and same_tables(read_manifest(current), manifest)
         if as_before and current is not None and not manifests.verify_revision(current):
             return Revision(subject.name, current.name, current, False, rows)
-        title, status = subject.round.title, status_of(subject, manifest)
-        _fill_spreadsheets(settings, notes_of(rulebook, subject, manifest), title, status, building)
+        _fill_spreadsheets(settings, rulebook, subject, manifest, building)
         if forms is not None:
             (building / FORMS).mkdir()
             forms(building / FORMS)

@@ -19,10 +19,12 @@ from dagster_project.archive.published import INTERNAL, published_rows
 from dagster_project.forms.candidates import decided, unanswered
 from dagster_project.intake.inbox import LEFT_LYING, left_lying, name_of, waiting
 from dagster_project.publication.site.build import SITE
-from dagster_project.rounds.publishing import open_rounds, waits_for
+from dagster_project.rounds.publishing import behind, open_rounds, waits_for
 from dagster_project.rules import load_rules
 from dagster_project.rules.model import Round
 from dagster_project.settings import Settings
+from dagster_project.transform import dbt_step
+from dagster_project.transform.snapshot import take
 
 GROUPS = ("average", "spread")
 STATUSES = ("selected", "candidate", "reserve", "declined", "excluded")
@@ -43,6 +45,7 @@ class Stand:
     release: str | None = None
     fictional: bool = False
     assumed_limits: int = 0
+    restricted_cells: int = 0
     without: tuple[str, ...] = ()
     lists: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
     spread_quota: int = 0
@@ -66,11 +69,15 @@ class OpenFile:
 
 @dataclass(frozen=True)
 class Overview:
-    """Everything: rounds in the order of their register, how many files stand how, and those that wait."""
+    """Everything: rounds in the order of their register, how many files stand how, and those that wait.
+
+    ``not_computed`` says what came or changed since the marts were made, so that the rounds are as they were before.
+    """
 
     rounds: tuple[Stand, ...]
     files: Mapping[str, int]
     open: tuple[OpenFile, ...]
+    not_computed: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -97,7 +104,18 @@ def overview(settings: Settings, today: dt.date) -> Overview:
             rounds.append(Stand(round_.id, round_.title, state, lacks=lacks or tuple(waits_for(settings, round_))))
     files = files_of(events)
     counts = Counter(f.status for f in {f.sha256: f for f in files}.values())
-    return Overview(tuple(rounds), {str(k): n for k, n in counts.items()}, tuple(_open(settings, open_files(files))))
+    return Overview(
+        tuple(rounds),
+        {str(k): n for k, n in counts.items()},
+        tuple(_open(settings, open_files(files))),
+        _not_computed(settings),
+    )
+
+
+def _not_computed(settings: Settings) -> tuple[str, ...]:
+    if not dbt_step.is_prepared(settings) or not any(settings.marts.glob("*.parquet")):
+        return ()
+    return tuple(text for f in behind(settings, take(settings)) for text in str(f.found).split("; "))
 
 
 def _published(settings: Settings, round_: Round, folder: Path, lacks: tuple[str, ...], today: dt.date) -> Stand:
@@ -118,6 +136,7 @@ def _published(settings: Settings, round_: Round, folder: Path, lacks: tuple[str
         round_.id, manifest["title"], pointer["status"], manifest["revision"], pointer.get("release"),
         manifest["data_origin"] == "fictional",
         len(manifest["placeholders"]) if manifest["illustrative"] else 0,
+        manifest.get("restricted_cells") or 0,
         tuple(manifest.get("accepted_gaps", ())), lists, rules.groups.spread.quota.value, rated,
         () if pointer.get("release") else next_acts(round_, selection, today), lacks,
         report=str(report) if report.exists() else None,

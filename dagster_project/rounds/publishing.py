@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import partial
 from pathlib import Path
@@ -88,7 +88,10 @@ def open_rounds(settings: Settings) -> dict[str, list[str]]:
         if row["round"] in begun:
             lacking.setdefault(row["round"], []).append(row)
     labels = unknown_labels(settings) if lacking else []
-    return {name: [missing_in_words(group, labels) for group in _alike(missing)] for name, missing in lacking.items()}
+    return {
+        name: [missing_in_words(group, labels, arrived) for group in _alike(missing)]
+        for name, missing in lacking.items()
+    }
 
 
 def waits_for(settings: Settings, round_: Round) -> list[str]:
@@ -133,8 +136,15 @@ def unknown_labels(settings: Settings) -> list[tuple[str, str]]:
     ]
 
 
-def missing_in_words(rows: Sequence[Mapping[str, Any]], labels: Sequence[tuple[str, str]]) -> str:
-    """Missing inputs of one indicator: its grades and years, and the nearest label that nobody knew."""
+def missing_in_words(
+    rows: Sequence[Mapping[str, Any]],
+    labels: Sequence[tuple[str, str]],
+    arrived: Collection[tuple[str | None, ...]] = (),
+) -> str:
+    """Missing inputs of one indicator: its grades and years, and the nearest label that nobody knew.
+
+    ``arrived`` are the datasets, years and origins of which files are in force, so that they lack this indicator.
+    """
     row, grades = rows[0], sorted({r["grade"] for r in rows})
     years = ", ".join(sorted({r["school_year"] for r in rows}))
     named = f"grade{'s' * (len(grades) > 1)} {' and '.join(map(str, grades))}"
@@ -150,6 +160,10 @@ def missing_in_words(rows: Sequence[Mapping[str, Any]], labels: Sequence[tuple[s
     )
     if near is not None and near[0] >= NEAR:
         text += f"; {near[2]} has the unknown label {near[1]!r}, which may be it"
+    elif there := sorted(
+        {r["school_year"] for r in rows if (r["dataset"], r["school_year"], r.get("data_origin")) in arrived}
+    ):
+        text += f"; the files in force of {', '.join(there)} do not hold it"
     return text
 
 

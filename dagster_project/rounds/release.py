@@ -117,6 +117,7 @@ def checklist(settings: Settings, stand: Standing, override: str | None = None) 
     proposed = {r["municipality_code"] for r in selection if r["proposed_status"] == "selected"}
     undecided = sorted(proposed - decided(selection))
     silent = unanswered(selection)
+    candidates = any(r["arithmetic_status"] == "candidate" for r in selection)
     pending = [
         q["query_id"]
         for q in queries_of(settings, stand.subject.round.id)
@@ -131,7 +132,8 @@ def checklist(settings: Settings, stand: Standing, override: str | None = None) 
     return [
         Item(N_("the round is not final already"), stand.lock is None, stand.lock.as_text() if stand.lock else ""),
         Item(N_("all figures have arrived"), stand.state is not State.DRAFT),
-        Item(N_("all county governors have replied"), not silent, ", ".join(silent)),
+        Item(N_("all county governors have replied") if candidates else N_("no county governor is asked"), not silent,
+             ", ".join(silent)),
         Item(N_("all proposed municipalities are decided on"), not undecided, ", ".join(undecided)),
         Item(N_("no query is unanswered"), not pending, ", ".join(pending)),
         Item(N_("the revision agrees with its manifest"), not damaged, ", ".join(str(f.file) for f in damaged[:3])),

@@ -56,6 +56,7 @@ class Facts:
     as_of: dt.date | None
     fictional: bool
     assumed: int
+    restricted: int
     last_school_year: str
     selection_date: dt.date
     priorities_due: dt.date | None
@@ -114,6 +115,7 @@ def facts_of(manifest: Mapping[str, Any], rules: RuleSet) -> Facts:
         day=dt.datetime.fromisoformat(manifest["created_at"]).date(), as_of=day(manifest.get("as_of")),
         fictional=manifest["data_origin"] == "fictional",
         assumed=len(manifest["placeholders"]) if manifest["illustrative"] else 0,
+        restricted=manifest.get("restricted_cells") or 0,
         last_school_year=entry["last_school_year"], selection_date=dt.date.fromisoformat(entry["selection_date"]),
         priorities_due=day(entry.get("priorities_due")), queries_due=day(entry.get("queries_due")),
         gaps=tuple(_gap(text) for text in manifest.get("accepted_gaps", ())),
