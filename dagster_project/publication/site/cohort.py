@@ -6,7 +6,6 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 
 from dagster_project.publication.site.facts import Facts
@@ -140,10 +139,6 @@ class Cohort:
     def next_due(self) -> dt.date | None:
         """The next day on which a report is due."""
         return min((r["due_on"] for r in self.reports if r["status"] == NOT_DUE), default=None)
-
-    @property
-    def granted(self) -> Decimal | None:
-        return next((r["granted"] for r in self.measures("all") if r["year"] is None), None)
 
 
 def _only(rows: Iterable[Row], codes: set[str]) -> Iterable[Row]:

@@ -57,13 +57,11 @@ def content_of(round_: Round, code: str) -> dict[str, Any]:
             number += 1
             row.append(Sourced(number, cells.get((indicator, grade, year)), year))
         lines.append((indicator, grade, row))
-    schools = [s for s in round_.schools.get(code, ()) if s["rated"] and s["risk_share"] is not None]
     return {
         "round": round_, "facts": round_.facts, "unit": unit, "code": code,
         "name": unit["municipality_name"] or code, "doubt": round_.doubt.get(code),
-        "listed": round_.on_lists.get(code, []), "lines": lines, "rank": rank_of(unit),
+        "listed": round_.on_lists.get(code, []), "lines": lines,
         "neighbours": round_.neighbours(code), "schools": round_.schools.get(code, []),
-        "strip": figures.strip(figures.Scale(0, 1), [(s["risk_share"], bool(s["worst_quartile"])) for s in schools]),
         "earlier": round_.earlier_codes.get(code, []),
         "recomputed": sorted({c["school_year"] or "" for c in cells.values() if c["value_basis"] == "recomputed"}),
         "near": nearest(round_.facts, cells.values()),
