@@ -118,17 +118,29 @@ def in_force(files: Sequence[File]) -> dict[Key, tuple[File, ...]]:
     found: dict[Key, tuple[File, ...]] = {}
     pages = {(file.sha256, file.answer) for file in files if file.status == "accepted"}
     for file in files:
-        if file.status == "accepted" and all((page, file.answer) in pages for page in file.answer):
+        if (
+            file.status == "accepted"
+            and not lost_its_list(file, files)
+            and all((page, file.answer) in pages for page in file.answer)
+        ):
             for key in file.partitions:
                 found[key] = (*found.get(key, ()), file)
     return dict(sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or "")))
+
+
+def lost_its_list(file: File, files: Sequence[File]) -> bool:
+    """Whether the list of units that an accepted file was read with was withdrawn since: it has to be read again."""
+    if file.status != "accepted" or not file.units:
+        return False
+    newest = {f.sha256: f.status for f in files}
+    return newest.get(file.units) == "withdrawn"
 
 
 def open_files(files: Sequence[File]) -> tuple[File, ...]:
     """Files that wait for somebody: pending, held or rejected ones whose bytes did not arrive again since."""
     newest = {file.sha256: file.line for file in files}
     waiting = ("pending", "held", "rejected")
-    return tuple(f for f in files if f.status in waiting and newest[f.sha256] == f.line)
+    return tuple(f for f in files if newest[f.sha256] == f.line and (f.status in waiting or lost_its_list(f, files)))
 
 
 def find_file(files: Sequence[File], wanted: str, *status: str) -> File:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -183,8 +184,13 @@ def _versions(services: Services, year: str) -> Iterator[Wanted]:
     klass, start = services.klass, schema.start_year(year)
 
     def lists(answer: Any) -> list[Wanted]:
-        by_day = {str(v["validFrom"]): str(v["_links"]["self"]["href"]) for v in answer["versions"]}
+        by_day = {
+            dt.date.fromisoformat(v["validFrom"]).isoformat(): str(v["_links"]["self"]["href"])
+            for v in answer["versions"]
+        }
         before = [day for day in sorted(by_day) if day <= f"{start}-08-01"][-1:]
+        if not before:
+            raise ValueError(f"no list is in force on {start}-08-01")
         during = [day for day in sorted(by_day) if f"{start}-08-01" < day <= f"{start + 1}-12-31"]
         return [
             Wanted(

@@ -116,7 +116,7 @@ def _parsed(content: bytes) -> Any:
     """JSON as Python has it; what is none stays text."""
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return content[: 4 * SHOWN].decode("utf-8", "replace")
 
 
@@ -124,7 +124,7 @@ def _read(read: Callable[[Any], T], document: Any, wanted: Wanted) -> T:
     """What an answer says of itself, where it is of the known shape."""
     try:
         return read(document)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
         expected = f"an answer of the known shape ({type(error).__name__}: {error})"
         raise _not_as_known(wanted, document, expected) from None
 

@@ -21,12 +21,11 @@ from typing import Any, Literal
 
 from dagster_project import clock, schema
 from dagster_project.archive import Archive, journal
-from dagster_project.archive.files import ARRIVED, File, files_of, find_file, open_files
+from dagster_project.archive.files import ARRIVED, File, files_of, find_file, lost_its_list, open_files
 from dagster_project.diagnostics import NotFound, OppfolgingError, Severity, UnreadableFile
 from dagster_project.intake import inbox as inboxes
 from dagster_project.intake import quarantine
 from dagster_project.intake.cells import ExtractTable
-from dagster_project.intake.order import FULLER_DIFFERS
 from dagster_project.intake.paging import PAGE_MISSING, fitting, joined
 from dagster_project.intake.partitions import Change, Extracts, difference, keys_of, merged, rows_for
 from dagster_project.intake.reader import Reader, ReadFile
@@ -144,6 +143,8 @@ def _stands(extracts: Extracts, file: File, now: dt.datetime) -> bool:
         return not (_is_due(extracts, file, now) or NOT_ITS_FAULT.intersection(file.codes))
     if file.status != "accepted":
         return False
+    if file.format == unit_list.FORMAT and extracts.unit_list != file.sha256:
+        return False  # another list came since: sent again, it is the newest
     # a page of a newer answer may be the same bytes, when nothing changed on it
     if file.answer and any(_may_be_page(f, file) for f in extracts.files):
         return False
@@ -181,7 +182,13 @@ def _is_due(extracts: Extracts, file: File, now: dt.datetime) -> bool:
 def pending(extracts: Extracts, now: dt.datetime) -> list[File]:
     """Files to screen, in order of arrival: those nobody decided on, and rejected ones that are due again."""
     waiting = open_files(extracts.files)
-    return [f for f in waiting if f.status == "pending" or (f.status == "rejected" and _is_due(extracts, f, now))]
+    return [
+        f
+        for f in waiting
+        if f.status == "pending"
+        or (f.status == "rejected" and _is_due(extracts, f, now))
+        or lost_its_list(f, extracts.files)
+    ]
 
 
 def settle(
@@ -418,11 +425,6 @@ def accept(
     if code == PAGE_MISSING and code in file.codes:
         raise OppfolgingError(
             f"{file.name} waits for the other pages of its answer: send them. Half an answer is not used."
-        )
-    if code == FULLER_DIFFERS and code in file.codes:
-        raise OppfolgingError(
-            f"{file.name} is the public view of figures that are in force in full: accepting it would change nothing. "
-            "Get the view with hidden figures again, or withdraw the file in force and send this one again."
         )
     if code not in file.codes:
         raise NotFound(f"{file.name} is not held for {code}, but for {', '.join(file.codes)}.")

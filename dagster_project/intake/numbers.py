@@ -15,7 +15,8 @@ SUPPRESSED = "*"
 # what decimal(18,4), the type of a value in the extracts, can hold
 MAX_DIGITS, MAX_DECIMALS = 14, 4
 NOT_A_NUMBER, OUT_OF_RANGE, TOO_MANY_DECIMALS = "not-a-number", "number-out-of-range", "too-many-decimals"
-STARRED = r"([0-9])[\s\x{00a0}\x{2007}\x{2009}\x{202f}]*\*\s*$"
+_BLANK = r"[\s\x{00a0}\x{2007}\x{2009}\x{202f}]*"
+STARRED = rf"([0-9]){_BLANK}\*{_BLANK}$"
 _SPACES = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f\t"), " ")
 _NUMBER = re.compile(r"(-?)([0-9]{1,3}(?: [0-9]{3})*|[0-9]+)(?:,([0-9]+))?")
 

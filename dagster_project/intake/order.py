@@ -1,8 +1,9 @@
 """May a file take the place of those in force? Not an older export, nor the public view of what is shown in full.
 
 ``older-export``        it is older than what it would replace: it waits for somebody to accept that
-``fuller-view-stands``  the file in force shows what this one hides, and stays in force (no fault)
+``fuller-view-stands``  figures in force that this file hides stay (no fault)
 ``fuller-view-differs`` the same, and other figures differ: one of the two is out of date, so it waits
+``star-gone``           figures for those with access come without a star: would they be public? So it waits
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dagster_project.intake.cells import ExtractTable
 from dagster_project.intake.partitions import (
     CELL_KEY,
     Extracts,
-    fuller_slices,
+    kept_figures,
     keys_of,
     name_of,
     replaced_sources,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 STAMP = re.compile(r"(\d{8}-\d{4})_")
 STAGE = "against_last_year"
-FULLER_DIFFERS = "fuller-view-differs"
 
 
 def order_findings(
@@ -68,48 +68,60 @@ def _older(extracts: Extracts, tables: Sequence[ExtractTable], file: str, sha256
 
 
 def _behind_fuller(extracts: Extracts, tables: Sequence[ExtractTable], file: str) -> list[Finding]:
-    """Is the file the public view of slices that a file in force shows with their hidden figures?"""
+    """Does the file hide figures that are in force, or show those as public that only people with access may see?"""
     findings = []
     for key in keys_of(tables):
         if key[0] not in schema.YEARLY_DATASETS:
             continue
         rows, held = rows_for(tables, key), extracts.table(key)
-        if rows is None or held is None or not (slices := fuller_slices(held, rows)).num_rows:
+        if rows is None or held is None or not any(held["restricted"].unique().to_pylist()):
             continue
-        hidden, differing = _compared(held, rows, slices)
-        first = differing.slice(0, 1).to_pylist()
-        same = f"{hidden} figures that this file hides are in force for {name_of(key)}, from a file with access to them"
-        if not first:
+        kept = kept_figures(held, rows).num_rows
+        stands = f"{kept} figures of {name_of(key)} that this file hides stay, from a file with access to them"
+        differing, bare = _compared(held, rows)
+        if kept:
             findings.append(
-                Finding("fuller-view-stands", Severity.PASS, "the fuller view stays in force", stage=STAGE, file=file,
-                        found=same, fix="Nothing to do.")
+                Finding("fuller-view-stands", Severity.PASS, "figures that this file hides stay in force", stage=STAGE,
+                        file=file, found=stands, fix="Nothing to do.")
             )  # fmt: skip
-            continue
-        findings.append(
-            Finding(
-                FULLER_DIFFERS, Severity.WARN, "the file in force shows more, and this one has other figures",
-                stage=STAGE, file=file, row=first[0]["source_row"], column=first[0]["source_column"],
-                found=f"{first[0]['raw_value']}, where the fuller file has {first[0]['held']}; {same}",
-                expected="the same figures in both views", count=differing.num_rows,
-                fix="Get the view with hidden figures again, send that, and dismiss this one; or withdraw the file in "
-                "force, and send this one again. It cannot be accepted: the fuller file would stand all the same.",
-            )
-        )  # fmt: skip
+        if kept and differing.num_rows:
+            findings.append(
+                _of_cells(
+                    "fuller-view-differs", "the file hides figures that stay in force, and differs in others", file,
+                    differing, "the same figures in both views",
+                    "Get the view with hidden figures again and send that. Accept this one to have its figures beside "
+                    "the older hidden ones.",
+                )
+            )  # fmt: skip
+        if bare.num_rows:
+            findings.append(
+                _of_cells(
+                    "star-gone", "figures that only those with access might see come without a star", file, bare,
+                    "a number and a star, as before",
+                    "Look whether the publisher shows them now. Accepted, they count as public.",
+                )
+            )  # fmt: skip
     return findings
 
 
-def _compared(held: pa.Table, rows: pa.Table, slices: pa.Table) -> tuple[int, pa.Table]:
-    """Of slices in two views: how many figures only the fuller one shows, and the cells in which the two differ."""
+def _of_cells(code: str, message: str, file: str, cells: pa.Table, expected: str, fix: str) -> Finding:
+    """A warning on the first of some cells, which names what is in force in its place."""
+    first = cells.slice(0, 1).to_pylist()[0]
+    return Finding(
+        code, Severity.WARN, message, stage=STAGE, file=file, row=first["source_row"], column=first["source_column"],
+        found=f"{first['raw_value']}, where {first['held']} is in force", expected=expected, fix=fix,
+        count=cells.num_rows,
+    )  # fmt: skip
+
+
+def _compared(held: pa.Table, rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Cells that two views show with other values; cells of the same value that have lost their star."""
     import pyarrow.compute as pc
 
-    cell = [*CELL_KEY, "value", "state"]
-    ours = held.select([*cell, "restricted", "raw_value", "abroad"]).join(
-        slices, list(schema.SLICE_KEY), join_type="left semi"
-    )
-    ours = ours.select([*cell, "restricted", "raw_value"]).rename_columns([*cell, "restricted", "held"])
-    places = ["raw_value", "source_row", "source_column"]
+    cell, places = [*CELL_KEY, "value", "state", "restricted"], ["raw_value", "source_row", "source_column"]
+    ours = held.select([*cell, "raw_value"]).rename_columns([*cell, "held"])
     both = ours.join(rows.select([*cell, *places]), list(CELL_KEY), right_suffix="_new", join_type="inner")
     shown = both.filter(pc.and_(pc.equal(both["state"], "observed"), pc.equal(both["state_new"], "observed")))
-    hidden = both.filter(pc.and_(pc.fill_null(both["restricted"], False), pc.equal(both["state_new"], "suppressed")))
-    differing = shown.filter(pc.not_equal(shown["value"], shown["value_new"]))
-    return hidden.num_rows, differing.sort_by([("source_row", "ascending"), ("source_column", "ascending")])
+    shown = shown.sort_by([("source_row", "ascending"), ("source_column", "ascending")])
+    bare = pc.and_not(shown["restricted"], shown["restricted_new"])
+    return shown.filter(pc.not_equal(shown["value"], shown["value_new"])), shown.filter(bare)

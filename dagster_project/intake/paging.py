@@ -45,6 +45,16 @@ def page_of(table: TextTable, measure: str) -> Page | None:
             findings += bad_cells(table, name, bad, "a whole number such as 1 000")
     refuse(table.name, findings)
     counted = {e["values"]: e["counts"] for e in pc.value_counts(numbers[TOTAL]).to_pylist() if e["values"] is not None}
+    told = sum(counted.values())
+    if told < len(table) or (NUMBER in numbers and any(rows > total for total, rows in counted.items())):
+        wrong = next((t for t, rows in counted.items() if rows > t), None)
+        refuse(table.name, [
+            problem("page-total-wrong", "the answer does not say how many rows it has, or has more than it says",
+                    table.name, row=table.rows[0].as_py(), column=TOTAL,
+                    found=f"{len(table):,} rows" if wrong is None else f"{counted[wrong]:,} rows of {wrong:,}",
+                    expected="on every row the number of rows of the whole answer",
+                    fix="Download the answer again; send each answer in files of its own.")
+        ])  # fmt: skip
     short = sorted(total for total, rows in counted.items() if rows < total)
     if not short:
         return None

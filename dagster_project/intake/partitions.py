@@ -2,7 +2,7 @@
 
 Files count in the order in which they arrived. A later file replaces whole slices of the earlier ones; a slice is one
 indicator, grade, ownership and sex. So a cell that is gone from a newer export is gone from the extract too. One thing
-goes before the order: the public view of a slice never replaces one that shows what the public view hides.
+goes before the order: a figure that only those with access see stays where a later file hides it.
 
 Beside each partition lies ``_made_from.json`` with the identity of what it was made from and the hash of its bytes.
 A partition that is missing, damaged, or made from other files than those in force is never read: ``Extracts.table``
@@ -120,7 +120,7 @@ REFERENCE_KEYS = {
 }
 SOURCES = ("source_sha256", "source_row", "source_column")
 CELL_KEY = ("fictional", "unit_level", "unit_code", "grade", "indicator", "ownership", "sex")
-CELL_VALUES = ("value", "n_pupils", "uncertainty", "state")
+CELL_VALUES = ("value", "n_pupils", "uncertainty", "state", "restricted")
 
 
 def _keys(dataset: str) -> tuple[list[str], list[str]]:
@@ -141,7 +141,7 @@ def merged(dataset: str, tables: Sequence[pa.Table]) -> pa.Table:
     key, replaced = _keys(dataset)
     made = tables[0]
     for new in tables[1:]:
-        new = _not_less_full(made, new, replaced) if dataset in schema.YEARLY_DATASETS else new
+        new = _with_kept(made, new) if dataset in schema.YEARLY_DATASETS else new
         slices = new.group_by(replaced).aggregate([])
         kept = made.join(slices, replaced, join_type="left anti").select(made.column_names)
         made = pa.concat_tables([kept.cast(new.schema), new])
@@ -152,29 +152,32 @@ def merged(dataset: str, tables: Sequence[pa.Table]) -> pa.Table:
     return made.append_column("__level", level).sort_by(order).drop_columns(["__level"]).combine_chunks()
 
 
-def fuller_slices(old: pa.Table, new: pa.Table) -> pa.Table:
-    """The slices of which ``old`` holds figures that the public view hides, and ``new`` is the public view."""
+def kept_figures(old: pa.Table, new: pa.Table) -> pa.Table:
+    """The rows of ``old`` with figures that the public view hides, and that ``new`` hides again."""
     import pyarrow.compute as pc
 
-    slices = list(schema.SLICE_KEY)
-    full, also_full = (t.filter(t["restricted"]).group_by(slices).aggregate([]) for t in (old, new))
-    public = new.filter(pc.equal(new["state"], "suppressed")).group_by(slices).aggregate([])
-    return full.join(public, slices, join_type="left semi").join(also_full, slices, join_type="left anti")
+    starred = old.filter(old["restricted"])
+    if not starred.num_rows:
+        return starred
+    hidden = new.filter(pc.equal(new["state"], "suppressed")).select(list(CELL_KEY))
+    return starred.join(hidden, list(CELL_KEY), join_type="left semi").select(old.column_names)
 
 
-def _not_less_full(old: pa.Table, new: pa.Table, slices: list[str]) -> pa.Table:
-    """``new`` without the slices of which ``old`` shows more."""
-    fuller = fuller_slices(old, new)
-    if not fuller.num_rows:
+def _with_kept(old: pa.Table, new: pa.Table) -> pa.Table:
+    """``new``, with the figures of ``old`` that it hides again."""
+    import pyarrow as pa
+
+    kept = kept_figures(old, new)
+    if not kept.num_rows:
         return new
-    return new.join(fuller, slices, join_type="left anti").select(new.column_names).cast(new.schema)
+    rest = new.join(kept.select(list(CELL_KEY)), list(CELL_KEY), join_type="left anti").select(new.column_names)
+    return pa.concat_tables([rest.cast(new.schema), kept.cast(new.schema)])
 
 
 def replaced_sources(dataset: str, old: pa.Table, new: pa.Table) -> set[str]:
     """Hashes of the files whose rows in ``old`` would be replaced by ``new``."""
     _, replaced = _keys(dataset)
-    if dataset in schema.YEARLY_DATASETS:
-        new = _not_less_full(old, new, replaced)
+    new = _with_kept(old, new) if dataset in schema.YEARLY_DATASETS else new
     given_up = old.join(new.group_by(replaced).aggregate([]), replaced, join_type="left semi")
     return set(given_up["source_sha256"].unique().to_pylist())
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dagster_project.intake.cells import ExtractTable
+from dagster_project import schema
+from dagster_project.diagnostics import Finding
+from dagster_project.intake.cells import ExtractTable, problem, refuse
 from dagster_project.intake.paging import join_sent_together
 from dagster_project.intake.readers import (
     forms,
@@ -36,6 +39,15 @@ _REGISTERS = {
     "klass_changes": registers.read_changes,
     "klass_version": registers.read_version,
 }
+
+
+SLICES = {
+    **{name: ["school_year", *schema.SLICE_KEY] for name in schema.YEARLY_DATASETS},
+    schema.SCHOOL_REGISTER: ["fictional", "school_code"],
+    schema.MUNICIPALITY_CHANGES: ["fictional", "change_date", "old_code", "new_code"],
+    schema.MUNICIPALITY_VERSIONS: ["fictional", "valid_from", "code"],
+}
+"""What two files of one zip may not both hold, by dataset."""
 
 
 def read_file(
@@ -109,7 +121,35 @@ def _read_zip(path: Path, sha256: str, name: str, units: UnitList | None) -> lis
             if known.format != unit_list.FORMAT
             for table in read_file(target, sha256, told, known, own or units)
         ]
-    return join_sent_together(tables)
+    whole = join_sent_together(tables)
+    _refuse_twice(whole, name)
+    return whole
+
+
+def _refuse_twice(tables: Sequence[ExtractTable], name: str) -> None:
+    """Raise when two files of a zip hold the same slice, or the same entry of a register: which one would count?
+
+    Raises:
+        SchemaProblem: ``slice-twice``.
+    """
+    holders: dict[tuple[object, ...], str] = {}
+    findings: list[Finding] = []
+    for table in (t for t in tables if t.table.num_rows):
+        keys = SLICES.get(table.dataset)
+        if keys is None:
+            continue
+        member = str(table.table["source_column"][0].as_py()).partition("!")[0]
+        for row in table.table.group_by(keys).aggregate([]).to_pylist():
+            key = (table.dataset, *row.values())
+            other = holders.setdefault(key, member)
+            if other != member and not findings:
+                said = ", ".join(str(v) for v in row.values() if v not in (True, False))
+                findings.append(
+                    problem("slice-twice", "two files of the zip hold the same figures", f"{name}!{member}",
+                            found=f"{table.dataset}: {said}", expected=f"once; {other} holds it too",
+                            fix="Send the files one by one, the newest last.")
+                )  # fmt: skip
+    refuse(name, findings)
 
 
 def _within(table: ExtractTable, member: str) -> ExtractTable:

@@ -55,6 +55,7 @@ def waiting_as_text(content: Mapping[str, Any]) -> str:
 
 def summary(settings: Settings, stand: Standing, items: Sequence[Item]) -> dict[str, Any]:
     """Plain values of where a round stands."""
+    waits = missing_inputs_of(settings, stand.subject.name)
     counts = Counter((r["selection_group"], r["status"]) for r in stand.tables["selection"].to_pylist())
     return {
         "round": stand.subject.name,
@@ -64,9 +65,10 @@ def summary(settings: Settings, stand: Standing, items: Sequence[Item]) -> dict[
         "locked": stand.lock.as_text() if stand.lock else None,
         "illustrative": stand.illustrative,
         "missing_inputs": read_manifest(stand.folder).get("accepted_gaps", []),
-        "waits_for": missing_inputs_of(settings, stand.subject.name),
+        "waits_for": waits,
         "selection": [{"group": g, "status": s, "municipalities": n} for (g, s), n in sorted(counts.items())],
-        "official_list": official_list(settings, stand.subject.name),
+        # the marts hold the round as it would be: while figures are missing that is another one than was published
+        "official_list": None if waits else official_list(settings, stand.subject.name),
         "overrides": [
             r["municipality_code"] for r in stand.tables["selection"].to_pylist() if r["is_override"]
         ],

@@ -24,7 +24,7 @@ from dagster_project.publication.edition import Revision
 from dagster_project.publication.manifest import inputs_of, verify_revision
 from dagster_project.publication.subjects import Subject, round_subject
 from dagster_project.rounds import state as states
-from dagster_project.rounds.publishing import behind, state_of_tables, tables_digest, watched
+from dagster_project.rounds.publishing import behind, missing_inputs_of, state_of_tables, tables_digest, watched
 from dagster_project.rounds.state import MOVES, Lock, State
 from dagster_project.rules import RuleBook, load_rules
 from dagster_project.settings import Settings
@@ -116,6 +116,7 @@ def checklist(settings: Settings, stand: Standing, override: str | None = None) 
     selection = stand.tables["selection"].to_pylist()
     proposed = {r["municipality_code"] for r in selection if r["proposed_status"] == "selected"}
     undecided = sorted(proposed - decided(selection))
+    lacking = missing_inputs_of(settings, stand.subject.round.id)
     silent = unanswered(selection)
     candidates = any(r["arithmetic_status"] == "candidate" for r in selection)
     pending = [
@@ -131,7 +132,7 @@ def checklist(settings: Settings, stand: Standing, override: str | None = None) 
     unconfirmed = f"{assumed} limits; --override-placeholders REASON" if stand.illustrative else ""
     return [
         Item(N_("the round is not final already"), stand.lock is None, stand.lock.as_text() if stand.lock else ""),
-        Item(N_("all figures have arrived"), stand.state is not State.DRAFT),
+        Item(N_("all figures have arrived"), stand.state is not State.DRAFT and not lacking, "; ".join(lacking)),
         Item(N_("all county governors have replied") if candidates else N_("no county governor is asked"), not silent,
              ", ".join(silent)),
         Item(N_("all proposed municipalities are decided on"), not undecided, ", ".join(undecided)),

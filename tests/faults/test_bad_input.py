@@ -57,9 +57,12 @@ def told(specimen: Specimen, findings: Sequence[Finding]) -> Finding:
 
 @pytest.mark.parametrize("name", UNREAD)
 def test_a_reader_names_what_is_broken(name: str, tmp_path: Path) -> None:
-    with pytest.raises(FileProblem) as caught:
-        read_file(UNREAD[name].make(tmp_path / "broken"), "a" * 64)
-    told(UNREAD[name], caught.value.findings)
+    try:
+        tables = read_file(UNREAD[name].make(tmp_path / "broken"), "a" * 64)
+    except FileProblem as problem:
+        told(UNREAD[name], problem.findings)
+    else:  # a form is read as far as it can be, so that all its faults are told at once
+        told(UNREAD[name], [f for table in tables for f in table.findings if f.severity is Severity.FAIL])
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,10 @@ SCORES = [
 YEARS = "2021-22, 2023-24, 2024-25, 2025-26"
 LEVELS = [
     "grade_points, grade 10, 2021-22, 2022-23, 2023-24, 2024-25 (grade_points)",
-    *(f"{name}, grades 5 and 8, {YEARS} (national_tests)" for name in ("numeracy_level_1", "reading_level_1")),
+    *(
+        f"{name}, grades 5 and 8, {YEARS} (national_tests); the files in force of 2023-24, 2024-25 do not hold it"
+        for name in ("numeracy_level_1", "reading_level_1")
+    ),
     *(f"{name}, grades 7 and 10, {YEARS} (pupil_survey)" for name in ("bullying", "motivation", "teacher_support")),
 ]
 WAITING = {"np-2026": SCORES, "udir-2026": LEVELS}

@@ -241,7 +241,6 @@ def test_a_partition_rests_on_the_list_that_its_pivot_was_read_with(tmp_path: Pa
         before, identity, files = extracts.build(key), extracts.identity(key), extracts.files_by_partition()
     other = of_list(lambda nodes: nodes[3].update(kode="100000032"))
     assert [r.status for r in take_in(settings, written(tmp_path / "c.json", other))] == ["accepted"]
-    flow.withdraw(settings, "b.json", by="Kari", reason="byttet ut", now=NOW)
     with Extracts(settings, anew=True, out=load_settings(tmp_path / "other")) as extracts:
         assert extracts.build(key).equals(before)
         assert (extracts.identity(key), extracts.files_by_partition()) == (identity, files)
@@ -250,6 +249,40 @@ def test_a_partition_rests_on_the_list_that_its_pivot_was_read_with(tmp_path: Pa
     third = Extracts(settings, anew=True, out=load_settings(tmp_path / "third"))
     with third as extracts, pytest.raises(IntegrityProblem):
         extracts.build(key)
+
+
+def test_a_pivot_is_read_again_when_its_list_was_withdrawn(tmp_path: Path, settings: Settings) -> None:
+    """A wrong code stayed for good: the pivot was a duplicate, and the list that had replaced the wrong one was too."""
+    pivot = written(tmp_path / "a.json", pivots.national_tests(school_codes=False))
+    wrong = written(tmp_path / "b.json", of_list(lambda nodes: nodes[3].update(kode="100000032")))
+    right = written(tmp_path / "c.json", pivots.unit_list())
+    take_in(settings, right, wrong, pivot)
+    key = (schema.NATIONAL_TESTS, "2024-25")
+
+    def codes() -> set[str] | None:
+        table = read_partition(settings, *key)
+        return table and {r["unit_code"] for r in table.to_pylist()}
+
+    assert "100000032" in (codes() or ())
+    flow.withdraw(settings, "b.json", by="Kari", reason="feil liste", now=NOW)
+    assert codes() is None
+    assert [(r.file, r.status) for r in flow.settle(settings, now=NOW)] == [("a.json", "accepted")]
+    assert "100000032" not in (codes() or ()) and "100000008" in (codes() or ())
+    flow.withdraw(settings, "c.json", by="Kari", reason="feil land", now=NOW)
+    assert [(r.file, r.status) for r in flow.settle(settings, now=NOW)] == [("a.json", "rejected")]
+    # an older list that is sent again is the newest, and the pivot is read with it
+    assert [(r.file, r.status) for r in take_in(settings, right)][-1] == ("a.json", "accepted") or codes() is not None
+
+
+def test_a_school_that_the_list_puts_in_another_municipality_is_refused(tmp_path: Path, settings: Settings) -> None:
+    def moved(nodes: list[dict[str, Any]]) -> None:
+        nodes[2]["barn"] = [b for b in nodes[2]["barn"] if b != 3]
+        nodes[8]["barn"] = [*nodes[8].get("barn", []), 3]
+
+    pivot = pivots.national_tests(school_codes=False)
+    with pytest.raises(SchemaProblem) as caught:
+        read_file(written(tmp_path / "zip", pivot, of_list(moved)), "a" * 64)
+    assert [f.code for f in caught.value.findings] == ["unit-list-differs"]
 
 
 def test_a_list_that_says_otherwise_waits_for_a_better_one(tmp_path: Path, settings: Settings) -> None:

@@ -100,6 +100,7 @@ def parse_header(header: str) -> Column | Unread:
     wanted |= {"survey": "an indicator of the Pupil Survey", "grade": "a grade"} if survey else {}
     if survey and "subject" in found:
         return Unread(found["subject"], contradicts=True)
+    wanted |= {"grade": "a grade"} if "subject" in found else {}
     for kind, what in wanted.items():
         if kind not in found:
             return Unread(what, lacks=True)

@@ -183,6 +183,19 @@ def _of_path(
     codes[1] = codes[1] or codes[2][:2]
     if not all(codes[: len(row.path)]):
         return None
+    if listed is not None and not wrong:
+        told = [
+            (level, own, code)
+            for level, own, code in zip(schema.UNIT_LEVELS, codes[: len(row.path)], listed.codes, strict=False)
+            if code and own != code
+        ]
+        if told:
+            level, own, code = told[0]
+            wrong.append(
+                problem("unit-list-differs", "the list of units puts the unit in another place", name, row=row.at,
+                        column="id", found=f"{level} {code} in the list", expected=f"{level} {own}",
+                        fix="Get file and list anew, on the same day, and take both in.")
+            )  # fmt: skip
     if codes[2] and codes[2][:2] != codes[1]:
         wrong.append(
             problem("codes-contradict", "the code of the municipality is not one of its county", name, row=row.at,

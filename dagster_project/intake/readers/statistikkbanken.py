@@ -218,7 +218,7 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
                         fix="Download each on its own.")
             )  # fmt: skip
         first = by_group.setdefault(column.group, {}).setdefault(column.measure, column)
-        if first is not column and measured:
+        if first is not column and (measured or column.measure == COUNT):
             findings.append(
                 problem("repeated-column", "two columns hold the same measure", table.name, row=table.header_row,
                         column=column.header, found=f"also {first.header}", expected="each measure once",

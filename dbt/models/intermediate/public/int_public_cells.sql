@@ -86,10 +86,8 @@ select
         when
             (
                 (c.hides_for_the_nation and not c.has_hidden_school)
-                or (
-                    (c.hides_for_the_nation or c.hides_itself or c.publication = 'hidden_restricted')
-                    and c.shown_pupils = c.n_pupils
-                )
+                or ((c.hides_for_the_nation or c.hides_itself) and c.shown_pupils = c.n_pupils)
+                or (c.publication = 'hidden_restricted' and c.hidden = 0)
             )
             and s.is_part and s.publication = 'shown' and s.place = 1 then 'hidden_complementary'
         else s.publication
