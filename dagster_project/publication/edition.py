@@ -193,7 +193,8 @@ def _restricted_cells(indicator_points: Path) -> int:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    if "restricted" not in pq.read_schema(indicator_points).names:  # republished, from before there were any
+    # a table republished from before there were any does not say
+    if not indicator_points.exists() or "restricted" not in pq.read_schema(indicator_points).names:
         return 0
     return pq.read_table(indicator_points, columns=["round"], filters=pc.field("restricted")).num_rows
 

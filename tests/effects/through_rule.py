@@ -147,7 +147,8 @@ def _judge(rule: Kernel, rules: RuleSet, drawn: list[dict[tuple[str, int], Cells
     sql.execute("""
         create or replace table int_observations as
         select 'n' || nation as round, u.cell_use, g.unit_level, g.unit_code, g.indicator, g.grade_key, g.year_key,
-            cast(g.value as decimal(18, 4)) as value, g.n_pupils, g.state, 'published' as value_basis,
+            cast(g.value as decimal(18, 4)) as value, g.n_pupils, g.state, false as restricted,
+            'published' as value_basis,
             cast(null as varchar) as source_sha256, cast(null as bigint) as source_row,
             cast(null as varchar) as source_column
         from given as g

@@ -68,8 +68,10 @@ def test_the_workbooks_open_with_header_filter_and_the_fictional_label(internal:
 
     book = load_workbook(internal / "municipality_ranking.xlsx")
     sheet = book.worksheets[0]
-    assert sheet.freeze_panes == "A2" and sheet.auto_filter.ref.startswith("A1:")
-    assert sheet.max_row == len(read(internal / "municipality_ranking.parquet")) + 1
+    assert sheet.freeze_panes == "D6" and sheet.auto_filter.ref.startswith("A5:")
+    assert sheet.max_row == len(read(internal / "municipality_ranking.parquet")) + 5
+    said = [str(cell.value) for row in sheet.iter_rows(max_row=3) for cell in row if cell.value]
+    assert said[0].endswith("Rangering av kommuner") and said[1].startswith("OPPDIKTEDE DATA · illustrasjon: 7 grenser")
     notes = [c.value for (c,) in book["Om - About"].iter_rows()]
     assert any("OPPDIKTEDE DATA" in n for n in notes) and sum("ANTATT" in n for n in notes) == 7
 

@@ -464,7 +464,7 @@ def test_a_broken_file_is_refused_and_neither_marts_nor_the_published_revision_m
     result = oppfolging(copy.home, "run")
     assert result.returncode == 3, result.stdout + result.stderr
     told = " ".join(result.stdout.split())
-    assert f"rejected: {name}" in told and "(value-off-scale)" in told and "Traceback" not in result.stderr
+    assert f"REJECTED: {name}" in told and "(value-off-scale)" in told and "Traceback" not in result.stderr
     signed = ("--by", "Prøve Person", "--reason", "a test made it up")
     assert oppfolging(copy.home, "dismiss", name, *signed).returncode == 0
     assert name not in oppfolging(copy.home, "status").stdout
@@ -577,11 +577,11 @@ def test_a_round_says_what_it_waits_for_before_it_was_ever_published(specimens: 
     specimens.put(settings, "reading25")
     assert [r.status for r in flow.take_in_inbox(settings)] == ["accepted"]
     snapshot = compute(settings)
-    lacks = "numeracy_scale_score, grade 5, 2024-25 (national_tests)"
+    lacks = "numeracy_scale_score, grade 5, 2024-25 (national_tests); the files in force of 2024-25 do not hold it"
     assert open_rounds(settings) == {OPEN: [lacks]}
     for round_id in (FINAL, OPEN):
         assert publish_round(settings, snapshot, round_id, now=NOW) is None
-    told = oppfolging(settings.home, "status").stdout.splitlines()
+    told = oppfolging(settings.home, "status", COLUMNS="200").stdout.splitlines()
     assert f"{FINAL}: waits for all its figures, fictional, up to 2023-24" in told and f"  missing: {lacks}" in told
     shown = oppfolging(settings.home, "round", "show", OPEN)
     assert (shown.returncode, shown.stdout) == (0, f"{OPEN}: draft, not published\nwaits for:\n  {lacks}\n")

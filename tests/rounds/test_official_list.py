@@ -71,7 +71,12 @@ def as_workbook(folder: Path, *lines: tuple[str, str, str]) -> Path:
 
 
 def hashes(made: Path) -> dict[str, str]:
-    tables = [p for part in ("internal", "public") for p in sorted((made / part).iterdir()) if p.suffix != ".xlsx"]
+    tables = [
+        p
+        for part in ("internal", "public")
+        for p in sorted((made / part).iterdir())
+        if p.suffix in (".csv", ".parquet")
+    ]
     return {p.relative_to(made).as_posix(): sha256_of(p) for p in tables}
 
 

@@ -150,8 +150,9 @@ def test_the_published_table_is_the_one_the_assumptions_give_and_stands_beside_e
     assert published.equals(table(country_home, assumed.draws.value, assumed.seed.value))
     of = {(r["unit_level"], r["unit_code"]): r for r in published.to_pylist()}
     for level, chance in (("municipality", "probability_selected"), ("school", "probability_worst_quartile")):
-        sheet = load_workbook(folder / "internal" / f"{level}_ranking.xlsx", read_only=True)[f"{level}_ranking"]
-        header, *rows = [[c.value for c in row] for row in sheet.iter_rows(max_row=400)]
+        sheet = load_workbook(folder / "internal" / f"{level}_ranking.xlsx")["Tabell"]
+        header = [c.comment.text for c in sheet[5]]
+        rows = [[c.value for c in row] for row in sheet.iter_rows(min_row=6, max_row=400)]
         at = header.index("rank")
         assert header[at + 1 : at + 4] == ["rank_low", "rank_high", chance]
         shown = 0
