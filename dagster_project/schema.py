@@ -30,6 +30,12 @@ STATES = ("observed", "suppressed", "no_participants", "absent")
 
 SORT_KEY = ("fictional", "unit_level", "unit_code", "grade", "indicator", "ownership", "sex")
 SLICE_KEY = ("fictional", "abroad", "grade", "indicator", "ownership", "sex")
+REFERENCE_KEYS = {
+    SCHOOL_REGISTER: ("fictional", "school_code"),
+    MUNICIPALITY_CHANGES: ("fictional", "change_date", "old_code", "new_code"),
+    MUNICIPALITY_VERSIONS: ("fictional", "valid_from", "code"),
+}
+"""What makes an entry of a register unique."""
 
 
 @dataclass(frozen=True)

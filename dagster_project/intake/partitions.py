@@ -113,11 +113,6 @@ def keys_of(tables: Iterable[ExtractTable]) -> tuple[Key, ...]:
     return tuple(sorted(found, key=lambda key: (key[0], key[1] or "")))
 
 
-REFERENCE_KEYS = {
-    schema.SCHOOL_REGISTER: ("fictional", "school_code"),
-    schema.MUNICIPALITY_CHANGES: ("fictional", "change_date", "old_code", "new_code"),
-    schema.MUNICIPALITY_VERSIONS: ("fictional", "valid_from", "code"),
-}
 SOURCES = ("source_sha256", "source_row", "source_column")
 CELL_KEY = ("fictional", "unit_level", "unit_code", "grade", "indicator", "ownership", "sex")
 CELL_VALUES = ("value", "n_pupils", "uncertainty", "state", "restricted")
@@ -130,7 +125,7 @@ def _keys(dataset: str) -> tuple[list[str], list[str]]:
     if dataset in FORMS:
         form = FORMS[dataset]
         return ["fictional", *form.key], ["fictional", *(form.replaces or form.key)]
-    return list(REFERENCE_KEYS[dataset]), list(REFERENCE_KEYS[dataset])
+    return list(schema.REFERENCE_KEYS[dataset]), list(schema.REFERENCE_KEYS[dataset])
 
 
 def merged(dataset: str, tables: Sequence[pa.Table]) -> pa.Table:

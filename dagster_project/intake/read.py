@@ -43,9 +43,7 @@ _REGISTERS = {
 
 SLICES = {
     **{name: ["school_year", *schema.SLICE_KEY] for name in schema.YEARLY_DATASETS},
-    schema.SCHOOL_REGISTER: ["fictional", "school_code"],
-    schema.MUNICIPALITY_CHANGES: ["fictional", "change_date", "old_code", "new_code"],
-    schema.MUNICIPALITY_VERSIONS: ["fictional", "valid_from", "code"],
+    **{name: list(keys) for name, keys in schema.REFERENCE_KEYS.items()},
 }
 """What two files of one zip may not both hold, by dataset."""
 
