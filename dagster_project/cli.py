@@ -25,8 +25,24 @@ Exit codes:
 """
 
 
+HEADINGS = {
+    "Files": (files, fetch),
+    "Running": (running,),
+    "Rounds": (rounds,),
+    "Why, and is it so": (audit, verify),
+    "What if, and how sure": (simulation,),
+}
+
+
 class Readable(click.Group):
     """Shows the project's own errors as their message, and never as a traceback."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands under headings, each with the whole first sentence of its help."""
+        for title, modules in HEADINGS.items():
+            rows = [(c.name or "", c.get_short_help_str(limit=400)) for m in modules for c in m.COMMANDS]
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -57,9 +73,10 @@ def main(ctx: click.Context, home: Path | None, debug: bool) -> None:
     ctx.obj = load_settings(home)
 
 
-for _module in (files, fetch, running, rounds, audit, verify, simulation):
-    for _command in _module.COMMANDS:
-        main.add_command(_command)
+for _modules in HEADINGS.values():
+    for _module in _modules:
+        for _command in _module.COMMANDS:
+            main.add_command(_command)
 
 
 if __name__ == "__main__":
