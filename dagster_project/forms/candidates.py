@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,12 @@ def answered(row: Mapping[str, Any]) -> bool:
 def decided(selection: Iterable[Mapping[str, Any]]) -> set[str]:
     """Municipalities decided upon. A decision stands on one row of a municipality and holds for all of them."""
     return {r["municipality_code"] for r in selection if r["decision"] is not None}
+
+
+def undecided(selection: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Municipalities that are proposed and that nobody has decided upon."""
+    proposed = {r["municipality_code"] for r in selection if r["proposed_status"] == "selected"}
+    return sorted(proposed - decided(selection))
 
 
 def of_rows(round_id: str, revision: str, selection: list[dict[str, Any]]) -> CandidateList:

@@ -16,11 +16,11 @@ from dagster_project.archive import Archive, commits, journal
 from dagster_project.archive.commits import current_revision, pointer_of, read_manifest
 from dagster_project.archive.files import File, files_of, open_files
 from dagster_project.archive.published import INTERNAL, published_rows
-from dagster_project.forms.candidates import decided, unanswered
+from dagster_project.forms.candidates import unanswered, undecided
 from dagster_project.intake.inbox import LEFT_LYING, left_lying, name_of, waiting
 from dagster_project.publication.site.build import SITE
 from dagster_project.rounds.publishing import behind, open_rounds, waits_for
-from dagster_project.rules import load_rules
+from dagster_project.rules import RuleBook, load_rules
 from dagster_project.rules.model import Round
 from dagster_project.settings import Settings
 from dagster_project.transform import dbt_step
@@ -92,13 +92,13 @@ def overview(settings: Settings, today: dt.date) -> Overview:
         IntegrityProblem: the ledger was changed.
     """
     missing, events = open_rounds(settings), Archive(settings).events()
-    rounds = []
-    for round_ in load_rules(settings).rounds:
+    rulebook, rounds = load_rules(settings), []
+    for round_ in rulebook.rounds:
         lacks = tuple(missing.get(round_.id, ()))
         if damaged := commits.damaged(settings, round_.id, events):
             rounds.append(Stand(round_.id, round_.title, "damaged", damage=tuple(f.as_text() for f in damaged)))
         elif (folder := current_revision(settings, round_.id)) is not None:
-            rounds.append(_published(settings, round_, folder, lacks, today))
+            rounds.append(_published(settings, rulebook, round_, folder, lacks, today))
         else:
             state = "draft" if lacks else None
             rounds.append(Stand(round_.id, round_.title, state, lacks=lacks or tuple(waits_for(settings, round_))))
@@ -118,7 +118,9 @@ def _not_computed(settings: Settings) -> tuple[str, ...]:
     return tuple(text for f in behind(settings, take(settings)) for text in str(f.found).split("; "))
 
 
-def _published(settings: Settings, round_: Round, folder: Path, lacks: tuple[str, ...], today: dt.date) -> Stand:
+def _published(
+    settings: Settings, rulebook: RuleBook, round_: Round, folder: Path, lacks: tuple[str, ...], today: dt.date
+) -> Stand:
     manifest, pointer = read_manifest(folder), pointer_of(settings, round_.id) or {}
     selection = published_rows(settings, round_.id, "selection")
     lists = {
@@ -130,7 +132,7 @@ def _published(settings: Settings, round_: Round, folder: Path, lacks: tuple[str
         )
         for table in ("municipality_ranking", "school_ranking")
     }
-    rules = load_rules(settings).rule_sets[round_.rule_set]
+    rules = rulebook.rule_sets[round_.rule_set]
     report = folder / INTERNAL / SITE / "index.html"
     return Stand(
         round_.id, manifest["title"], pointer["status"], manifest["revision"], pointer.get("release"),
@@ -159,9 +161,8 @@ def next_acts(round_: Round, selection: Sequence[Mapping[str, Any]], today: dt.d
         when = f" (due {due}{', overdue' if due < today else ''})" if due else ""
         more = f" and {len(silent) - 1} more have" if len(silent) > 1 else " has"
         acts.append(f"{silent[0]}{more} not replied{when}: oppfolging round candidates {round_.id}")
-    proposed = {r["municipality_code"] for r in selection if r["proposed_status"] == "selected"}
-    if undecided := proposed - decided(selection):
-        acts.append(f"Udir decides on {len(undecided)} municipalities: forms/beslutninger-{round_.id}.xlsx")
+    if open_ := undecided(selection):
+        acts.append(f"Udir decides on {len(open_)} municipalities: forms/beslutninger-{round_.id}.xlsx")
     return tuple(acts) or (f"release it: oppfolging round finalise {round_.id} --by NAME --reason WHY",)
 
 

@@ -16,7 +16,7 @@ from dagster_project import schema
 from dagster_project.archive import Archive
 from dagster_project.archive.commits import current_revision, pointer_of, read_manifest
 from dagster_project.diagnostics import NotFound, RoundProblem
-from dagster_project.forms.candidates import decided, unanswered
+from dagster_project.forms.candidates import unanswered, undecided
 from dagster_project.intake.partitions import Extracts, read_partition
 from dagster_project.pages.words import N_, both
 from dagster_project.publication import changes, edition
@@ -114,8 +114,7 @@ def _not_computed(settings: Settings, stand: Standing) -> list[str]:
 def checklist(settings: Settings, stand: Standing, override: str | None = None) -> list[Item]:
     """Everything that must hold before a round can be final."""
     selection = stand.tables["selection"].to_pylist()
-    proposed = {r["municipality_code"] for r in selection if r["proposed_status"] == "selected"}
-    undecided = sorted(proposed - decided(selection))
+    open_ = undecided(selection)
     lacking = missing_inputs_of(settings, stand.subject.round.id)
     silent = unanswered(selection)
     candidates = any(r["arithmetic_status"] == "candidate" for r in selection)
@@ -135,7 +134,7 @@ def checklist(settings: Settings, stand: Standing, override: str | None = None) 
         Item(N_("all figures have arrived"), stand.state is not State.DRAFT and not lacking, "; ".join(lacking)),
         Item(N_("all county governors have replied") if candidates else N_("no county governor is asked"), not silent,
              ", ".join(silent)),
-        Item(N_("all proposed municipalities are decided on"), not undecided, ", ".join(undecided)),
+        Item(N_("all proposed municipalities are decided on"), not open_, ", ".join(open_)),
         Item(N_("no query is unanswered"), not pending, ", ".join(pending)),
         Item(N_("the revision agrees with its manifest"), not damaged, ", ".join(str(f.file) for f in damaged[:3])),
         Item(N_("all files and rules in force have been computed"), not waiting,
