@@ -1,4 +1,4 @@
-"""An explanation in words and tables, once for all renderers: terminal, page and PDF show the same content."""
+"""An explanation in words and tables for whoever checks it, once for all renderers: terminal, page and PDF."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def _differ(e: Explanation, t: Texts) -> Section:
         t._("outcome"), t._("unit"), *_cell_titles(t), t._("value"), t._("would have to be"), t._("steps"),
         t._("in pupils"), t._("points before and after"), t._("share after"), t._("spread after"),
     )  # fmt: skip
-    table = Table(titles, tuple(_difference(d, t) for d in shown), frozenset({3, 5, 6, 7, 10, 11}))
+    table = Table(titles, tuple(_difference(d, t) for d in shown), frozenset({3, 5, 6, 7, 10, 11}), about=5)
     return Section("differ", title, (text, more) if left else (text,), table)
 
 
@@ -217,7 +217,7 @@ def _neighbours(e: Explanation, t: Texts) -> Section | None:
         t._("rank from and to"), probability,
     )  # fmt: skip
     shown = 7 if e.doubt else 5
-    table = Table(titles[:shown], rows, frozenset(range(shown)) - {1})
+    table = Table(titles[:shown], rows, frozenset(range(shown)) - {1}, about=2)
     return Section("neighbours", t._("Neighbours in the ranking"), (), table)
 
 
@@ -238,7 +238,7 @@ def _points(e: Explanation, t: Texts) -> Section:
         t._("points"), t._("weight"), t._("weighted points"), t._("possible points"),
     )  # fmt: skip
     total = (t._("sum"), *[""] * 9, t.number(e.unit["points"]), t.number(e.unit["possible_points"]))
-    table = Table(titles, rows, frozenset({1, *range(4, 12)}), total)
+    table = Table(titles, rows, frozenset({1, *range(4, 12)}), total, about=3)
     return Section("points", t._("The points, figure by figure"), (), table)
 
 
@@ -254,7 +254,7 @@ def _limits(e: Explanation, t: Texts) -> Section:
     )  # fmt: skip
     titles = (*_cell_titles(t), t._("limit"), t._("value"), t._("how"), t._("basis"), *_where_titles(t))
     return Section("limits", t._("The limits and where they come from"), (),
-                   Table(titles, rows, frozenset({1, 4, 9, 11})))  # fmt: skip
+                   Table(titles, rows, frozenset({1, 4, 9, 11}), about=4))  # fmt: skip
 
 
 def _how(e: Explanation, cell: dict[str, Any], side: str, t: Texts) -> tuple[str, str]:
@@ -306,13 +306,14 @@ def _schools(e: Explanation, t: Texts) -> Section | None:
         t._("unit"), t.code("school"), t._("rank"), t._("share"), t._("weighted points"), t._("possible points"),
         t._("coverage"), t._("among the country's weakest"),
     )  # fmt: skip
-    return Section("schools", t._("The municipality's schools"), (), Table(titles, rows, frozenset({2, 3, 4, 5, 6})))
+    return Section("schools", t._("The municipality's schools"), (),
+                   Table(titles, rows, frozenset({2, 3, 4, 5, 6}), about=2))  # fmt: skip
 
 
 def _sources(e: Explanation, t: Texts) -> Section:
     text = t._("Lines of a text file are counted from 1, objects of a JSON list from 0.")
     rows = tuple((*_cell_names(c, t), s["unit"], *_where(s)) for c in e.cells for s in c["sources"])
-    table = Table((*_cell_titles(t), t._("unit"), *_where_titles(t)), rows, frozenset({1, 6, 8}))
+    table = Table((*_cell_titles(t), t._("unit"), *_where_titles(t)), rows, frozenset({1, 6, 8}), about=4)
     return Section("sources", t._("The sources"), (text,), table)
 
 

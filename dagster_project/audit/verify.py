@@ -42,7 +42,6 @@ from dagster_project.arrow import same_values
 from dagster_project.audit import rebuild
 from dagster_project.diagnostics import Finding, NotFound, OppfolgingError, Severity
 from dagster_project.intake.partitions import Extracts
-from dagster_project.pages.json import as_json
 from dagster_project.publication import manifest as manifests
 from dagster_project.publication.edition import RULEBOOK
 from dagster_project.publication.public import PUBLIC
@@ -99,14 +98,13 @@ class Verification:
         lines += ["  " + f.as_text().replace("\n", "\n  ") for f in [*self.findings, *self.notes]]
         return "\n".join(lines)
 
-    def as_json(self) -> str:
-        """The answer as JSON."""
-        content = {
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
             "round": self.round, "revision": self.revision, "rebuilt": self.rebuilt, "ok": self.ok,
             "checked": self.checked, "findings": [f.as_dict() for f in self.findings],
             "notes": [f.as_dict() for f in self.notes],
         }  # fmt: skip
-        return as_json(content)
 
 
 def verify(

@@ -7,22 +7,12 @@ from pathlib import Path
 
 import click
 
+from dagster_project.commands.answer import Answer, answers, terminal_width, wants_json
 from dagster_project.pages.words import LANGUAGES
 from dagster_project.settings import Settings
 
 ROUND = click.option("--round", "round_id", required=True, help="Id of the round, as `status` shows it.")
 REVISION = click.option("--revision", help="An earlier revision, such as r0001.")
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-def _deliver(content: str | bytes, out: Path | None) -> None:
-    """Write to a file, or to the terminal."""
-    if out is None:
-        click.echo(content, nl=isinstance(content, str))
-        return
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-    click.echo(str(out))
 
 
 @click.command()
@@ -32,21 +22,22 @@ def _deliver(content: str | bytes, out: Path | None) -> None:
 @REVISION
 @click.option("--format", "form", type=click.Choice(["text", "json", "html", "pdf"]), default="text", show_default=True,
               help="Format of the answer.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the text.")
+@click.option("--figures", is_flag=True, help="In text: also the limits, files, lines and columns of every figure.")
 @click.option("--out", type=click.Path(path_type=Path), help="File to write instead of the terminal.")
+@answers
 @click.pass_obj
 def explain(
     settings: Settings, municipality: str | None, school: str | None, round_id: str, revision: str | None,
-    form: str, as_json: bool, lang: str, out: Path | None,
-) -> None:  # fmt: skip
-    """Explain the outcome of MUNICIPALITY (number or name), with the file, line and column of every figure.
+    form: str, lang: str, figures: bool, out: Path | None,
+) -> Answer:  # fmt: skip
+    """Explain the outcome of MUNICIPALITY (number or name): what happened, how certain it is, and why.
 
-    Also shows how certain the rank is, and which change in a single figure would have changed the outcome.
+    Also shows which change in a single figure would have changed the outcome. JSON, HTML and PDF have the file, line
+    and column of every figure; the text has them with --figures.
     """
     from dagster_project.audit import explain as explain_unit
-    from dagster_project.audit.document import document_of
-    from dagster_project.audit.page import page_of
+    from dagster_project.audit.page import page_of, summary_of
     from dagster_project.pages.pdf import as_pdf
     from dagster_project.pages.text import as_text
 
@@ -58,15 +49,18 @@ def explain(
         settings, round_id, municipality or school or "", revision=revision,
         level="municipality" if municipality else "school",
     )  # fmt: skip
-    if as_json or form == "json":
-        _deliver(explanation.as_json(), out)
-    else:
-        render: dict[str, Callable[[], str | bytes]] = {
-            "html": lambda: page_of(explanation, lang),
-            "pdf": lambda: as_pdf(document_of(explanation, lang)),
-            "text": lambda: as_text(document_of(explanation, lang)),
-        }
-        _deliver(render[form](), out)
+    render: dict[str, Callable[[], str | bytes]] = {
+        "html": lambda: page_of(explanation, lang),
+        "json": explanation.as_json,
+        "pdf": lambda: as_pdf(summary_of(explanation, lang, figures=True)),
+        "text": lambda: as_text(summary_of(explanation, lang, figures=figures), terminal_width()),
+    }
+    if out is None:
+        return Answer(explanation.as_dict(), "" if wants_json() else str(render[form]()))
+    made = render["json" if wants_json() else form]()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(made.encode("utf-8") if isinstance(made, str) else made)
+    return Answer({"file": str(out)}, str(out))
 
 
 @click.command()
@@ -78,12 +72,12 @@ def explain(
 @click.option("--line", type=int, help="Only this line of the file. For JSON: the number of the object, from 0.")
 @click.option("--column", help="Only this column of the file.")
 @REVISION
-@JSON
+@answers
 @click.pass_obj
 def trace(
     settings: Settings, round_id: str | None, cell: str | None, file: str | None, line: int | None,
-    column: str | None, revision: str | None, as_json: bool,
-) -> None:  # fmt: skip
+    column: str | None, revision: str | None,
+) -> Answer:  # fmt: skip
     """Show the source cells of a published cell, or everything that depends on a file.
 
     For a file: which rounds and revisions must be redone if it is withdrawn.
@@ -91,31 +85,25 @@ def trace(
     from dagster_project.archive import Archive
     from dagster_project.archive.files import files_of, find_file
     from dagster_project.audit import trace as tracing
-    from dagster_project.pages.json import as_json as json_of
 
     if cell is not None and round_id is not None and file is None:
         cells = tracing.down(settings, round_id, cell, revision=revision)
-        click.echo(json_of(cells) if as_json
-                   else tracing.cells_as_text(cells))  # fmt: skip
-    elif file is not None and cell is None:
+        return Answer(cells, tracing.cells_as_text(cells))
+    if file is not None and cell is None:
         found = find_file(files_of(Archive(settings).events()), file, "accepted", "withdrawn")
         touched = tracing.up(settings, found.sha256, line=line, column=column)
-        if as_json:
-            content = {"file": found.name, "sha256": found.sha256, "touched": [t.as_dict() for t in touched]}
-            click.echo(json_of(content))
-        else:
-            click.echo(tracing.touched_as_text(found.name, found.sha256, touched))
-    else:
-        raise click.UsageError("give a cell (--round and --cell) or a file (--file)")
+        content = {"file": found.name, "sha256": found.sha256, "touched": [t.as_dict() for t in touched]}
+        return Answer(content, tracing.touched_as_text(found.name, found.sha256, touched))
+    raise click.UsageError("give a cell (--round and --cell) or a file (--file)")
 
 
 @click.command()
 @click.argument("first")
 @click.argument("second")
 @click.argument("third", required=False)
-@JSON
+@answers
 @click.pass_obj
-def diff(settings: Settings, first: str, second: str, third: str | None, as_json: bool) -> None:
+def diff(settings: Settings, first: str, second: str, third: str | None) -> Answer:
     """Compare two revisions (ROUND r0001 r0002), two rounds, or two folders of published tables.
 
     Shows which municipalities entered or left the lists, which changed rank and because of which cells, and whether
@@ -129,7 +117,7 @@ def diff(settings: Settings, first: str, second: str, third: str | None, as_json
     else:
         folders = [Path(n) if Path(n).is_dir() else open_revision(settings, n).folder for n in (first, second)]
     difference = compare(*folders)
-    click.echo(difference.as_json() if as_json else difference.as_text())
+    return Answer(difference.as_dict(), difference.as_text())
 
 
 @click.command()
@@ -138,6 +126,7 @@ def diff(settings: Settings, first: str, second: str, third: str | None, as_json
 @ROUND
 @REVISION
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The zip file to write.")
+@answers
 @click.pass_obj
 def evidence(
     settings: Settings,
@@ -146,7 +135,7 @@ def evidence(
     round_id: str,
     revision: str | None,
     out: Path,
-) -> None:
+) -> Answer:
     """Write an evidence pack: a zip file with which MUNICIPALITIES can be checked without this software.
 
     It contains the explanation, the tables, the lines of the source files, the rule, and a check script that needs only
@@ -157,8 +146,8 @@ def evidence(
     if bool(municipalities) == everything:
         raise click.UsageError("give municipalities, or --all")
     count = write_pack(settings, round_id, out, municipalities, revision=revision)
-    click.echo(f"{out}: {count} {'municipality' if count == 1 else 'municipalities'}. Unpack it and run "
-               "`python3 check.py`.")  # fmt: skip
+    said = f"{out}: {count} {'municipality' if count == 1 else 'municipalities'}. Unpack it and run `python3 check.py`."
+    return Answer({"file": str(out), "municipalities": count}, said)
 
 
 COMMANDS = (explain, trace, diff, evidence)

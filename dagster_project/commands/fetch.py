@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from dagster_project.commands.answer import Answer, answers, say
 from dagster_project.fetch.addresses import FETCHED
 from dagster_project.settings import Settings
 
@@ -12,8 +13,9 @@ from dagster_project.settings import Settings
 @click.option("--year", required=True, help="The school year, for example 2025-26.")
 @click.option("--dataset", "datasets", multiple=True, type=click.Choice(FETCHED), help="Only these.  [default: all]")
 @click.option("--dry-run", is_flag=True, help="Print the first addresses and fetch nothing.")
+@answers
 @click.pass_obj
-def fetch(settings: Settings, year: str, datasets: tuple[str, ...], dry_run: bool) -> None:
+def fetch(settings: Settings, year: str, datasets: tuple[str, ...], dry_run: bool) -> Answer:
     """Fetch the files of a year into the inbox."""
     from dagster_project.fetch.addresses import load_services, wanted
     from dagster_project.fetch.client import Client
@@ -26,11 +28,11 @@ def fetch(settings: Settings, year: str, datasets: tuple[str, ...], dry_run: boo
         raise click.BadParameter(str(error), param_hint="--year") from None
     files = wanted(load_services(settings.services), year, datasets or FETCHED)
     if dry_run:
-        for file in files:
-            click.echo(f"{file.dataset}: {file.page(1)[1]}")
-        return
-    delivered = fetch_files(settings, files, Client(tell=click.echo), click.echo)
-    click.echo(f"{len(delivered)} files are in {settings.inbox}. Next: oppfolging run")
+        addresses = [{"dataset": file.dataset, "address": file.page(1)[1]} for file in files]
+        return Answer(addresses, "\n".join(f"{a['dataset']}: {a['address']}" for a in addresses))
+    delivered = fetch_files(settings, files, Client(tell=say), say)
+    return Answer({"files": [str(path) for path in delivered]},
+                  f"{len(delivered)} files are in {settings.inbox}. Next: oppfolging run")  # fmt: skip
 
 
 COMMANDS = (fetch,)

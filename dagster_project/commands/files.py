@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 
 from dagster_project import clock
+from dagster_project.commands.answer import Answer, answers, progress_line, say
 from dagster_project.commands.rounds import waits
 from dagster_project.commands.running import whole_run
 from dagster_project.diagnostics import Severity
@@ -31,11 +31,12 @@ from dagster_project.settings import Settings
     help="Write the view of those with access: a number and a star for a hidden figure.",
 )
 @click.option("--pivots", is_flag=True, help="Write tests and grade points as answers of the report API.")
+@answers
 @click.pass_obj
 def demo(
     settings: Settings, scale: int, seed: int | None, out: Path | None, if_empty: bool, story: bool,
     hidden_figures: bool, pivots: bool,
-) -> None:  # fmt: skip
+) -> Answer:  # fmt: skip
     """Write the files of Fabelland, a fictional country, in the real formats."""
     if story and (hidden_figures or pivots):
         raise click.UsageError(
@@ -44,42 +45,41 @@ def demo(
     folder = out or settings.inbox
     has_files = settings.ledger.exists() or (settings.inbox.is_dir() and any(settings.inbox.iterdir()))
     if if_empty and has_files:
-        return
+        return Answer({"files": 0, "folder": str(folder)})
     from dagster_project.demo.country import SEED
 
     if story:
-        _tell(settings, scale, SEED if seed is None else seed)
-        return
+        return Answer({"runs": _tell(settings, scale, SEED if seed is None else seed)})
     from dagster_project.demo import write_country
 
     truth = (out.parent if out else settings.home / "demo") / "truth.json"
     paths = write_country(
         folder, scale=scale, seed=SEED if seed is None else seed, truth=truth, starred=hidden_figures, pivots=pivots
     )
-    click.echo(f"{len(paths)} fictional files in {folder}; the municipalities made weak are listed in {truth}")
+    said = f"{len(paths)} fictional files in {folder}; the municipalities made weak are listed in {truth}"
+    return Answer({"files": len(paths), "folder": str(folder), "truth": str(truth)}, said)
 
 
-def _tell(settings: Settings, scale: int, seed: int) -> None:
-    """Tell the country's story with real runs in between; a run that stops ends it."""
-
-    from rich.console import Console
-
+def _tell(settings: Settings, scale: int, seed: int) -> list[str]:
+    """Tell the country's story with real runs in between; a run that stops ends it. Returns the runs."""
     from dagster_project import progress
     from dagster_project.demo.story import tell
     from dagster_project.diagnostics import PipelineProblem
 
-    console = Console()
-    with console.status("starting") as status:
+    runs: list[str] = []
+    with progress_line().status("starting") as status:
         progress.listen(lambda stage, detail: status.update(f"{stage} {detail}"))
 
         def run() -> None:
             outcome = whole_run(settings)
             if not outcome.success:
                 raise PipelineProblem(f"The run stopped.\n{outcome.message}")
-            console.print(f"  run {outcome.run_id[:8]}: {outcome.timings['total']:.1f} s")
+            runs.append(outcome.run_id)
+            say(f"  run {outcome.run_id[:8]}: {outcome.timings['total']:.1f} s")
 
-        tell(settings, run, lambda text: console.print(f"Fabelland, {text}"), clock=clock.now, seed=seed, scale=scale)
+        tell(settings, run, lambda text: say(f"Fabelland, {text}"), clock=clock.now, seed=seed, scale=scale)
         progress.listen(None)
+    return runs
 
 
 def _expand(files: Sequence[Path]) -> list[Path]:
@@ -91,40 +91,34 @@ def _expand(files: Sequence[Path]) -> list[Path]:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@answers
 @click.pass_obj
-def check(settings: Settings, files: tuple[Path, ...], as_json: bool) -> None:
+def check(settings: Settings, files: tuple[Path, ...]) -> Answer:
     """Validate FILES without ingesting them.
 
     Stages: recognised, readable, schema, values, against last year. It stops at the first failing stage.
     """
-    import json
-
     from dagster_project.intake.paging import PAGE_MISSING
     from dagster_project.intake.screen import screen_path
 
-    worst = 0
+    lines, summaries = [], []
     for path in _expand(files):
         screening = screen_path(path, settings, now=clock.now())
-        if as_json:
-            click.echo(json.dumps(screening.summary(), ensure_ascii=False, indent=2))
-        else:
-            click.echo(f"{screening.file}: {screening.verdict.value}")
-            for stage, verdict in screening.stages.items():
-                click.echo(f"  {verdict.value:4} {stage}")
-            for finding in screening.findings:
-                click.echo("  " + finding.as_text().replace("\n", "\n  "))
-            for code in (c for c in screening.blocking_codes if c != PAGE_MISSING):
-                click.echo(f"  after `ingest`, accept it with: oppfolging accept {screening.sha256[:12]} --code {code}"
-                           " --by NAME --reason WHY")  # fmt: skip
-        worst = max(worst, 0 if screening.verdict.value == "PASS" else 3)
-    sys.exit(worst)
+        summaries.append(screening.summary())
+        lines.append(f"{screening.file}: {screening.verdict.value}")
+        lines += [f"  {verdict.value:4} {stage}" for stage, verdict in screening.stages.items()]
+        lines += ["  " + finding.as_text().replace("\n", "\n  ") for finding in screening.findings]
+        lines += [f"  after `ingest`, accept it with: oppfolging accept {screening.sha256[:12]} --code {code}"
+                  " --by NAME --reason WHY" for code in screening.blocking_codes if code != PAGE_MISSING]  # fmt: skip
+    passed = all(s["verdict"] == "PASS" for s in summaries)
+    return Answer(summaries[0] if len(summaries) == 1 else summaries, "\n".join(lines), 0 if passed else 3)
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@answers
 @click.pass_obj
-def ingest(settings: Settings, files: tuple[Path, ...]) -> None:
+def ingest(settings: Settings, files: tuple[Path, ...]) -> Answer:
     """Ingest FILES: archive, validate, and bring into force what passes. Registers and earlier years go first."""
     from dagster_project.archive.guard import writing
     from dagster_project.intake.flow import take_in_all
@@ -137,85 +131,95 @@ def ingest(settings: Settings, files: tuple[Path, ...]) -> None:
         )
     with writing(settings, "ingest", waits):
         results = take_in_all(wanted, settings, by="ingest")
+    lines = []
     for result in results:
         note = f" (already {result.earlier})" if result.earlier else ""
         if result.status == "moving":
             note = " (still being written; ignored)"
-        click.echo(f"{result.status:9} {result.sha256[:12]} {result.file}{note}")
-        for change in result.changes:
-            click.echo(f"          {change.as_text()}")
+        lines.append(f"{result.status:9} {result.sha256[:12]} {result.file}{note}")
+        lines += [f"          {change.as_text()}" for change in result.changes]
         for finding in result.screening.findings if result.screening is not None else ():
             if finding.severity is Severity.PASS:
-                click.echo(f"          {finding.code}: {finding.found or finding.message}")
+                lines.append(f"          {finding.code}: {finding.found or finding.message}")
             elif result.status in ("held", "rejected"):
-                click.echo("          " + finding.as_text().replace("\n", "\n          "))
+                lines.append("          " + finding.as_text().replace("\n", "\n          "))
     stopped = ("held", "rejected", "moving")
-    sys.exit(3 if any(r.status in stopped or r.earlier in stopped for r in results) else 0)
+    content = [
+        {
+            "file": r.file, "sha256": r.sha256, "status": r.status, "earlier": r.earlier,
+            "changes": [c.as_dict() for c in r.changes],
+            "findings": [f.as_dict() for f in r.screening.findings] if r.screening else [],
+        }
+        for r in results
+    ]  # fmt: skip
+    waiting = any(r.status in stopped or r.earlier in stopped for r in results)
+    return Answer(content, "\n".join(lines), 3 if waiting else 0)
 
 
-def _signed(command: Callable[..., None]) -> Callable[..., None]:
+def _signed(command: Callable[..., Answer]) -> Callable[..., None]:
     """The options of everything that is done under a name and for a reason."""
-    command = click.option("--reason", required=True, help="The reason.")(command)
-    return click.option("--by", required=True, help="Your name.")(command)
+    answered = click.option("--reason", required=True, help="The reason.")(answers(click.pass_obj(command)))
+    return click.option("--by", required=True, help="Your name.")(answered)
 
 
 @click.command()
 @click.argument("file")
 @click.option("--code", required=True, help="Code of the warning, as shown by `status`.")
 @_signed
-@click.pass_obj
-def accept(settings: Settings, file: str, code: str, by: str, reason: str) -> None:
+def accept(settings: Settings, file: str, code: str, by: str, reason: str) -> Answer:
     """Accept one warning about a held FILE (name, or beginning of its hash). Your name and reason are recorded."""
     from dagster_project.archive.guard import writing
     from dagster_project.intake import flow
 
     with writing(settings, "accept", waits):
         result = flow.accept(settings, file, code=code, by=by, reason=reason)
-    click.echo(f"{result.status}: {result.file}")
+    return Answer({"file": result.file, "sha256": result.sha256, "status": result.status},
+                  f"{result.status}: {result.file}")  # fmt: skip
 
 
 @click.command()
 @click.argument("file")
 @_signed
-@click.pass_obj
-def dismiss(settings: Settings, file: str, by: str, reason: str) -> None:
+def dismiss(settings: Settings, file: str, by: str, reason: str) -> Answer:
     """Close the case of a rejected or held FILE without using the file."""
     from dagster_project.archive.guard import writing
     from dagster_project.intake import flow
 
     with writing(settings, "dismiss", waits):
         settled = flow.dismiss(settings, file, by=by, reason=reason)
-    click.echo(f"dismissed: {settled.name}")
+    return Answer({"file": settled.name, "sha256": settled.sha256, "status": "dismissed"}, f"dismissed: {settled.name}")
 
 
 @click.command()
 @click.argument("file")
 @_signed
-@click.pass_obj
-def withdraw(settings: Settings, file: str, by: str, reason: str) -> None:
+def withdraw(settings: Settings, file: str, by: str, reason: str) -> Answer:
     """Take an accepted FILE out of force. It stays in the archive; the next run computes without it."""
     from dagster_project.archive.guard import writing
     from dagster_project.intake import flow
 
     with writing(settings, "withdraw", waits):
         gone = flow.withdraw(settings, file, by=by, reason=reason)
-    click.echo(f"withdrawn: {gone.name}. Run: oppfolging run")
+    return Answer({"file": gone.name, "sha256": gone.sha256, "status": "withdrawn"},
+                  f"withdrawn: {gone.name}. Run: oppfolging run")  # fmt: skip
 
 
 @click.command("data-docs")
+@answers
 @click.pass_obj
-def data_docs(settings: Settings) -> None:
+def data_docs(settings: Settings) -> Answer:
     """Build Great Expectations' Data Docs from all stored validation results."""
     from dagster_project.archive.guard import writing
     from dagster_project.validation import checkpoints
 
     with writing(settings, "data-docs", waits):
         page, removed = checkpoints.data_docs(settings.home, settings.expectations)
-    for path in removed:
-        click.echo(f"{path}: no whole result, removed")
-    click.echo(
-        f"{page}\nWithout a network the pages can be read, but look plain: their style comes from public servers."
-    )
+    lines = [f"{path}: no whole result, removed" for path in removed]
+    lines += [
+        str(page),
+        "Without a network the pages can be read, but look plain: their style comes from public servers.",
+    ]
+    return Answer({"page": str(page), "removed": [str(path) for path in removed]}, "\n".join(lines))
 
 
 COMMANDS = (demo, check, ingest, accept, dismiss, withdraw, data_docs)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import wrap
-
-from rich.console import Console
 
 from dagster_project import clock
 from dagster_project.archive import Archive
@@ -21,28 +18,27 @@ SHOWN = 3
 IN_WORDS = {"selected": "proposed", "candidate": "candidates"}
 
 
-def print_replaced(settings: Settings, out: Console, since: int) -> None:
+def replaced_lines(settings: Settings, since: int) -> list[str]:
     """What files that came into force after a line of the ledger changed in figures that were there before."""
+    lines = []
     for event in Archive(settings).events("accepted"):
         changes = [Change(**c) for c in event.get("changes", ())] if event["line"] > since else []
-        for change in (c for c in changes if not c.is_first):
-            out.print(f"{event['file']}: {change.as_text()}", markup=False)
+        lines += [f"{event['file']}: {change.as_text()}" for change in changes if not change.is_first]
+    return lines
 
 
-def print_result(
-    settings: Settings, out: Console, *, names: bool = False, why: bool = False, as_json: bool = False
-) -> None:
-    """How everything stands. ``names`` lists the municipalities, ``why`` tells reasons in full."""
-    found = overview(settings, clock.now().date())
-    if as_json:
-        out.print(
-            json.dumps(found.as_dict(), ensure_ascii=False, indent=2), markup=False, highlight=False, soft_wrap=True
-        )
-        return
+def standing(settings: Settings) -> Overview:
+    """How everything stands today."""
+    return overview(settings, clock.now().date())
+
+
+def as_text(found: Overview, width: int, *, names: bool = False, why: bool = False) -> str:
+    """How everything stands, in lines of a width. ``names`` lists the municipalities, ``why`` tells reasons in full."""
+    shown = []
     for line in _lines(found, names=names, why=why):
         indent = " " * (len(line) - len(line.lstrip()) + 2)
-        shown = wrap(line, out.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-        out.print("\n".join(shown), markup=False, highlight=False, soft_wrap=True)
+        shown += wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(shown)
 
 
 def _lines(found: Overview, *, names: bool, why: bool) -> Iterator[str]:

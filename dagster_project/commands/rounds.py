@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import click
 
 from dagster_project import clock
+from dagster_project.commands.answer import Answer, answers
 from dagster_project.settings import Settings
 
 
@@ -33,23 +33,24 @@ def _act(act: Callable[..., str]) -> click.Command:
     @click.argument("round_id")
     @click.option("--by", required=True, help="Your name.")
     @click.option("--reason", required=True, help="The reason. Shown with the release.")
+    @answers
     @click.pass_obj
     @wraps(act)
-    def command(settings: Settings, **given: Any) -> None:
+    def command(settings: Settings, **given: Any) -> Answer:
         from dagster_project.archive.guard import writing
 
         with writing(settings, f"round {act.__name__}", waits):
             told = act(settings, now=clock.now(), **given)
-        click.echo(told)
+        return Answer({"round": given["round_id"], "done": act.__name__, "said": told}, told)
 
     return round_.command()(command)
 
 
 @round_.command()
 @click.argument("round_id")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@answers
 @click.pass_obj
-def show(settings: Settings, round_id: str, as_json: bool) -> None:
+def show(settings: Settings, round_id: str) -> Answer:
     """Show the state of the round, what it waits for, and what must be done before its release."""
     from dagster_project.archive.commits import current_revision
     from dagster_project.rounds import history, release
@@ -61,13 +62,14 @@ def show(settings: Settings, round_id: str, as_json: bool) -> None:
         stand = release.standing(settings, round_id)
         content = history.summary(settings, stand, release.checklist(settings, stand))
         text = history.as_text(stand, content)
-    click.echo(json.dumps(content, ensure_ascii=False, indent=2) if as_json else text)
+    return Answer(content, text)
 
 
 @round_.command()
 @click.argument("round_id")
+@answers
 @click.pass_obj
-def candidates(settings: Settings, round_id: str) -> None:
+def candidates(settings: Settings, round_id: str) -> Answer:
     """List the candidates of the spread-based selection by county governor, and the folder of the workbooks."""
     from dagster_project.forms.candidates import answered, candidate_list
     from dagster_project.publication.edition import FORMS
@@ -78,19 +80,32 @@ def candidates(settings: Settings, round_id: str) -> None:
     status = {
         r["municipality_code"]: r for r in stand.tables["selection"].to_pylist() if r["selection_group"] == "spread"
     }
-    click.echo(f"{round_id}, revision {stand.folder.name}: {len(found.rows)} candidates, list {found.code[:12]}")
+    lines = [f"{round_id}, revision {stand.folder.name}: {len(found.rows)} candidates, list {found.code[:12]}"]
+    content: dict[str, Any] = {"round": round_id, "revision": stand.folder.name, "list": found.code,
+                               "workbooks": str(stand.folder / FORMS), "county_governors": []}  # fmt: skip
     for governor, rows in found.governors.items():
         replied = all(answered(status[r["municipality_code"]]) for r in rows)
-        click.echo(f"{governor}: {'has replied' if replied else 'reply MISSING'}")
-        for r in sorted(
+        lines.append(f"{governor}: {'has replied' if replied else 'reply MISSING'}")
+        ordered = sorted(
             rows, key=lambda r: (status[r["municipality_code"]]["governor_priority"] or 0, r["rank_in_group"])
-        ):
+        )
+        names = ("municipality_code", "municipality_name", "rank_in_group")
+        content["county_governors"].append({
+            "name": governor, "replied": replied,
+            "candidates": [{**{name: r[name] for name in names},
+                            "priority": status[r["municipality_code"]]["governor_priority"],
+                            "advice": status[r["municipality_code"]].get("governor_advice")} for r in ordered],
+        })  # fmt: skip
+        for r in ordered:
             own = status[r["municipality_code"]]
             said = (
                 "advised against" if own.get("governor_advice") else f"priority {own['governor_priority'] or '-'!s:>2}"
             )
-            click.echo(f"  {said:15}  rank {r['rank_in_group']:>2}  {r['municipality_code']} {r['municipality_name']}")
-    click.echo(f"workbooks: {stand.folder / FORMS}")
+            lines.append(
+                f"  {said:15}  rank {r['rank_in_group']:>2}  {r['municipality_code']} {r['municipality_name']}"
+            )
+    lines.append(f"workbooks: {stand.folder / FORMS}")
+    return Answer(content, "\n".join(lines))
 
 
 @_act
@@ -158,29 +173,29 @@ def keep(settings: Settings, round_id: str, **signed: Any) -> str:
 
 @round_.command()
 @click.argument("round_id")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@answers
 @click.pass_obj
-def history(settings: Settings, round_id: str, as_json: bool) -> None:
+def history(settings: Settings, round_id: str) -> Answer:
     """Show the history: files, states, replies, decisions, queries and releases, with names, dates and reasons."""
     from dagster_project.rounds import history as histories
 
     events = histories.whole(settings, round_id)
-    click.echo(
-        json.dumps(events, ensure_ascii=False, indent=2, default=str) if as_json else histories.whole_as_text(events)
-    )
+    return Answer(events, histories.whole_as_text(events))
 
 
 @round_.command()
 @click.argument("round_id")
 @click.option("--municipality", help="Only this municipality number.  [default: all on a list]")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder.  [default: previews/ROUND of the data folder]")
+@answers
 @click.pass_obj
-def preview(settings: Settings, round_id: str, municipality: str | None, out: Path | None) -> None:
+def preview(settings: Settings, round_id: str, municipality: str | None, out: Path | None) -> Answer:
     """Write confidential previews: a workbook and a page for each municipality, with its own figures only."""
     from dagster_project.rounds.preview import write_previews
 
     written = write_previews(settings, round_id, municipality, out or settings.home / "previews" / round_id)
-    click.echo(f"{len(written)} files in {written[0].parent if written else out}")
+    return Answer({"files": [str(path) for path in written]},
+                  f"{len(written)} files in {written[0].parent if written else out}")  # fmt: skip
 
 
 COMMANDS = (round_,)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dagster_project.commands.answer import Answer, answers, progress_line, terminal_width
 from dagster_project.diagnostics import IntegrityProblem
 from dagster_project.settings import Settings
 
@@ -41,86 +42,92 @@ def _definitions() -> Any:
 
 @click.command()
 @click.option("--timings", is_flag=True, help="Show the time of each stage.")
-@click.option("--quiet", is_flag=True, help="Print nothing unless something is wrong.")
+@answers
 @click.pass_obj
-def run(settings: Settings, timings: bool, quiet: bool) -> None:
+def run(settings: Settings, timings: bool) -> Answer:
     """Run the whole pipeline once (inbox, extracts, checks, rules, models, publication) and show the result."""
-    from rich.console import Console
-
     from dagster_project import progress
     from dagster_project.archive import Archive
-    from dagster_project.archive.files import files_of, open_files
-    from dagster_project.intake import inbox
+    from dagster_project.commands import report
 
-    console, before = Console(quiet=quiet), Archive(settings).head().lines
-    with console.status("starting") as status:
+    before = Archive(settings).head().lines
+    with progress_line().status("starting") as status:
         progress.listen(lambda stage, detail: status.update(f"{stage} {detail}"))
         outcome = whole_run(settings)
         progress.listen(None)
-    if timings:
-        for stage, seconds in outcome.timings.items():
-            console.print(f"{stage:26}{seconds:7.1f} s")
-    for warning in outcome.warnings:
-        console.print(warning.as_text(), markup=False)
+    content: dict[str, Any] = {
+        "run_id": outcome.run_id, "success": outcome.success, "timings": outcome.timings,
+        "published": outcome.published, "warnings": [w.as_dict() for w in outcome.warnings], "message": outcome.message,
+    }  # fmt: skip
+    lines = [f"{stage:26}{seconds:7.1f} s" for stage, seconds in outcome.timings.items()] if timings else []
+    lines += [warning.as_text() for warning in outcome.warnings]
     if not outcome.success:
         made = (
             f"Published before that: {', '.join(outcome.published)}." if outcome.published else "Nothing is published."
         )
         click.echo(f"The run stopped. {made}\n{outcome.message}", err=True)
-        sys.exit(outcome.exit_code)
-    from dagster_project.commands.report import print_replaced, print_result
-
-    print_replaced(settings, console, before)
-    print_result(settings, console)
+        return Answer(content, "\n".join(lines), outcome.exit_code)
+    found = report.standing(settings)
     seconds = outcome.timings["total"]
-    console.print(f"\nDone in {seconds:.1f} s. `make ui` shows the run and its checks, "
-                  "`oppfolging explain NUMBER --round ROUND` every figure's source.")  # fmt: skip
+    lines += [
+        *report.replaced_lines(settings, before), report.as_text(found, terminal_width()), "",
+        f"Done in {seconds:.1f} s. `make ui` shows the run and its checks, `oppfolging explain NUMBER --round ROUND` "
+        "every figure's source.",
+    ]  # fmt: skip
+    return Answer({**content, "status": found.as_dict()}, "\n".join(lines), _exit_code(settings))
+
+
+def _exit_code(settings: Settings) -> int:
+    """After a run: whether a revision is damaged, or a file waits for somebody."""
+    from dagster_project.archive import Archive
+    from dagster_project.archive.files import files_of, open_files
+    from dagster_project.intake import inbox
+
     if damaged_rounds(settings):
-        sys.exit(IntegrityProblem.exit_code)
+        return IntegrityProblem.exit_code
     left = [*inbox.waiting(settings.inbox), *inbox.left_lying(settings.inbox)]
-    sys.exit(3 if left or open_files(files_of(Archive(settings).events())) else 0)
+    return 3 if left or open_files(files_of(Archive(settings).events())) else 0
 
 
 @click.command()
 @click.option("--list", "names", is_flag=True, help="Name the municipalities.")
 @click.option("--why", is_flag=True, help="Tell why: every file that waits, who is not rated, what comes after.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@answers
 @click.pass_obj
-def status(settings: Settings, names: bool, why: bool, as_json: bool) -> None:
+def status(settings: Settings, names: bool, why: bool) -> Answer:
     """Show the rounds, what comes next in each, and the files that are held or were rejected."""
-    from rich.console import Console
+    from dagster_project.archive.commits import lost_lines
+    from dagster_project.commands import report
 
-    from dagster_project.archive.guard import refuse_lost_ledger
-    from dagster_project.commands.report import print_result
-
-    print_result(settings, Console(), names=names, why=why, as_json=as_json)
-    refuse_lost_ledger(settings)
-    if damaged_rounds(settings):
-        sys.exit(IntegrityProblem.exit_code)
+    found, lost = report.standing(settings), lost_lines(settings)
+    lines = [report.as_text(found, terminal_width(), names=names, why=why), *(finding.as_text() for finding in lost)]
+    damaged = bool(lost) or bool(damaged_rounds(settings))
+    return Answer(found.as_dict(), "\n".join(lines), IntegrityProblem.exit_code if damaged else 0)
 
 
 @click.command()
 @click.option("--fix", is_flag=True, help="Rebuild what can be rebuilt. Never changes original files or the ledger.")
+@answers
 @click.pass_obj
-def doctor(settings: Settings, fix: bool) -> None:
+def doctor(settings: Settings, fix: bool) -> Answer:
     """List every problem in the data folder, and how to solve it."""
     from dagster_project.archive.guard import writing
     from dagster_project.audit import doctor as doctors
     from dagster_project.commands.rounds import waits
 
+    rebuilt: list[str] = []
     if fix:
         with writing(settings, "doctor", waits):
-            for finding in doctors.fix(settings):
-                click.echo(f"rebuilt: {finding.file}")
+            rebuilt = [str(finding.file) for finding in doctors.fix(settings)]
     found = [state.finding for state in doctors.examine(settings)]
-    for finding in found:
-        click.echo(finding.as_text())
+    lines = [*(f"rebuilt: {file}" for file in rebuilt), *(finding.as_text() for finding in found)]
     if not found and not settings.ledger.exists():
-        click.echo(f"No files have been ingested in {settings.home}. `oppfolging demo` writes fictional ones.")
+        lines.append(f"No files have been ingested in {settings.home}. `oppfolging demo` writes fictional ones.")
     else:
-        click.echo(f"{len(found)} problems" if found else "No problems found.")
+        lines.append(f"{len(found)} problems" if found else "No problems found.")
     damaged = any(f.severity.value == "FAIL" and f.code not in NOT_COMPUTED for f in found)
-    sys.exit(IntegrityProblem.exit_code if damaged else 1 if found else 0)
+    code = IntegrityProblem.exit_code if damaged else 1 if found else 0
+    return Answer({"rebuilt": rebuilt, "problems": [f.as_dict() for f in found]}, "\n".join(lines), code)
 
 
 @click.command()

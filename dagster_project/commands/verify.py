@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 from dagster_project import clock
+from dagster_project.commands.answer import Answer, answers, progress_line
 from dagster_project.diagnostics import IntegrityProblem
 from dagster_project.settings import Settings
 
@@ -17,35 +17,28 @@ from dagster_project.settings import Settings
 @click.option("--revision", help="An earlier revision, such as r0001.  [default: the one in force]")
 @click.option("--quick", is_flag=True, help="Compare hashes only, without rebuilding tables.")
 @click.option("--key", type=click.Path(path_type=Path), help="Check the seals made with this key (public or private).")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@answers
 @click.pass_obj
-def verify(
-    settings: Settings, round_id: str, revision: str | None, quick: bool, key: Path | None, as_json: bool
-) -> None:
+def verify(settings: Settings, round_id: str, revision: str | None, quick: bool, key: Path | None) -> Answer:
     """Rebuild a round or cohort from the archive and compare it byte for byte with what is published.
 
     Names every difference: archived files, ledger, manifest, pointer, rule files, published files, extracts, tables.
     --quick compares hashes and sees neither extracts nor whether the tables follow from their inputs.
     """
-    from rich.console import Console
-
     from dagster_project.audit.verify import verify as verify_round
 
-    with Console(stderr=True).status("verifying") as status:
+    with progress_line().status("verifying") as status:
         result = verify_round(
             settings, round_id, revision=revision, quick=quick, key=key, on_stage=lambda stage: status.update(stage)
         )
-    if as_json:
-        click.echo(result.as_json())
-    else:
-        click.echo(result.as_text())
-    sys.exit(0 if result.ok else IntegrityProblem.exit_code)
+    return Answer(result.as_dict(), result.as_text(), 0 if result.ok else IntegrityProblem.exit_code)
 
 
 @click.command()
 @click.option("--key", type=click.Path(path_type=Path), required=True, help="An Ed25519 private key in PEM form.")
+@answers
 @click.pass_obj
-def seal(settings: Settings, key: Path) -> None:
+def seal(settings: Settings, key: Path) -> Answer:
     """Sign the ledger, so that nobody without the key can replace it unnoticed.
 
     A key: openssl genpkey -algorithm ed25519 -out seal.pem. Keep it away from this machine; checking needs only the
@@ -57,7 +50,7 @@ def seal(settings: Settings, key: Path) -> None:
 
     with writing(settings, "seal"):
         made = seals.seal(settings, key, now=clock.now())
-    click.echo(f"{made['lines']} lines of the ledger sealed with key {made['key']}")
+    return Answer(made, f"{made['lines']} lines of the ledger sealed with key {made['key']}")
 
 
 COMMANDS = (verify, seal)

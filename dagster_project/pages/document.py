@@ -8,12 +8,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under titles; ``numeric`` holds the positions to align right, ``total`` a last row that sums."""
+    """Rows of text under titles.
+
+    ``numeric`` holds the positions to align right, ``total`` is a last row that sums, and the first ``about`` columns
+    say what a row is about.
+    """
 
     titles: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: frozenset[int] = frozenset()
     total: tuple[str, ...] = ()
+    about: int = 1
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from dagster_project.audit.diff import compare
 from dagster_project.audit.document import document_of
 from dagster_project.audit.evidence import write_pack
 from dagster_project.audit.explain import Explanation
-from dagster_project.audit.page import page_of
+from dagster_project.audit.page import page_of, summary_of
 from dagster_project.audit.revisions import Published, open_folder, open_revision
 from dagster_project.pages.pdf import as_pdf
 from dagster_project.pages.text import as_text
@@ -186,6 +186,32 @@ def test_how_sure_the_rank_is_stands_beside_it(home: Settings, published: Publis
     assert f"be between {row['rank_low']} and {row['rank_high']}" in as_text(document_of(e, "en")).replace("\n", " ")
     (own,) = [r for rows in page.tables.values() for r in rows if len(r) == 5 and r[1] == e.unit["municipality_name"]]
     assert own[0] == str(row["rank"]) and own[4] == f"{row['rank_low']}–{row['rank_high']}"
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("lang", ["no", "en"])
+def test_the_text_fits_the_terminal_and_cuts_no_name(
+    home: Settings, published: Published, lang: str, width: int
+) -> None:
+    code = next(r["municipality_code"] for r in published.rows("selection", status="candidate"))
+    e = explained(home, ROUND, code)
+    short, whole = (as_text(summary_of(e, lang, figures=figures), width) for figures in (False, True))
+    assert len(short.splitlines()) < 120 < len(whole.splitlines())
+    for line in whole.splitlines():
+        assert len(line) <= width or " " not in line.strip(), line  # a file name may be longer than the line
+    titles = [section.title.upper() for section in summary_of(e, lang, figures=False).sections]
+    places = [short.index(f"\n{title}\n") for title in titles]
+    assert places == sorted(places) and titles[0] == texts(lang)._("The outcome").upper()
+    words = " ".join(short.split())
+    assert all(school["school_name"] in words or width == 60 for school in e.schools)
+    assert all(word in words for school in e.schools for word in school["school_name"].split())
+    told = " ".join(whole.split())
+    for cell in e.cells:
+        for source in cell["sources"]:
+            assert source["file"] in told and f"«{source['raw']}»" in told
+    assert not any(source["file"] in words for cell in e.cells for source in cell["sources"])
+    doubt = e.doubt[code]
+    assert str(doubt["rank_low"]) in words and str(doubt["rank_high"]) in words
 
 
 def test_a_school_is_explained_and_a_hidden_cell_stays_hidden(home: Settings, published: Published) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,26 @@ def test_every_command_has_help(words: tuple[str, ...], tmp_path: Path) -> None:
     code, output = call(tmp_path, *words, "--help")
     assert code == 0 and len(output.splitlines()) > 3
     assert EVERY[words].help and all(p.help for p in EVERY[words].params if isinstance(p, click.Option))
+
+
+def test_every_command_can_answer_a_program_and_be_quiet() -> None:
+    """All but the group itself and the server, which runs until it is stopped."""
+    without = {words for words, command in EVERY.items() if not {"--json", "--quiet"} <= {
+        name for p in command.params for name in p.opts}}  # fmt: skip
+    assert without == {("ui",), ("round",)}
+
+
+def test_a_quiet_command_prints_only_what_is_wrong(tmp_path: Path) -> None:
+    good, bad = samples.national_tests(tmp_path / "good.csv"), tmp_path / "empty.csv"
+    bad.touch()
+    assert call(tmp_path / "home", "ingest", str(good), "--quiet") == (0, "")
+    code, output = call(tmp_path / "home", "ingest", str(bad), "--quiet")
+    assert code == 3 and "empty-file" in output
+    code, output = call(tmp_path / "home", "ingest", str(bad), "--json")
+    (told,) = json.loads(output)
+    assert code == 3 and told["earlier"] == "rejected" and told["file"] == "empty.csv"
+    code, output = call(tmp_path / "home", "doctor", "--json")
+    assert {p["code"] for p in json.loads(output)["problems"]} and code == 1
 
 
 def test_check_shows_the_stages_and_takes_nothing_in(tmp_path: Path) -> None:

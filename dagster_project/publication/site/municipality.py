@@ -109,6 +109,19 @@ def verdict(round_: Round, code: str, s: Speech) -> list[str]:
     return lines
 
 
+def certainty(round_: Round, code: str, s: Speech) -> str | None:
+    """Where rank and share would have been on another day; None where the edition does not tell."""
+    doubt = round_.doubt.get(code)
+    if doubt is None:
+        return None
+    return s._(
+        "If the same pupils had answered on another day, the rank would be between {low} and {high} in {level} of "
+        "cases, and the share between {low_share} and {high_share}.",
+        low=s.whole(doubt["rank_low"]), high=s.whole(doubt["rank_high"]), level=s.percent(doubt["level"], 0),
+        low_share=s.percent(doubt["share_low"]), high_share=s.percent(doubt["share_high"]),
+    )  # fmt: skip
+
+
 def _share(round_: Round, unit: Row, name: str, s: Speech) -> str:
     if unit["risk_share"] is None:
         return s._(HIDDEN_SHARE, name=name)

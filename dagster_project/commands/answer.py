@@ -1,0 +1,70 @@
+"""What every command answers with: text for a person, JSON for a program, or nothing unless something is wrong."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDEST = 120
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``content`` is plain values for JSON, ``text`` the same for a person, ``exit_code`` as in `oppfolging --help`."""
+
+    content: Any
+    text: str = ""
+    exit_code: int = 0
+
+
+def answers(command: Callable[..., Answer]) -> Callable[..., None]:
+    """Give a command the options --json and --quiet, print its answer accordingly, and end with its exit code."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    @click.option("--quiet", is_flag=True, help="Print nothing unless something is wrong.")
+    @wraps(command)
+    def answered(*args: Any, as_json: bool, quiet: bool, **given: Any) -> None:
+        from dagster_project.pages.json import as_json as json_of
+
+        answer = command(*args, **given)
+        if as_json:
+            click.echo(json_of(answer.content))
+        elif answer.text and (not quiet or answer.exit_code):
+            click.echo(answer.text, nl=not answer.text.endswith("\n"))
+        if answer.exit_code:
+            sys.exit(answer.exit_code)
+
+    return answered
+
+
+def wants_json() -> bool:
+    """Whether the command that runs was called with --json."""
+    return bool(click.get_current_context().params.get("as_json"))
+
+
+def say(line: str) -> None:
+    """Tell a person at once what a long command has done; nothing with --json or --quiet."""
+    params = click.get_current_context().params
+    if not (params.get("as_json") or params.get("quiet")):
+        click.echo(line)
+
+
+def progress_line() -> Console:
+    """Where a line that changes tells what a long command does: the terminal's error stream."""
+    from rich.console import Console
+
+    return Console(stderr=True, quiet=bool(click.get_current_context().params.get("quiet")))
+
+
+def terminal_width() -> int:
+    """Letters in a line of the terminal; 120 where there is none."""
+    return min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
