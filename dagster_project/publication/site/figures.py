@@ -196,6 +196,6 @@ def choropleth(width: float, height: float, places: Sequence[Place], label: str)
         for p in places
     ]
     return Markup(
-        f'<svg class="map" viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(label)}">'
+        f'<svg class="map" viewBox="0 0 {width:g} {height:g}" role="group" aria-label="{escape(label)}">'
         f"{''.join(parts)}</svg>"
     )

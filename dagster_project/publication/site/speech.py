@@ -6,6 +6,8 @@ import datetime as dt
 from decimal import Decimal
 from functools import cache, lru_cache
 
+from markupsafe import Markup
+
 from dagster_project.pages.words import LANGUAGES, LOCALES, N_, Texts, texts
 from dagster_project.publication.notes import TABLES
 from dagster_project.publication.site.facts import Facts, Gap
@@ -72,6 +74,16 @@ class Speech:
 
     def title(self, facts: Facts) -> str:
         return facts.title(self.lang)
+
+    def on_paper(self, facts: Facts, public: bool) -> Markup:
+        """What stands at the foot of every printed sheet, as the text of a style sheet."""
+        said = [
+            self.title(facts), *([self._("Withdrawn")] if facts.withdrawn else []),
+            *([self._("Public edition")] if public else []), *([self._("Invented data")] if facts.fictional else []),
+            self._("published {day}", day=self.day(facts.day)),
+        ]  # fmt: skip
+        plain = (c if c.isalnum() or c in " .,-" else f"\\{ord(c):x} " for c in " · ".join(said))
+        return Markup("".join(plain))
 
     def language(self) -> str:
         """The name of the language, in itself."""

@@ -1,4 +1,4 @@
-// What the pages do better with a script: sorting, searching, opening what a link leads to. They can be read without it.
+// What the pages do better with a script: sorting, searching, scrolling by keyboard, opening what a link leads to. They can be read without it.
 "use strict";
 (function () {
   const number = (text) => {
@@ -53,6 +53,18 @@
       status.textContent = wanted ? shown + " " + status.dataset.found : "";
     });
   }
+  // what can be scrolled sideways can be reached by the keyboard, and is called what its heading says
+  const boxes = [...document.querySelectorAll(".wide")];
+  const reachable = new ResizeObserver(() => {
+    for (const box of boxes) {
+      const heading = box.closest("section, details, main").querySelector("h2, summary, h1");
+      const wide = box.scrollWidth > box.clientWidth;
+      for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", heading.textContent.trim()]]) {
+        if (wide) box.setAttribute(name, value); else box.removeAttribute(name);
+      }
+    }
+  });
+  boxes.forEach((box) => reachable.observe(box));
   const open = () => {
     const target = location.hash && document.getElementById(location.hash.slice(1));
     for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
