@@ -17,6 +17,7 @@ from dagster_project.audit.explain import Explanation
 from dagster_project.audit.revisions import Published
 from dagster_project.pages.document import Document, Section, Table
 from dagster_project.pages.words import Texts
+from dagster_project.publication.site import municipality
 from dagster_project.publication.site.content import Control, Round, rank_of
 from dagster_project.publication.site.facts import facts_of
 from dagster_project.publication.site.round_pages import RoundSite
@@ -119,18 +120,7 @@ def _site(published: Published) -> RoundSite:
 def difference_text(d: FigureChange, s: Speech) -> str:
     """One figure as it would have had to be, in a sentence."""
     t: Texts = s.texts
-    values = {
-        "unit": d.unit_name or d.unit_code,
-        "figure": " ".join(filter(None, (s.grade(d.indicator, d.grade), d.school_year))),
-        "needed": t.number(d.needed), "published": t.number(d.published), "group": s.code(d.outcome),
-    }  # fmt: skip
-    said = (
-        t._("{unit}, {figure}: {needed} instead of {published}, and it would be on the list ({group})", **values)
-        if d.after
-        else t._(
-            "{unit}, {figure}: {needed} instead of {published}, and it would not be on the list ({group})", **values
-        )
-    )
+    said = municipality.change_text(d.unit_name or d.unit_code, vars(d), d.outcome, d.after, s)
     if d.pupils is not None and d.n_pupils is not None:
         pupils = t.ngettext("{count} pupil of {all}", "{count} pupils of {all}", d.pupils, all=d.n_pupils)
         return f"{said}; {pupils}."

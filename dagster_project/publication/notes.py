@@ -33,6 +33,7 @@ TABLES = {
     "cohort_effect": N_("effects"),
     "followup_report_status": N_("reports"),
     "support_measures_summary": N_("measures and money"),
+    "nearest_changes": N_("the smallest changes that would have been enough"),
     "official_list": N_("the official list beside the proposal"),
     "official_list_summary": N_("the official list beside the proposal, in numbers"),
 }

@@ -188,6 +188,37 @@ def test_how_sure_the_rank_is_stands_beside_it(home: Settings, published: Publis
     assert own[0] == str(row["rank"]) and own[4] == f"{row['rank_low']}–{row['rank_high']}"
 
 
+def test_the_nearest_changes_of_the_mart_are_those_that_judging_every_change_finds(
+    home: Settings, published: Published
+) -> None:
+    """Two ways to the same: one SQL model for the own figures of each, and the whole round judged anew for each change."""
+    rows = published.rows("nearest_changes")
+    eligible = published.rows("selection", selection_group="average")
+    kept_out = {r["municipality_code"] for r in eligible if r["arithmetic_status"] == "excluded"}
+    near = sorted({r["municipality_code"] for r in rows})
+    others = [r["municipality_code"] for r in published.ranking("municipality") if r["rated"]]
+    codes = [*near[::5], *[c for c in others if c not in kept_out and c not in near][::40]]
+    compared = 0
+    with judge_of_revision(home, published) as judge:
+        assert judge is not None
+        for code in codes:
+            judged = {
+                (d.indicator, d.grade, d.school_year): (d.needed, d.steps, d.points_after, d.share_after, d.after)
+                for d in what_would_differ(judge, published, "municipality", code)
+                if d.outcome == "average" and d.unit_level == "municipality"
+            }
+            known = {
+                (r["indicator"], r["grade"], r["school_year"]): (
+                    r["needed_value"], r["steps"], r["points_after"], r["share_after"], r["selected_after"]
+                )
+                for r in rows
+                if r["municipality_code"] == code
+            }  # fmt: skip
+            assert known == judged, code
+            compared += len(known)
+    assert compared > 50 and {r["selected_after"] for r in rows} == {True, False}
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize("lang", ["no", "en"])
 def test_the_text_fits_the_terminal_and_cuts_no_name(

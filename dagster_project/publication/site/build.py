@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SITE = "site"
 HERE = Path(__file__).parent
 TEMPLATES, ASSETS = HERE / "templates", HERE / "assets"
-LIMITS = "grenser.html"
+LIMITS, PAPER = "grenser.html", "paper.css"
 KINDS = {"xlsx": "Excel", "csv": "CSV", "parquet": "Parquet"}
 
 
@@ -73,6 +73,8 @@ def write_site(folder: Path, facts: Facts, menu: list[tuple[str, str]], pages: P
     site, made = folder / SITE, set[Path]()
     for lang in LANGUAGES:
         s = speech(lang)
+        (site / s.folder).mkdir(parents=True, exist_ok=True)
+        (site / s.folder / PAPER).write_text(s.on_paper(facts, public), encoding="utf-8")
         for page in pages(s):
             path = site / s.folder / page.path
             if path.parent not in made:

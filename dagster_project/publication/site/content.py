@@ -124,6 +124,15 @@ class Round:
         return found
 
     @cached_property
+    def changes(self) -> Mapping[str, list[Row]]:
+        """The smallest changes that would have moved a municipality over the cut; the public edition has none."""
+        found: dict[str, list[Row]] = defaultdict(list)
+        rows = self.tables.rows("nearest_changes") if self.tables.has("nearest_changes") else []
+        for r in sorted(rows, key=lambda r: r["nearness"]):
+            found[r["municipality_code"]].append(r)
+        return found
+
+    @cached_property
     def limits(self) -> Mapping[CellKey, Row]:
         return {(r["indicator"], r["grade"], r["school_year"]): r for r in self.tables.rows("limits")}
 

@@ -199,6 +199,27 @@ def distance(round_: Round, code: str, s: Speech) -> str | None:
                "the municipality's risk points.", **values)  # fmt: skip
 
 
+def change_text(unit: str, row: Mapping[str, Any], group: str, taken: bool, s: Speech) -> str:
+    """One figure as it would have had to be for another outcome, in a sentence."""
+    values = {
+        "unit": unit, "figure": " ".join(filter(None, (s.grade(row["indicator"], row["grade"]), row["school_year"]))),
+        "needed": s.texts.number(row["needed"]), "published": s.texts.number(row["published"]), "group": s.code(group),
+    }  # fmt: skip
+    if taken:
+        return s._("{unit}, {figure}: {needed} instead of {published}, and it would be on the list ({group})", **values)
+    return s._("{unit}, {figure}: {needed} instead of {published}, and it would not be on the list ({group})", **values)
+
+
+def changes(round_: Round, code: str, s: Speech) -> list[str]:
+    """The smallest changes of the municipality's own figures that would have moved it over the cut."""
+    name = round_.units[code]["municipality_name"] or code
+    return [
+        change_text(name, {**r, "needed": r["needed_value"], "published": r["value"]}, AVERAGE, r["selected_after"], s)
+        + "."
+        for r in round_.changes.get(code, ())[:NEAREST]
+    ]
+
+
 def decision(round_: Round, code: str, s: Speech) -> tuple[list[str], list[str]]:
     """The steps to the outcome, and where reply and decision stand. The public edition has the day only."""
     lines, sources = [], []

@@ -164,7 +164,8 @@ class RoundSite:
         lines, sources = municipality.decision(self.round, code, s)
         return Page(f"kommune/{code}.html", "municipality.html.j2", content["name"], {
             **content, "verdict": municipality.verdict(self.round, code, s), "numbered": False,
-            "distance": municipality.distance(self.round, code, s), "differences": None,
+            "distance": municipality.distance(self.round, code, s),
+            "differences": municipality.changes(self.round, code, s) or None,
             "certainty": municipality.certainty(self.round, code, s), "decision": lines, "sources_of_decision": sources,
             "grid": municipality.grid(content, self._shade, s), "sources": municipality.sources(content, file, s),
             "years": municipality.usual_years(content),

@@ -76,14 +76,14 @@ class Speech:
         return facts.title(self.lang)
 
     def on_paper(self, facts: Facts, public: bool) -> Markup:
-        """What stands at the foot of every printed sheet, as the text of a style sheet."""
+        """A style sheet that writes at the foot of every printed sheet what it is of."""
         said = [
             self.title(facts), *([self._("Withdrawn")] if facts.withdrawn else []),
             *([self._("Public edition")] if public else []), *([self._("Invented data")] if facts.fictional else []),
             self._("published {day}", day=self.day(facts.day)),
         ]  # fmt: skip
         plain = (c if c.isalnum() or c in " .,-" else f"\\{ord(c):x} " for c in " · ".join(said))
-        return Markup("".join(plain))
+        return Markup(f'@page {{ @bottom-left {{ content: "{"".join(plain)}"; }} }}\n')
 
     def language(self) -> str:
         """The name of the language, in itself."""
