@@ -15,6 +15,7 @@ from dagster_project.archive.commits import MANIFEST, read_manifest
 from dagster_project.archive.store import sha256_of
 from dagster_project.diagnostics import Finding, Severity
 from dagster_project.intake.partitions import Extracts
+from dagster_project.publication.site.geography import GEOJSON
 from dagster_project.publication.subjects import Subject
 from dagster_project.rules import RuleBook
 from dagster_project.settings import REPOSITORY, Settings
@@ -85,6 +86,7 @@ def build(
         "round_entry": round_.model_dump(mode="json"),
         "rule_set": {"name": round_.rule_set, "sha256": rulebook.rule_sha256[round_.rule_set]},
         "registers": {p.name: sha256_of(p) for p in sorted(settings.registers.glob("*.yaml"))},
+        "outlines": sha256_of(outlines) if (outlines := settings.registers / GEOJSON).exists() else None,
         "inputs": inputs_of(extracts, round_.origin == "fictional"),
         "ledger": snapshot.head.as_dict(),
         "snapshot": snapshot.identity,
