@@ -35,10 +35,12 @@ lint: manifest ## ruff, mypy, import-linter, sqlfluff
 bench: manifest ## how long the pipeline takes, at several sizes
 	$(BIN)/python benchmarks/pipeline.py
 
-docs: manifest ## dbt's documentation of every model and column with types, one offline page
+docs: manifest ## the documentation site with dbt's pages of every model and column, opened from disk
 	@$(BIN)/python -m dagster_project.transform.documentation
 	OPPFOLGING_HOME=$(CURDIR)/dbt/target/documented_home $(BIN)/dbt docs generate --static --project-dir dbt --profiles-dir dbt
-	@echo "dbt/target/static_index.html"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	@echo "the site:    build/docs/index.html"
+	@echo "dbt's pages: build/docs/dbt/index.html"
 
 words: environment ## put new texts of the code into the catalogue, to be translated there; take out unused ones
 	@$(BIN)/pybabel -q extract -F pyproject.toml --add-location file --omit-header -o $(CATALOGUE:.po=.pot) dagster_project
