@@ -22,12 +22,13 @@ from dagster_project.cli import HEADINGS, main
 from dagster_project.forms.spec import FORMS
 from dagster_project.pages.words import CODES, texts
 from dagster_project.publication.site.glossary import TERMS
-from dagster_project.settings import REPOSITORY, load_settings
+from dagster_project.settings import load_settings
 from dagster_project.transform import dbt_step
 from dagster_project.validation.suites import SEVERITY, Expectation, load_suite
 
 DBT_PAGE = "dbt/index.html"
-BUILT_BY_DBT = REPOSITORY / "dbt" / "target" / "static_index.html"
+ROOT = Path(__file__).resolve().parent.parent
+BUILT_BY_DBT = ROOT / "dbt" / "target" / "static_index.html"
 WITHOUT_DBT = "<!doctype html><title>dbt</title><p>Run <code>make docs</code>: it builds dbt's page first."
 LAYERS = {
     "marts": "Published tables",
@@ -270,7 +271,7 @@ def help_of(command: click.Command, name: str) -> str:
 
 def decision_files() -> list[Path]:
     """The decisions in their order."""
-    return sorted((REPOSITORY / "docs" / "decisions").glob("[0-9]*.md"))
+    return sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 
 
 def decisions() -> str:
