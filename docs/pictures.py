@@ -2,7 +2,7 @@
 
     python docs/pictures.py HOME
 
-It needs a Chromium on the machine (`CHROMIUM` names another one than /usr/bin/chromium) and downloads nothing.
+It needs a Chromium on the machine (`OPPFOLGING_CHROMIUM` names another one than /usr/bin/chromium), and downloads none.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main(home: Path) -> None:
     """Take every picture."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
+            executable_path=os.environ.get("OPPFOLGING_CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
         )
         page = browser.new_page(device_scale_factor=SCALE, locale="nb-NO")
         for name, (round_id, address, height) in PICTURES.items():
