@@ -97,7 +97,8 @@ def data_dictionary() -> str:
         "Made from dbt's manifest when the site is built, published tables first. dbt's own page shows the same with "
         "the SQL and the graph of the models: [dbt's documentation](../dbt/index.html).", "",
         "A table of `internal/` has all figures. A `public_` model is what `public/` holds under the name without "
-        "`public_` ([the public edition](../public-edition.md)).", "",
+        "`public_` ([the public edition](../public-edition.md)). The files that the figures come from have "
+        "[a page of their own](files.md).", "",
     ]  # fmt: skip
     for layer, title in LAYERS.items():
         lines += [f"## {title}", ""]
@@ -164,7 +165,9 @@ def files_and_checks() -> str:
         "# Files and their checks", "",
         "What each kind of file is validated against before it comes into force, from the suites in `expectations/`. "
         "A *critical* check rejects the file. A *warning* holds it until it is accepted "
-        "by name and reason: `oppfolging accept FILE --code CODE --by NAME --reason WHY`.", "",
+        "by name and reason: `oppfolging accept FILE --code CODE --by NAME --reason WHY`. The checks of forms are "
+        "in Norwegian, since case officers read them. The tables made from the files are in the "
+        "[data dictionary](data-dictionary.md).", "",
     ]  # fmt: skip
     for path in sorted(settings.expectations.glob("*.json")):
         dataset = path.stem
