@@ -1,13 +1,14 @@
 """The extracts: partitions by school year, and the reference and form data. Materialising one makes it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import dagster as dg
 
 from dagster_project import progress, schema
 from dagster_project.archive.files import Key
+from dagster_project.assets import statements
 from dagster_project.assets.acting import as_table, writing
 from dagster_project.assets.by_partition import tell_checked, tell_made
 from dagster_project.assets.inbox import OWNER
@@ -23,7 +24,7 @@ from dagster_project.orchestration.resources import Home
 from dagster_project.orchestration.years import school_years
 from dagster_project.settings import REPOSITORY, Settings
 from dagster_project.transform.snapshot import repin
-from dagster_project.validation.suites import checks_of
+from dagster_project.validation.suites import by_check
 
 TITLES = {
     schema.NATIONAL_TESTS: "National tests (nasjonale prøver), one row per cell of the files.",
@@ -46,27 +47,32 @@ SHAPES: Mapping[str, Callable[[], Any]] = {
     schema.MUNICIPALITY_VERSIONS: schema.versions_schema,
     **{dataset: partial(form_schema, dataset) for dataset in schema.FORM_DATASETS},
 }
+SUITES = REPOSITORY / "expectations"
 RUN_ID = "validated_by_run"
 SHOWN_FINDINGS = 15
 
 
-def check_name(code: str) -> str:
-    """The name of the check that stands for an entry of a suite."""
-    return code.replace("-", "_")
+@cache
+def checks_by_code(dataset: str) -> dict[str, str]:
+    """The name of each check of a suite by the code that `oppfolging accept` takes."""
+    return {
+        code: statements.name_of(statements.of_expectations(entries))
+        for code, entries in by_check(SUITES, dataset).items()
+    }
 
 
 def check_specs(dataset: str, partitions: dg.PartitionsDefinition | None = None) -> list[dg.AssetCheckSpec]:
     """One check per suite entry, per partition where there are any. Errors block what comes after; warnings do not."""
     return [
         dg.AssetCheckSpec(
-            check_name(entry.code),
+            checks_by_code(dataset)[code],
             asset=dataset,
-            description=entry.why,
-            blocking=entry.severity is Severity.FAIL,
-            metadata={"severity": entry.severity.value, "fix": entry.fix},
+            description=f"{statements.sentence(statements.of_expectations(entries, short=False))} {entries[0].why}",
+            blocking=entries[0].severity is Severity.FAIL,
+            metadata={"code": code, "severity": entries[0].severity.value, "fix": entries[0].fix},
             partitions_def=partitions,
         )
-        for entry in checks_of(REPOSITORY / "expectations", dataset)
+        for code, entries in by_check(SUITES, dataset).items()
     ]
 
 
@@ -110,7 +116,7 @@ def _results(dataset: str, results: list[Checked]) -> Iterator[dg.AssetCheckResu
         of_code = [r for r in results if r.code == code]
         yield dg.AssetCheckResult(
             asset_key=dataset,
-            check_name=check_name(code),
+            check_name=checks_by_code(dataset)[code],
             passed=all(r.passed for r in of_code),
             severity=_severity(of_code),
             metadata=_metadata(of_code),
@@ -181,7 +187,7 @@ def _yearly(dataset: str) -> dg.AssetsDefinition:
 def _reference(dataset: str) -> dg.AssetsDefinition:
     @dg.asset(
         name=dataset,
-        group_name="people" if dataset in schema.FORM_DATASETS else "reference",
+        group_name="forms" if dataset in schema.FORM_DATASETS else "reference",
         owners=[OWNER],
         kinds={"parquet"},
         deps=["inbox"],

@@ -10,6 +10,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 from dagster_project import progress
 from dagster_project.assets import STATISTICS
 from dagster_project.assets.acting import writing
+from dagster_project.assets.statements import name_of, of_dbt_test, sentence
 from dagster_project.assets.versions import code_of_model
 from dagster_project.diagnostics import PipelineProblem
 from dagster_project.orchestration.outcomes import FIRST_ROWS, SOURCE_FILE, UNIQUE_ID
@@ -19,9 +20,12 @@ from dagster_project.transform import built, dbt_step
 from dagster_project.transform import columns as lineage
 from dagster_project.transform.snapshot import pin
 
+TEST = "dbt/test"
+"""Metadata of a check: what dbt calls the test, as `dbt test --select` takes it."""
+
 
 class Translator(DagsterDbtTranslator):
-    """How dbt nodes become assets: keys, groups, owners, column schema and column lineage are decided here alone."""
+    """How dbt nodes become assets: keys, groups, owners, checks, column schema and lineage are decided here."""
 
     def __init__(self, manifest: Mapping[str, Any], column_lineage: lineage.Lineage) -> None:
         # The tables under `parameters` are four dbt sources but one asset: they are compiled together.
@@ -36,8 +40,8 @@ class Translator(DagsterDbtTranslator):
         return dg.AssetKey(dbt_resource_props["name"])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        folder: str = dbt_resource_props["fqn"][1]
-        return folder if folder in {"staging", "intermediate", "marts"} else "marts"
+        """The folder of the model: ``staging``, a subject of the intermediate models, ``marts`` or ``public``."""
+        return str(dbt_resource_props["fqn"][-2])
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
         return [STATISTICS]
@@ -62,7 +66,10 @@ class Translator(DagsterDbtTranslator):
         if spec is None:
             return None
         test = manifest["nodes"][unique_id]
-        return spec._replace(description=test.get("description") or _test_in_words(test))
+        said = str(test.get("description") or sentence(of_dbt_test(test, short=False)))
+        return spec._replace(
+            name=name_of(of_dbt_test(test)), description=said, metadata={**spec.metadata, TEST: test["name"]}
+        )
 
     def _column_schema(self, node: Mapping[str, Any]) -> dict[str, Any]:
         declared = lineage.columns_of_node(node)
@@ -106,12 +113,6 @@ def refuse_stale_marts(context: dg.AssetExecutionContext, settings: Settings) ->
     """
     if found := built.differences(settings, pin(settings, context.run.run_id)):
         raise PipelineProblem("The marts were not made from the files and rules in force.", found)
-
-
-def _test_in_words(test: Mapping[str, Any]) -> str:
-    kind = (test.get("test_metadata") or {}).get("name") or "test"
-    column = test.get("column_name")
-    return f"{kind.replace('_', ' ')}{f' of {column}' if column else ''}"
 
 
 def build_models(settings: Settings) -> dg.AssetsDefinition:

@@ -13,7 +13,7 @@ SIMULATION = dg.AssetSelection.groups("simulation")
 
 one_round = dg.define_asset_job(
     "one_round",
-    selection=dg.AssetSelection.groups("parameters", "staging", "intermediate", "marts") | PUBLISHED,
+    selection=dg.AssetSelection.groups("parameters", "marts") | dg.AssetSelection.kind("dbt") | PUBLISHED,
     executor_def=dg.in_process_executor,
     description="One selection round (uttrekk): compile its rules, compute, publish a revision if anything changed.",
 )

@@ -25,6 +25,7 @@ class Expectation:
 
     ``batch`` names the table it looks at, ``shows`` the column whose content is named as found where that is not the
     one it looks at, and ``expects`` what should stand there; ``{name}`` in it is a column of the row or a parameter.
+    ``holds`` names a check in Dagster where the arguments of its expectations make no readable name.
     """
 
     type: str
@@ -37,6 +38,7 @@ class Expectation:
     fix: str
     expects: str | None = None
     shows: str | None = None
+    holds: str | None = None
     language: str = "en"
     dataset: str = ""
 
@@ -92,7 +94,15 @@ def load_suite(folder: Path, dataset: str) -> tuple[Expectation, ...]:
 
 def checks_of(folder: Path, dataset: str) -> list[Expectation]:
     """One expectation of every check of a dataset, in order; those that share a code say the same of it."""
-    return list({e.code: e for e in load_suite(folder, dataset)}.values())
+    return [entries[0] for entries in by_check(folder, dataset).values()]
+
+
+def by_check(folder: Path, dataset: str) -> dict[str, list[Expectation]]:
+    """Every expectation of a dataset by its code: those that share one are one check."""
+    found: dict[str, list[Expectation]] = {}
+    for entry in load_suite(folder, dataset):
+        found.setdefault(entry.code, []).append(entry)
+    return found
 
 
 def combination(*values: object) -> str:

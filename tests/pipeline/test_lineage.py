@@ -146,9 +146,8 @@ def test_events_cover_every_asset_of_the_run_and_connect_files_to_the_publicatio
     share = ended["municipality_ranking"]["outputs"][0]["facets"]["columnLineage"]["fields"]["risk_share"]
     assert [(f["name"], f["field"]) for f in share["inputFields"]] == [("int_municipality_ratings", "risk_share")]
     checks = ended["national_tests.checks"]["inputs"][0]["inputFacets"]["dataQualityAssertions"]["assertions"]
-    assert {"value_off_scale", "number_of_schools_jumped"} <= {c["name"] for c in checks} and all(
-        c["success"] for c in checks
-    )
+    assert {"value_is_between_0_and_100", "vanishing_share_is_at_most_0_05"} <= {c["name"] for c in checks}
+    assert all(c["success"] for c in checks)
     assert str(country_home) not in json.dumps(events)
 
 

@@ -94,7 +94,22 @@ def test_the_suites_are_blocking_checks_with_warnings_apart(defs: dg.Definitions
     checks = {
         k.name: graph.get_check_spec(k) for k in graph.asset_check_keys if k.asset_key == dg.AssetKey("national_tests")
     }
-    assert checks["value_off_scale"].blocking and not checks["number_of_schools_jumped"].blocking
+    by_code = {str(spec.metadata["code"]): spec for spec in checks.values()}
+    assert by_code["value-off-scale"] is checks["value_is_between_0_and_100"]
+    assert by_code["value-off-scale"].blocking and not by_code["number-of-schools-jumped"].blocking
+
+
+def test_the_intermediate_models_are_shown_by_subject_as_they_lie_in_folders(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    groups: dict[str, set[str]] = {}
+    for key in graph.materializable_asset_keys:
+        groups.setdefault(str(graph.get(key).group_name), set()).add(key.to_user_string())
+    folders = {p.name for p in (REPOSITORY / "dbt" / "models" / "intermediate").iterdir()}
+    assert folders <= set(groups) and "intermediate" not in groups
+    assert max(map(len, groups.values())) < 20
+    one_round = defs.resolve_job_def("one_round").asset_layer.asset_graph.materializable_asset_keys
+    for name in (*folders, "staging", "marts", "parameters", "published"):
+        assert {dg.AssetKey(asset) for asset in groups[name]} <= one_round, name
 
 
 def test_a_warned_test_of_the_models_is_a_finding_of_the_run_that_names_its_rows(defs: dg.Definitions) -> None:
