@@ -22,7 +22,9 @@ from dagster_project.intake.reader import readers_version
 from dagster_project.orchestration.partitions import names_partitions
 from dagster_project.orchestration.resources import Home
 from dagster_project.orchestration.years import school_years
-from dagster_project.settings import REPOSITORY, Settings
+from dagster_project.settings import REPOSITORY, Settings, load_settings
+from dagster_project.transform import dbt_step
+from dagster_project.transform.columns import descriptions_of_extract
 from dagster_project.transform.snapshot import repin
 from dagster_project.validation.suites import by_check
 
@@ -77,7 +79,9 @@ def check_specs(dataset: str, partitions: dg.PartitionsDefinition | None = None)
 
 
 def _table_schema(dataset: str) -> dg.TableSchema:
-    return dg.TableSchema([dg.TableColumn(f.name, str(f.type)) for f in SHAPES[dataset]()])
+    """The columns of an extract: names and types as its contract has them, descriptions as the files under dbt/ do."""
+    means = descriptions_of_extract(dbt_step.load_manifest(load_settings()), dataset)
+    return dg.TableSchema([dg.TableColumn(f.name, str(f.type), means[f.name]) for f in SHAPES[dataset]()])
 
 
 def _made(extracts: Extracts, key: Key, *, anew: bool) -> dict[str, Any]:

@@ -43,12 +43,21 @@ def read(settings: Settings) -> Lineage:
 
 
 def columns_of_node(node: Mapping[str, Any]) -> dict[str, str]:
-    """Column name -> data type of a manifest node, as its yml or the extract contract says."""
-    declared = {name: str(c.get("data_type") or "") for name, c in node.get("columns", {}).items()}
-    if node["resource_type"] == "source":
-        written = {} if declared else _source_columns(node["source_name"], node["name"])
-        declared |= written
-    return declared
+    """Column name -> data type of a manifest node, as the contract of a table written by Python, else its yml says."""
+    if node["resource_type"] == "source" and node["source_name"] in ("extracts", "parameters"):
+        return _source_columns(node["source_name"], node["name"])
+    return {name: str(c.get("data_type") or "") for name, c in node.get("columns", {}).items()}
+
+
+def descriptions_of_extract(manifest: Mapping[str, Any], dataset: str) -> dict[str, str]:
+    """What each column of an extract means: as the models say that read it and pass it on, else as the source says."""
+    (source,) = (n for n in manifest["sources"].values() if (n["source_name"], n["name"]) == ("extracts", dataset))
+    readers = [
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and source["unique_id"] in node["depends_on"]["nodes"]
+    ]
+    return {name: c["description"] for node in (*readers, source) for name, c in node["columns"].items()}
 
 
 def from_manifest(manifest: Mapping[str, Any]) -> Lineage:
@@ -134,5 +143,6 @@ def _source_columns(source: str, table: str) -> dict[str, str]:
         contract = {
             schema.SCHOOL_REGISTER: schema.register_schema,
             schema.MUNICIPALITY_CHANGES: schema.changes_schema,
+            schema.MUNICIPALITY_VERSIONS: schema.versions_schema,
         }[table]()
     return {f.name: str(f.type) for f in contract}

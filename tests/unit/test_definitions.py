@@ -13,9 +13,11 @@ import dagster as dg
 import pytest
 import yaml
 
+from dagster_project.assets.extracts import SHAPES
 from dagster_project.assets.models import SOURCE_FILE
 from dagster_project.orchestration import pipeline
-from dagster_project.settings import REPOSITORY
+from dagster_project.settings import REPOSITORY, load_settings
+from dagster_project.transform import dbt_step
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +89,24 @@ def test_marts_carry_column_schema_and_lineage_down_to_the_extracts(defs: dg.Def
         lineage = metadata["dagster/column_lineage"].deps_by_column
         assert {c.name for c in columns} == set(lineage)
         assert all(lineage[c] for c in lineage if c not in ("governor_priority", "decided_on", "selection_group"))
+
+
+@pytest.mark.parametrize("dataset", SHAPES)
+def test_every_column_of_an_extract_has_its_type_and_a_description_that_stands_once(
+    defs: dg.Definitions, dataset: str
+) -> None:
+    columns = defs.resolve_asset_graph().get(dg.AssetKey(dataset)).metadata["dagster/column_schema"].columns
+    assert [(c.name, c.type) for c in columns] == [(f.name, str(f.type)) for f in SHAPES[dataset]()]
+    assert [c.name for c in columns if not c.description] == []
+    manifest = dbt_step.load_manifest(load_settings())
+    (source,) = (s for s in manifest["sources"].values() if (s["source_name"], s["name"]) == ("extracts", dataset))
+    passed_on = {
+        name
+        for n in manifest["nodes"].values()
+        if n["resource_type"] == "model" and source["unique_id"] in n["depends_on"]["nodes"]
+        for name in n["columns"]
+    }
+    assert passed_on.isdisjoint(source["columns"]), "described in the staging model already"
 
 
 def test_the_suites_are_blocking_checks_with_warnings_apart(defs: dg.Definitions) -> None:
