@@ -18,7 +18,9 @@ from dagster_project.assets.models import build_models
 from dagster_project.assets.parameters import parameters
 from dagster_project.assets.published import published_cohort, published_round
 from dagster_project.assets.simulation import choice_sensitivity, selection_uncertainty
+from dagster_project.orchestration.alerting import alert_of_failure, alert_of_problems
 from dagster_project.orchestration.jobs import JOBS, everything
+from dagster_project.orchestration.outcomes import with_file
 from dagster_project.orchestration.partitions import read_rounds
 from dagster_project.orchestration.resources import Home
 from dagster_project.orchestration.schedules import publication_schedules, round_schedule
@@ -38,7 +40,8 @@ def build() -> dg.Definitions:
         logging.getLogger(__name__).error(problem)
     written_here = [inbox, *EXTRACTS, *REFERENCE, parameters]
     written_here += [cohort_effect, selection_uncertainty, published_round, published_cohort, choice_sensitivity]
-    *assets, apart = dg.with_source_code_references(written_here)
+    referenced = [d for d in dg.with_source_code_references(written_here) if isinstance(d, dg.AssetsDefinition)]
+    *assets, apart = dg.map_asset_specs(with_file, referenced)
     assets.append(build_models(settings))
     resources = {"home": Home()}
     checks = [open_problems]
@@ -49,7 +52,7 @@ def build() -> dg.Definitions:
         asset_checks=checks,
         jobs=[*JOBS, whole],
         schedules=[*publication_schedules(whole), round_schedule(whole)],
-        sensors=[inbox_sensor(whole), *LINEAGE],
+        sensors=[inbox_sensor(whole), *LINEAGE, alert_of_failure, alert_of_problems],
         resources=resources,
         executor=dg.in_process_executor,
         metadata={"mistakes in rounds.yaml": dg.MetadataValue.md(f"```\n{problem}\n```")} if problem else None,

@@ -9,23 +9,30 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 HOME_VARIABLE = "OPPFOLGING_HOME"
 OPENLINEAGE_VARIABLE = "OPPFOLGING_OPENLINEAGE_URL"
+ALERT_WEBHOOK_VARIABLE = "OPPFOLGING_ALERT_WEBHOOK"
+ALERT_SMTP_VARIABLE = "OPPFOLGING_ALERT_SMTP"
+ALERT_EMAIL_VARIABLE = "OPPFOLGING_ALERT_EMAIL"
 
 
 class Settings(BaseModel):
     """Where things are. ``home`` is the data folder; every other path follows from it.
 
-    ``openlineage_url`` is the one server that lineage events are sent to; None, the default, sends nothing.
+    ``openlineage_url`` is the one server that lineage events are sent to; None, the default, sends nothing. Alerts are
+    posted to ``alert_webhook`` and mailed through ``alert_smtp`` to ``alert_email``; by default they are only written.
     """
 
     model_config = ConfigDict(frozen=True)
 
     home: Path
     openlineage_url: str | None = None
+    alert_webhook: str | None = Field(default=None, repr=False)
+    alert_smtp: str | None = Field(default=None, repr=False)
+    alert_email: tuple[str, ...] = ()
 
     def _own_or_shipped(self, name: str) -> Path:
         own = self.home / name
@@ -124,5 +131,10 @@ class Settings(BaseModel):
 def load_settings(home: str | Path | None = None) -> Settings:
     """Return the settings for ``home``, else for ``OPPFOLGING_HOME``, else for the repository's ``data/``."""
     chosen = home or os.environ.get(HOME_VARIABLE) or REPOSITORY / "data"
-    url = os.environ.get(OPENLINEAGE_VARIABLE) or None
-    return Settings(home=Path(chosen).expanduser().resolve(), openlineage_url=url)
+    return Settings(
+        home=Path(chosen).expanduser().resolve(),
+        openlineage_url=os.environ.get(OPENLINEAGE_VARIABLE) or None,
+        alert_webhook=os.environ.get(ALERT_WEBHOOK_VARIABLE) or None,
+        alert_smtp=os.environ.get(ALERT_SMTP_VARIABLE) or None,
+        alert_email=tuple(os.environ.get(ALERT_EMAIL_VARIABLE, "").replace(",", " ").split()),
+    )

@@ -5,15 +5,13 @@ from collections import Counter
 import dagster as dg
 
 from dagster_project import progress
-from dagster_project.archive import Archive
-from dagster_project.archive.files import files_of, open_files
 from dagster_project.assets.acting import as_table, writing
 from dagster_project.assets.versions import code_of
+from dagster_project.clock import now
 from dagster_project.intake import flow
-from dagster_project.intake.inbox import LEFT_LYING, left_lying, name_of
 from dagster_project.orchestration.outcomes import by_run
 from dagster_project.orchestration.resources import Home
-from dagster_project.rounds.publishing import open_rounds
+from dagster_project.rounds import problems
 from dagster_project.transform.snapshot import repin
 
 OWNER = "team:data-engineering"
@@ -54,23 +52,21 @@ def inbox(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult
 @dg.asset_check(
     asset="inbox",
     name="open_problems",
-    additional_deps=["round_inputs"],
+    additional_deps=["round_inputs", "selection", "followup_report_status"],
     description=(
-        "No problem is open: no file is rejected or held, and no round that has begun lacks an input. The check fails "
-        "until all are solved, whichever run found them."
+        "No problem is open: no file is rejected or held, no round that has begun lacks an input, and no figures, "
+        "replies or reports are overdue. The check fails until all are solved, whichever run found them."
     ),
 )
 def open_problems(home: Home) -> dg.AssetCheckResult:
-    settings = home.settings()
-    files = open_files(files_of(Archive(settings).events()))
-    rows = [
-        (f"{f.name} ({f.sha256[:12]})", f"{f.status} {', '.join(f.codes)}, arrived {f.arrived[:10]}") for f in files
-    ]
-    rows += [(name_of(p), f"lies in the inbox and is no file: {LEFT_LYING}") for p in left_lying(settings.inbox)]
-    for round_id, missing in open_rounds(settings).items():
-        rows += [(f"round {round_id}", f"lacks {m}") for m in missing]
+    found = problems.open_problems(home.settings(), now().date())
     return dg.AssetCheckResult(
-        passed=not rows,
+        passed=not found,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"open": len(rows), "problems": as_table(("what", "problem"), rows)},
+        description=f"{len(found)} open" if found else "Nothing is open.",
+        metadata={
+            "open": len(found),
+            **problems.count_by_kind(found),
+            "problems": as_table(("problem", "where", "to do"), [(p.what, p.where, p.todo) for p in found]),
+        },
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dagster_project.commands.answer import Answer, answers, progress_line, terminal_width
-from dagster_project.diagnostics import IntegrityProblem
+from dagster_project.diagnostics import Finding, IntegrityProblem, OppfolgingError
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,6 +40,19 @@ def _definitions() -> Any:
     return defs
 
 
+def _alert(settings: Settings, run_id: str | None, failure: str | None) -> list[Finding]:
+    """Tell of a run that failed, or could not start, and of every problem open after it; return what was not sent."""
+    from dagster_project import clock
+    from dagster_project.orchestration.alerting import tell_all
+    from dagster_project.rounds.problems import not_started, run_failed
+
+    now = clock.now()
+    if failure is None:
+        return tell_all(settings, now)
+    failed = run_failed(run_id, "everything", failure) if run_id else not_started(now, failure)
+    return tell_all(settings, now, [failed])
+
+
 @click.command()
 @click.option("--timings", is_flag=True, help="Show the time of each stage.")
 @answers
@@ -53,14 +66,20 @@ def run(settings: Settings, timings: bool) -> Answer:
     before = Archive(settings).head().lines
     with progress_line().status("starting") as status:
         progress.listen(lambda stage, detail: status.update(f"{stage} {detail}"))
-        outcome = whole_run(settings)
+        try:
+            outcome = whole_run(settings)
+        except OppfolgingError as error:
+            _alert(settings, None, error.as_text())
+            raise
         progress.listen(None)
+    unsent = _alert(settings, outcome.run_id, None if outcome.success else outcome.message)
+    warnings = [*unsent, *outcome.warnings]
     content: dict[str, Any] = {
         "run_id": outcome.run_id, "success": outcome.success, "timings": outcome.timings,
-        "published": outcome.published, "warnings": [w.as_dict() for w in outcome.warnings], "message": outcome.message,
+        "published": outcome.published, "warnings": [w.as_dict() for w in warnings], "message": outcome.message,
     }  # fmt: skip
     lines = [f"{stage:26}{seconds:7.1f} s" for stage, seconds in outcome.timings.items()] if timings else []
-    lines += [warning.as_text() for warning in outcome.warnings]
+    lines += [warning.as_text() for warning in warnings]
     if not outcome.success:
         made = (
             f"Published before that: {', '.join(outcome.published)}." if outcome.published else "Nothing is published."

@@ -37,3 +37,18 @@ def keep(settings: Settings, screening: Screening) -> Path:
             if finding.code not in written:
                 writer.writerow([finding.code, screening.file, finding.row, finding.column, finding.found, ""])
     return folder
+
+
+def place(settings: Settings, sha256: str) -> str | None:
+    """The folder of a file in quarantine, from the home; None when it has none."""
+    folder = settings.quarantine / sha256
+    return folder.relative_to(settings.home).as_posix() if folder.is_dir() else None
+
+
+def rows(settings: Settings, sha256: str) -> int:
+    """How many failing rows of a file are in quarantine."""
+    path = settings.quarantine / sha256 / "rows.csv"
+    if not path.exists():
+        return 0
+    with path.open(encoding="utf-8", newline="") as handle:
+        return max(sum(1 for _ in csv.reader(handle)) - 1, 0)

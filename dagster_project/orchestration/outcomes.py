@@ -17,6 +17,8 @@ from dagster_project.settings import REPOSITORY, Settings
 INBOX = "inbox"
 CODE = "dagster/code_references"
 """Metadata of an asset: the file and line that it is written in. Given by ``dg.with_source_code_references``."""
+PYTHON_FILE = "written_in"
+"""Metadata of an asset that is no model: the file it is written in, from the root of the repository."""
 UNIQUE_ID = "dagster_dbt/unique_id"
 """Metadata of a model and of a test: which node of dbt it is. Written by dagster-dbt."""
 SOURCE_FILE = "dbt/file"
@@ -40,6 +42,14 @@ ENDS: dict[dg.DagsterRunStatus, End] = {
 def by_run(run_id: str) -> str:
     """How the ledger names a run."""
     return f"run {run_id}"
+
+
+def with_file(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """Name the file of an asset from the root of the repository; Dagster's reference holds a path of this machine."""
+    (written,) = spec.metadata[CODE].code_references
+    file = Path(written.file_path).relative_to(REPOSITORY).as_posix()
+    kept = {name: value for name, value in spec.metadata.items() if name != CODE}
+    return spec.replace_attributes(metadata={**kept, PYTHON_FILE: file})
 
 
 def record_of(
@@ -110,7 +120,7 @@ def _read(instance: dg.DagsterInstance, run: dg.DagsterRun, graph: Any, settings
         if event.event_type_value == "STEP_START":
             log.started[step] = at
         elif event.event_type_value == "STEP_FAILURE":
-            failures[step] = (at, _message(event.step_failure_data.error, settings))
+            failures[step] = (at, message_of(event.step_failure_data.error, settings))
         elif event.event_type_value == "ASSET_MATERIALIZATION_PLANNED" and event.asset_key is not None:
             planned[event.asset_key] = step
         # a run without partitions tells Dagster of each partition beside the asset; one with partitions of nothing else
@@ -133,7 +143,7 @@ def _moment(seconds: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
-def _message(error: Any, settings: Settings) -> str:
+def message_of(error: Any, settings: Settings) -> str:
     """What went wrong, without what Dagster wraps around it and without the folders of this machine."""
     if error is None:
         return "the step failed"
@@ -143,10 +153,7 @@ def _message(error: Any, settings: Settings) -> str:
 
 def _source(node: Any) -> str:
     """The file an asset is written in, from the root of the repository."""
-    if SOURCE_FILE in node.metadata:
-        return str(node.metadata[SOURCE_FILE])
-    (written,) = node.metadata[CODE].code_references
-    return Path(written.file_path).relative_to(REPOSITORY).as_posix()
+    return str(node.metadata.get(SOURCE_FILE) or node.metadata[PYTHON_FILE])
 
 
 def _columns(metadata: Mapping[str, Any]) -> tuple[Column, ...]:

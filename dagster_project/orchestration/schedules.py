@@ -1,38 +1,48 @@
-"""When new figures come out, and what is run then. All times are Norwegian.
-
-The days follow the publication dates seen so far: national tests in the middle of November (17 and 18 November), the
-Pupil Survey in the last week of January (28 and 29 January), grade points from the middle to the end of August (13,
-25 and 30 August; the first release is preliminary, hence two days). A round can be run when all three are out: in
-February.
-"""
+"""What is run when new figures have come out, and by when each asset has to have seen them. All times are Norwegian."""
 
 from __future__ import annotations
 
 import dagster as dg
 
 from dagster_project.orchestration.ticks import in_own_words
+from dagster_project.rounds.figures_due import FIGURES, GRACE, ROUND, FiguresDue
 from dagster_project.rounds.state import lock_of, round_events
 from dagster_project.rules import load_rules
 from dagster_project.schema import school_year_label
 from dagster_project.settings import load_settings
 
 TIME_ZONE = "Europe/Oslo"
-PUBLICATION_DAYS = {
-    "national_tests_published": ("0 7 19 11 *", "After the national tests (nasjonale prøver) came out."),
-    "pupil_survey_published": ("0 7 30 1 *", "After the Pupil Survey (Elevundersøkelsen) came out."),
-    "grade_points_published": (
-        "0 7 16,31 8 *", "After the grade points (grunnskolepoeng) came out, preliminary and final.",
-    ),
-}  # fmt: skip
+HOUR = 7
+ANY_YEAR = 2001
+"""A year that is no leap year, to count days in."""
+
+
+def cron(due: FiguresDue) -> str:
+    """Seven in the morning of the days on which figures are out."""
+    return f"0 {HOUR} {','.join(map(str, due.days))} {due.month} *"
+
+
+def freshness(due: FiguresDue) -> dg.FreshnessPolicy:
+    """Between the day on which figures came out and the deadline, the asset has to be made."""
+    deadline = due.deadline(ANY_YEAR)
+    return dg.FreshnessPolicy.cron(f"0 {HOUR} {deadline.day} {deadline.month} *", GRACE, TIME_ZONE)
 
 
 def publication_schedules(job: dg.JobDefinition) -> list[dg.ScheduleDefinition]:
-    """Schedules that launch ``job`` after each publication day: whatever lies in the inbox by then is taken in."""
-    return [_publication_schedule(job, name, cron, what) for name, (cron, what) in PUBLICATION_DAYS.items()]
+    """Schedules that launch ``job`` after each publication day: whatever is in the inbox by then is ingested."""
+    return [_publication_schedule(job, due) for due in FIGURES]
 
 
-def _publication_schedule(job: dg.JobDefinition, name: str, cron: str, description: str) -> dg.ScheduleDefinition:
-    @dg.schedule(name=name, job=job, cron_schedule=cron, execution_timezone=TIME_ZONE, description=description)
+def _publication_schedule(job: dg.JobDefinition, due: FiguresDue) -> dg.ScheduleDefinition:
+    name = f"{due.dataset}_published"
+
+    @dg.schedule(
+        name=name,
+        job=job,
+        cron_schedule=cron(due),
+        execution_timezone=TIME_ZONE,
+        description=f"Runs everything after the {due.what} came out. Off until somebody turns it on.",
+    )
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         return dg.RunRequest(run_key=f"{name}-{context.scheduled_execution_time:%Y-%m-%d}")
 
@@ -48,9 +58,12 @@ def round_schedule(job: dg.JobDefinition) -> dg.ScheduleDefinition:
     @dg.schedule(
         name="round_run",
         job=job,
-        cron_schedule="0 7 15 2 *",
+        cron_schedule=cron(ROUND),
         execution_timezone=TIME_ZONE,
-        description="The selection round (uttrekk): every round whose last school year began last autumn.",
+        description=(
+            "Runs everything for the selection round (uttrekk): every round whose last school year began last autumn. "
+            "Off until somebody turns it on."
+        ),
     )
     @in_own_words("Then launch the job everything: the schedule runs once a year.")
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:

@@ -1,0 +1,165 @@
+"""Alerts: every new problem is written to a file once, and sent on where somebody has asked for that.
+
+``alerts/alerts.jsonl`` of the home has a line for each problem when it appears and one when it is solved. With
+``OPPFOLGING_ALERT_WEBHOOK`` the new ones are posted there as JSON; with ``OPPFOLGING_ALERT_SMTP`` and
+``OPPFOLGING_ALERT_EMAIL`` they are mailed. Without these nothing leaves the machine. What could not be sent is sent
+with the next look.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import smtplib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from email.message import EmailMessage
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from dagster_project.archive.journal import append_line, read_lines
+from dagster_project.diagnostics import Finding, Severity
+from dagster_project.settings import Settings
+
+FILE = "alerts/alerts.jsonl"
+TIMEOUT = 10.0
+LONGEST_SUBJECT = 120
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that somebody has to do something about.
+
+    ``key`` says which problem it is: it stays the same while the problem lasts, also when ``what`` counts more of it.
+    ``where`` is a file or folder of the home, or a name in the Dagster UI; ``todo`` says what solves it.
+    """
+
+    key: str
+    what: str
+    where: str
+    todo: str
+
+    def as_text(self) -> str:
+        """The problem as a person reads it."""
+        return f"{self.what}\n  where: {self.where}\n  to do: {self.todo}"
+
+
+def tell(
+    settings: Settings,
+    now: dt.datetime,
+    *,
+    standing: Sequence[Problem] | None = None,
+    occurred: Sequence[Problem] = (),
+) -> tuple[list[Problem], list[Finding]]:
+    """Write and send the problems that were not told yet. Returns these, and what could not be sent.
+
+    ``standing`` are all problems that are open now, None when that is not known: one that is no longer among them is
+    solved, and is told again when it comes back. ``occurred`` are events (a run that failed), told once for ever.
+    """
+    path = settings.home / FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lines = read_lines(path)
+        known = _open(lines)
+        time = now.isoformat()
+        channels = _channels(settings)
+        if standing is not None:
+            current = {p.key for p in standing}
+            for key in [k for k, line in known.items() if line["standing"] and k not in current]:
+                append_line(path, {"event": "solved", "time": time, "key": key})
+        told = [(p, True) for p in standing or () if p.key not in known]
+        told += [(p, False) for p in occurred if p.key not in known]
+        for problem, stands in told:
+            line = {"event": "problem", "time": time, "standing": stands, "to": sorted(channels), **asdict(problem)}
+            append_line(path, line)
+        failed = []
+        lines = read_lines(path)
+        for name, send in channels.items():
+            if waiting := _unsent(lines, name):
+                try:
+                    send(waiting)
+                except (OSError, smtplib.SMTPException, ValueError) as error:  # requests' own errors are OSError
+                    failed.append(_not_sent(name, error))
+                else:
+                    append_line(path, {"event": "sent", "time": time, "to": name, "keys": [w["key"] for w in waiting]})
+    return [p for p, _ in told], failed
+
+
+def _open(lines: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The problems that were told and not solved since, by key."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for line in lines:
+        if line.get("event") == "problem":
+            found[line["key"]] = line
+        elif line.get("event") == "solved":
+            found.pop(line["key"], None)
+    return found
+
+
+def _unsent(lines: Iterable[Mapping[str, Any]], channel: str) -> list[dict[str, str]]:
+    """What a channel was to be told and was not, oldest first."""
+    found: dict[str, dict[str, str]] = {}
+    for line in lines:
+        if line.get("event") == "problem" and channel in line.get("to", ()):
+            found[line["key"]] = {name: str(line[name]) for name in ("time", "key", "what", "where", "todo")}
+        elif line.get("event") == "sent" and line.get("to") == channel:
+            for key in line["keys"]:
+                found.pop(key, None)
+    return list(found.values())
+
+
+def _channels(settings: Settings) -> dict[str, Callable[[list[dict[str, str]]], None]]:
+    """The ways out that are configured; usually none."""
+    found: dict[str, Callable[[list[dict[str, str]]], None]] = {}
+    if url := settings.alert_webhook:
+        found["webhook"] = lambda alerts: _post(url, alerts)
+    if (server := settings.alert_smtp) and settings.alert_email:
+        found["e-mail"] = lambda alerts: _mail(server, settings.alert_email, alerts)
+    return found
+
+
+def _text(alerts: Sequence[Mapping[str, str]]) -> str:
+    return "\n\n".join(Problem(a["key"], a["what"], a["where"], a["todo"]).as_text() for a in alerts)
+
+
+def _subject(alerts: Sequence[Mapping[str, str]]) -> str:
+    more = f" and {len(alerts) - 1} more" if len(alerts) > 1 else ""
+    first = " ".join(alerts[0]["what"].split())[: LONGEST_SUBJECT - len(more)]
+    return f"Oppfølging: {first}{more}"
+
+
+def _post(url: str, alerts: list[dict[str, str]]) -> None:
+    """``text`` is what chat services show; ``alerts`` is for programs."""
+    import requests
+
+    body = {"text": f"{_subject(alerts)}\n\n{_text(alerts)}", "alerts": alerts}
+    requests.post(url, json=body, timeout=TIMEOUT, allow_redirects=False).raise_for_status()
+
+
+def _mail(server: str, recipients: Sequence[str], alerts: list[dict[str, str]]) -> None:
+    """Through ``smtp://[user:password@]host[:port]``, with TLS when the server offers it, or ``smtps://`` with TLS."""
+    parts = urlsplit(server)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError("OPPFOLGING_ALERT_SMTP is not of the form smtp://host:port or smtps://host:port")
+    message = EmailMessage()
+    message["Subject"], message["From"], message["To"] = _subject(alerts), recipients[0], ", ".join(recipients)
+    message.set_content(_text(alerts) + "\n")
+    secure = parts.scheme == "smtps"
+    kind = smtplib.SMTP_SSL if secure else smtplib.SMTP
+    with kind(parts.hostname, parts.port or 0, timeout=TIMEOUT) as connection:
+        connection.ehlo()
+        if not secure and connection.has_extn("starttls"):
+            connection.starttls()
+        if parts.username:
+            connection.login(unquote(parts.username), unquote(parts.password or ""))
+        connection.send_message(message)
+
+
+def _not_sent(channel: str, error: Exception) -> Finding:
+    # the text of an error may hold the whole address, and an address may be a secret
+    return Finding(
+        "alert-not-sent", Severity.WARN, f"alerts could not be sent by {channel}", stage="alerts", file=FILE,
+        found=type(error).__name__, expected="a server that answers where OPPFOLGING_ALERT_... says",
+        fix="Check the address. They are sent with the next look; the file has them in any case.",
+    )  # fmt: skip
