@@ -1,13 +1,14 @@
 """The extracts: partitions by school year, and the reference and form data. Materialising one makes it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
 import dagster as dg
 
 from dagster_project import progress, schema
-from dagster_project.archive.files import Key
+from dagster_project.archive import Archive
+from dagster_project.archive.files import File, Key, files_of, open_files
 from dagster_project.assets import statements
 from dagster_project.assets.acting import as_table, writing
 from dagster_project.assets.by_partition import tell_checked, tell_made
@@ -15,13 +16,15 @@ from dagster_project.assets.inbox import OWNER
 from dagster_project.clock import now
 from dagster_project.diagnostics import PipelineProblem, Severity
 from dagster_project.forms.spec import form_schema
-from dagster_project.intake import flow
+from dagster_project.intake import flow, quarantine
 from dagster_project.intake.checks import Checked, check_partition, without_rows
 from dagster_project.intake.partitions import Extracts, name_of
 from dagster_project.intake.reader import readers_version
 from dagster_project.orchestration.partitions import names_partitions
 from dagster_project.orchestration.resources import Home
+from dagster_project.orchestration.schedules import freshness
 from dagster_project.orchestration.years import school_years
+from dagster_project.rounds.figures_due import FIGURES
 from dagster_project.settings import REPOSITORY, Settings, load_settings
 from dagster_project.transform import dbt_step
 from dagster_project.transform.columns import descriptions_of_extract
@@ -84,38 +87,60 @@ def _table_schema(dataset: str) -> dg.TableSchema:
     return dg.TableSchema([dg.TableColumn(f.name, str(f.type), means[f.name]) for f in SHAPES[dataset]()])
 
 
+def quarantined(settings: Settings, key: Key) -> dict[str, int]:
+    """How many files of a partition did not come into force, and how many of their rows are in quarantine."""
+    files = {
+        f.sha256
+        for f in files_of(Archive(settings).events())
+        if f.status in ("rejected", "held", "dismissed") and key in f.partitions
+    }
+    return {"quarantined_files": len(files), "quarantined_rows": sum(quarantine.rows(settings, f) for f in files)}
+
+
 def _made(extracts: Extracts, key: Key, *, anew: bool) -> dict[str, Any]:
     """Make a partition (``anew``: whatever lies there) and tell of it: rows, cells by state, files, identity."""
     if anew or not extracts.is_made(key):
         extracts.make(key)
     table = extracts.table(key)
     assert table is not None, "it was just made"
-    counts: dict[str, Any] = {"dagster/row_count": table.num_rows}
+    counts: dict[str, Any] = {"dagster/row_count": table.num_rows, **quarantined(extracts.settings, key)}
     if "state" in table.column_names:
-        counts |= {f"cells_{e['values']}": e["counts"] for e in table["state"].value_counts().to_pylist()}
+        found = {e["values"]: e["counts"] for e in table["state"].value_counts().to_pylist()}
+        # a state without a cell is a point of the plot too
+        counts |= {"cells": table.num_rows, **{f"cells_{state}": found.get(state, 0) for state in schema.STATES}}
+        levels = table.select(["unit_level", "unit_code"]).group_by(["unit_level", "unit_code"]).aggregate([])
+        counts["schools"] = levels["unit_level"].to_pylist().count("school")
     files = as_table(
         ("file", "arrived", "SHA-256"), [(f.name, f.arrived[:10], f.sha256) for f in extracts.in_force[key]]
     )
     return {**counts, "files_in_force": files, "made_from": extracts.identity(key)}
 
 
-def _metadata(results: list[Checked]) -> dict[str, Any]:
+def _metadata(results: list[Checked], waiting: Sequence[tuple[str, ...]]) -> dict[str, Any]:
+    """What a check found, and which files wait in quarantine because of it."""
     findings = [f for r in results for f in r.findings]
     named = ("file", "row", "column", "found", "expected")
+    shown = [[f[name] for name in named] for f in findings[:SHOWN_FINDINGS]]
     return {
         "failing_cells": sum(r.count for r in results),
         "accepted_cells": sum(r.accepted for r in results),
-        "quarantined": as_table(named, [[f[name] for name in named] for f in findings[:SHOWN_FINDINGS]]),
+        **({"findings": as_table(named, shown)} if shown else {}),
+        **({"quarantine": as_table(("file", "status", "folder"), waiting)} if waiting else {}),
         RUN_ID: ", ".join(sorted({r.run_id for r in results})),
     }
+
+
+def _in_quarantine(settings: Settings, file: File) -> tuple[str, ...]:
+    return (file.name, file.status, quarantine.place(settings, file.sha256) or "")
 
 
 def _severity(results: list[Checked]) -> dg.AssetCheckSeverity:
     return dg.AssetCheckSeverity.WARN if results[0].severity is Severity.WARN else dg.AssetCheckSeverity.ERROR
 
 
-def _results(dataset: str, results: list[Checked]) -> Iterator[dg.AssetCheckResult]:
+def _results(settings: Settings, dataset: str, results: list[Checked]) -> Iterator[dg.AssetCheckResult]:
     """One check result per entry of the suite, over all partitions that this step looked at."""
+    waiting = [f for f in open_files(files_of(Archive(settings).events())) if dataset in f.datasets]
     for code in dict.fromkeys(r.code for r in results):
         of_code = [r for r in results if r.code == code]
         yield dg.AssetCheckResult(
@@ -123,7 +148,7 @@ def _results(dataset: str, results: list[Checked]) -> Iterator[dg.AssetCheckResu
             check_name=checks_by_code(dataset)[code],
             passed=all(r.passed for r in of_code),
             severity=_severity(of_code),
-            metadata=_metadata(of_code),
+            metadata=_metadata(of_code, [_in_quarantine(settings, f) for f in waiting if code in f.codes]),
         )
 
 
@@ -138,6 +163,7 @@ def _settled(context: dg.AssetExecutionContext, settings: Settings, dataset: str
 
 def _yearly(dataset: str) -> dg.AssetsDefinition:
     years_known = school_years(dataset)
+    (due,) = (d for d in FIGURES if d.dataset == dataset)
 
     @dg.asset(
         name=dataset,
@@ -151,6 +177,7 @@ def _yearly(dataset: str) -> dg.AssetsDefinition:
         check_specs=check_specs(dataset, years_known),
         description=TITLES[dataset],
         metadata={"dagster/column_schema": _table_schema(dataset)},
+        freshness_policy=freshness(due),
     )
     def extract(context: dg.AssetExecutionContext, home: Home) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         settings, named = home.settings(), names_partitions(context)
@@ -167,13 +194,14 @@ def _yearly(dataset: str) -> dg.AssetsDefinition:
                 results[year] = check_partition(extracts, key, run_id=run_id, now=now(), anew=named)
                 if named and len(years) > 1:
                     context.add_asset_metadata(made[year], asset_key=dataset, partition_key=year)
-        by_year = [(y, m["dagster/row_count"], m.get("cells_suppressed", 0)) for y, m in made.items()]
+        shown = ("cells", "schools", "cells_suppressed", "quarantined_rows", "quarantined_files")
+        by_year = [(year, *(told[name] for name in shown)) for year, told in made.items()]
         one = made[years[0]] if len(years) == 1 else {}
         yield dg.MaterializeResult(
             asset_key=dataset,
             metadata={
                 **one,
-                "by_year": as_table(("year", "cells", "suppressed"), by_year),
+                "by_year": as_table(("year", *shown), by_year),
             },
             data_version=dg.DataVersion(one["made_from"]) if one else None,
         )
@@ -181,9 +209,9 @@ def _yearly(dataset: str) -> dg.AssetsDefinition:
             for year in years:
                 if not named:
                     tell_made(context, dataset, year, made[year], made[year]["made_from"])
-                tell_checked(context, dataset, year, _results(dataset, results[year]))
+                tell_checked(context, dataset, year, _results(settings, dataset, results[year]))
         found = [r for of_year in results.values() for r in of_year]
-        yield from _results(dataset, found or list(without_rows(settings, dataset, run_id)))
+        yield from _results(settings, dataset, found or list(without_rows(settings, dataset, run_id)))
 
     return extract
 
@@ -213,7 +241,7 @@ def _reference(dataset: str) -> dg.AssetsDefinition:
                 results = check_partition(extracts, key, run_id=run_id, now=now(), anew=alone)
         version = dg.DataVersion(made["made_from"]) if "made_from" in made else None
         yield dg.MaterializeResult(asset_key=dataset, metadata=made, data_version=version)
-        yield from _results(dataset, results or list(without_rows(settings, dataset, run_id)))
+        yield from _results(settings, dataset, results or list(without_rows(settings, dataset, run_id)))
 
     return reference
 

@@ -20,7 +20,9 @@ from dagster_project.forms.candidates import unanswered
 from dagster_project.orchestration.outcomes import by_run
 from dagster_project.orchestration.partitions import ROUNDS, names_partitions, processed_keys, round_ids
 from dagster_project.orchestration.resources import Home
+from dagster_project.orchestration.schedules import freshness
 from dagster_project.publication import Revision, verify_revision
+from dagster_project.rounds.figures_due import ROUND
 from dagster_project.rounds.publishing import (
     behind,
     missing_inputs_of,
@@ -86,7 +88,7 @@ def _publish(settings: Settings, snapshot: Any, round_id: str, run_id: str) -> P
 
 
 def _metadata(name: str, lines: Sequence[str], rounds: Sequence[Published]) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"found": as_table(("found",), [(line,) for line in lines])}
+    metadata: dict[str, Any] = {"found": as_table(("found",), [(line,) for line in lines])} if lines else {}
     if name == "final_rounds_unchanged":
         cells = [f for r in rounds for f in r.differences]
         metadata |= {
@@ -99,13 +101,26 @@ def _metadata(name: str, lines: Sequence[str], rounds: Sequence[Published]) -> d
 def _told(settings: Settings, made: Published) -> dict[str, Any]:
     assert made.revision is not None, "only what is published is told of"
     pointer = pointer_of(settings, made.round_id) or {}
-    site = made.revision.path / "internal" / "site" / "index.html"
     return {
         "state": str(pointer.get("status")), "release": str(pointer.get("release") or "none"),
-        "revision": made.revision.revision, "is_new": made.revision.is_new, "folder": str(made.revision.path),
+        "revision": made.revision.revision, "is_new": made.revision.is_new,
         "dagster/row_count": sum(made.revision.rows.values()),
-        **({"site": dg.MetadataValue.path(str(site))} if site.exists() else {}),
+        **_places(settings, made.revision),
     }  # fmt: skip
+
+
+def _places(settings: Settings, revision: Revision) -> dict[str, Any]:
+    """Where a revision and its report sites are, from the home, and how they are opened from there."""
+    folder = revision.path.relative_to(settings.home).as_posix()
+    sites = {name: f"{folder}/{name}/site/index.html" for name in ("internal", "public")}
+    there = {name: site for name, site in sites.items() if (settings.home / site).exists()}
+    shown: dict[str, Any] = {f"site_{name}": dg.MetadataValue.text(site) for name, site in there.items()}
+    if there:
+        opened = " or ".join(f"`{site}`" for site in there.values())
+        shown["open_the_site"] = dg.MetadataValue.md(
+            f"Open {opened} of the home (`OPPFOLGING_HOME`, or `data/`) in a browser: the pages need no server."
+        )
+    return {"folder": dg.MetadataValue.text(folder), **shown}
 
 
 @dg.asset(
@@ -116,6 +131,7 @@ def _told(settings: Settings, made: Published) -> dict[str, Any]:
     code_version=code_of("publication", "rounds", "forms"),
     deps=exposed("published_round"),
     partitions_def=ROUNDS,
+    freshness_policy=freshness(ROUND),
     output_required=False,
     description=(
         "Published tables of a selection round (publiserte tabeller for et uttrekk) as Parquet, CSV and XLSX, with a "
@@ -203,7 +219,11 @@ def published_cohort(context: dg.AssetExecutionContext, home: Home) -> dg.Materi
         snapshot = pin(settings, context.run.run_id)
         refuse_behind(settings, snapshot)
         found = [publish_cohort(settings, snapshot, r, now=now()) for r in round_ids(settings)]
-    rows = [(r.round, r.revision, r.is_new) for r in found if r is not None]
+    rows = [
+        (r.round, r.revision, r.is_new, str(_places(settings, r).get("site_internal", "")))
+        for r in found
+        if r is not None
+    ]
     return dg.MaterializeResult(
-        metadata={"snapshot": snapshot.identity, "cohorts": as_table(("cohort", "revision", "new"), rows)}
+        metadata={"snapshot": snapshot.identity, "cohorts": as_table(("cohort", "revision", "new", "site"), rows)}
     )

@@ -70,5 +70,8 @@ def choice_sensitivity(context: dg.AssetExecutionContext, home: Home) -> dg.Mate
                 continue
             tables = sensitivity_tables(compute_variants(settings, round_id))
             folder = write_tables(settings, round_id, tables)
-            rows += [(round_id, folder / name, table.num_rows) for name, table in tables.items()]
+            rows += [
+                (round_id, f"{folder.relative_to(settings.home).as_posix()}/{name}", table.num_rows)
+                for name, table in tables.items()
+            ]
     return dg.MaterializeResult(metadata={"tables": as_table(("round", "table", "rows"), rows)})

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from dagster_project.intake.partitions import Extracts
@@ -77,6 +78,46 @@ def test_after_a_whole_run_every_year_and_every_round_shows_its_checks(home: Pat
     assert waiting["partitionStatuses"]["failedPartitions"] == ["fictional-2026"]
     assert set(waiting["partitionStatuses"]["succeededPartitions"]) == set(rounds["partitions"]) - {"fictional-2026"}
     assert waiting["executionForLatestMaterialization"]["status"] == "FAILED"
+
+
+@pytest.fixture
+def newest_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dg.DagsterEvent]]:
+    """The events of the newest run of the country."""
+    monkeypatch.setenv("DAGSTER_HOME", str(home / ".dagster"))
+    with dg.DagsterInstance.get() as instance:
+        (record,) = instance.get_run_records(dg.RunsFilter(job_name="everything"), limit=1)
+        logs = instance.all_logs(record.dagster_run.run_id)
+        yield [entry.dagster_event for entry in logs if entry.dagster_event is not None]
+
+
+def test_no_metadata_names_a_folder_of_this_machine(newest_run: list[dg.DagsterEvent], country_home: Path) -> None:
+    made = [e.step_materialization_data.materialization for e in newest_run if e.is_step_materialization]
+    checked = [e.asset_check_evaluation_data for e in newest_run if e.event_type_value == "ASSET_CHECK_EVALUATION"]
+    assert len(made) > 100 and len(checked) > 200
+    for record in (*made, *checked):
+        for name, value in record.metadata.items():
+            for folder in (country_home, REPOSITORY):
+                assert f"{folder}/" not in str(value), (record, name)
+
+
+def test_every_year_has_numbers_to_plot_and_every_round_its_report_site(
+    newest_run: list[dg.DagsterEvent], home: Path
+) -> None:
+    made = [e.step_materialization_data.materialization for e in newest_run if e.is_step_materialization]
+    years = [m for m in made if m.asset_key == dg.AssetKey("national_tests") and m.partition]
+    assert len(years) > 3
+    for year in years:
+        number = {name: value.value for name, value in year.metadata.items() if isinstance(value.value, int)}
+        assert number["cells"] == sum(n for name, n in number.items() if name.startswith("cells_"))
+        assert number["schools"] > 100 and number["cells_suppressed"] > 0
+        assert number["quarantined_rows"] == number["quarantined_files"] == 0
+    rounds = {m.partition: m.metadata for m in made if m.asset_key == dg.AssetKey("published_round") and m.partition}
+    assert "fictional-2026" in rounds
+    for name, metadata in rounds.items():
+        for edition in ("internal", "public"):
+            site = str(metadata[f"site_{edition}"].value)
+            assert site.startswith(f"published/{name}/r") and (home / site).is_file()
+            assert site in str(metadata["open_the_site"].value)
 
 
 def test_a_range_of_years_has_a_result_per_year_and_keeps_those_of_the_others(home: Path) -> None:

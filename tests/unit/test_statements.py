@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -92,6 +93,12 @@ def test_a_check_of_a_suite_is_named_after_its_expectations_unless_it_says_what_
     entries: list[Expectation], name: str
 ) -> None:
     assert statements.name_of(statements.of_expectations(entries)) == name
+
+
+def test_the_name_of_a_check_of_slices_leaves_out_which_slices_are_too_small() -> None:
+    entry = replace(expectation("column_values_to_be_null", column="a", row_condition=GIVEN), batch="slices")
+    assert statements.of_expectations([entry]) == "a has no value"
+    assert statements.of_expectations([entry], short=False) == "a has no value where n is at least 20"
 
 
 def test_every_check_of_the_project_has_a_short_name_that_is_a_statement() -> None:
