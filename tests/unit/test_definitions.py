@@ -43,7 +43,8 @@ def test_assets_jobs_schedules_and_sensors(defs: dg.Definitions) -> None:
         "national_tests_published", "pupil_survey_published", "grade_points_published", "round_run",
     }  # fmt: skip
     assert {s.name for s in defs.sensors or ()} == {
-        "inbox_sensor", "lineage_of_success", "lineage_of_failure", "lineage_of_canceled",
+        "inbox_sensor", "lineage_of_success", "lineage_of_failure", "lineage_of_canceled", "alert_of_failure",
+        "alert_of_problems",
     }  # fmt: skip
 
 
@@ -179,3 +180,44 @@ def test_the_round_of_the_year_is_run_in_february(defs: dg.Definitions) -> None:
         None, "fictional-2026, np-2026, udir-2026",
     )  # fmt: skip
     assert schedule.job_name == "everything"
+
+
+@pytest.mark.parametrize(
+    ("asset", "deadline", "days"),
+    [
+        ("national_tests", "0 7 3 12 *", 14), ("pupil_survey", "0 7 13 2 *", 14), ("grade_points", "0 7 14 9 *", 14),
+        ("published_round", "0 7 1 3 *", 14),
+    ],
+)  # fmt: skip
+def test_what_waits_for_figures_has_to_be_made_between_their_publication_and_the_deadline(
+    defs: dg.Definitions, asset: str, deadline: str, days: int
+) -> None:
+    policy = defs.resolve_assets_def(asset).get_asset_spec(dg.AssetKey(asset)).freshness_policy
+    assert policy == dg.FreshnessPolicy.cron(deadline, dt.timedelta(days=days), "Europe/Oslo")
+    (day, month) = (int(x) for x in deadline.split()[2:4])
+    begins = dt.date(2026, month, day) - dt.timedelta(days=days)
+    crons = {(int(d), int(s.cron_schedule.split()[3])) for s in defs.schedules or ()
+             for d in str(s.cron_schedule).split()[2].split(",")}  # fmt: skip
+    assert (begins.day, begins.month) in crons, "the day on which a schedule runs after the publication"
+
+
+def test_schedules_are_off_and_sensors_are_on_and_the_documentation_says_so(defs: dg.Definitions) -> None:
+    page = (REPOSITORY / "docs" / "dagster.md").read_text(encoding="utf-8")
+    for schedule in defs.schedules or ():
+        assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+        assert f"| `{schedule.name}` | off |" in page
+    for sensor in defs.sensors or ():
+        assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+        assert f"| `{sensor.name}` | on |" in page
+
+
+def test_the_documentation_names_every_group_and_what_is_in_it(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    groups = {str(graph.get(key).group_name) for key in graph.materializable_asset_keys}
+    page = (REPOSITORY / "docs" / "dagster.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \| \d+ \|", page, re.MULTILINE)) == groups
+    counts = {str(g): 0 for g in groups}
+    for key in graph.materializable_asset_keys:
+        counts[str(graph.get(key).group_name)] += 1
+    for group, count in counts.items():
+        assert f"| `{group}` | {count} |" in page
