@@ -9,11 +9,11 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 
 from dagster_project import progress
 from dagster_project.assets import STATISTICS
-from dagster_project.assets.acting import writing
+from dagster_project.assets.acting import as_table, writing
 from dagster_project.assets.statements import name_of, of_dbt_test, sentence
 from dagster_project.assets.versions import code_of_model
 from dagster_project.diagnostics import PipelineProblem
-from dagster_project.orchestration.outcomes import FIRST_ROWS, SOURCE_FILE, UNIQUE_ID
+from dagster_project.orchestration.outcomes import FIRST_ROWS, ROW, SOURCE_FILE, UNIQUE_ID
 from dagster_project.orchestration.resources import Home
 from dagster_project.settings import Settings
 from dagster_project.transform import built, dbt_step
@@ -207,6 +207,6 @@ def _events(
                     "seconds": round(result.seconds, 3),
                     **by_run,
                     **({"message": result.message} if result.message else {}),
-                    **({FIRST_ROWS: "\n".join(result.rows)} if result.rows else {}),
+                    **({FIRST_ROWS: as_table((ROW,), [(row,) for row in result.rows])} if result.rows else {}),
                 },
             )

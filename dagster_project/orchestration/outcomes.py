@@ -24,7 +24,9 @@ UNIQUE_ID = "dagster_dbt/unique_id"
 SOURCE_FILE = "dbt/file"
 """Metadata of a model: the file it is written in, from the root of the repository."""
 FIRST_ROWS = "first_rows"
-"""Metadata of a test of the models: the rows it names."""
+"""Metadata of a test of the models: a table of the rows it names."""
+ROW = "row"
+"""The one column of that table: a row in words."""
 READ = {
     dg.DagsterEventType.STEP_START,
     dg.DagsterEventType.STEP_FAILURE,
@@ -37,6 +39,12 @@ ENDS: dict[dg.DagsterRunStatus, End] = {
     dg.DagsterRunStatus.FAILURE: "FAIL",
     dg.DagsterRunStatus.CANCELED: "ABORT",
 }
+
+
+def rows_named(check: dg.AssetCheckEvaluation) -> list[str]:
+    """The rows that a test of the models names, in words."""
+    named = check.metadata.get(FIRST_ROWS)
+    return [str(record.data[ROW]) for record in named.records] if isinstance(named, dg.TableMetadataValue) else []
 
 
 def by_run(run_id: str) -> str:

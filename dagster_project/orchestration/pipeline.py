@@ -208,16 +208,17 @@ def _exit_code(errors: Sequence[Any], success: bool) -> int:
 
 def _warned(evaluations: Iterable[dg.AssetCheckEvaluation], defs: dg.Definitions) -> Iterator[Finding]:
     """Tests of the models that warned, with the rows they name. Warnings about files are shown with the files."""
-    from dagster_project.orchestration.outcomes import FIRST_ROWS
+    from dagster_project.orchestration.outcomes import rows_named
 
     graph = defs.resolve_asset_graph()
     for check in evaluations:
-        if check.passed or check.severity.value != Severity.WARN.value or FIRST_ROWS not in check.metadata:
+        rows = rows_named(check)
+        if check.passed or check.severity.value != Severity.WARN.value or not rows:
             continue
         description = graph.get_check_spec(check.asset_check_key).description
         yield Finding(
             "dbt-test-warned", Severity.WARN, description or check.check_name,
             stage="dbt", file=check.asset_key.to_user_string(), column=check.check_name,
-            found=str(check.metadata[FIRST_ROWS].value).replace("\n", "; "),
+            found="; ".join(rows),
             count=int(str(check.metadata["failing_rows"].value)),
         )  # fmt: skip

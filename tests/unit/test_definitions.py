@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from dagster_project.assets.acting import as_table
 from dagster_project.assets.extracts import SHAPES
 from dagster_project.assets.models import SOURCE_FILE
 from dagster_project.orchestration import pipeline
@@ -142,11 +143,11 @@ def test_a_warned_test_of_the_models_is_a_finding_of_the_run_that_names_its_rows
     def evaluated(name: str, **metadata: Any) -> dg.AssetCheckEvaluation:
         return dg.AssetCheckEvaluation(
             asset_key=limits, check_name=name, passed=not metadata, severity=dg.AssetCheckSeverity.WARN,
-            metadata={k: dg.MetadataValue.text(v) if isinstance(v, str) else dg.MetadataValue.int(v)
-                      for k, v in metadata.items()},
+            metadata=metadata,
         )  # fmt: skip
 
-    crossed = evaluated("absolute_limit_is_worse", first_rows="round a\nround b", failing_rows=2)
+    rows = as_table(("row",), [("round a",), ("round b",)])
+    crossed = evaluated("absolute_limit_is_worse", first_rows=rows, failing_rows=dg.MetadataValue.int(2))
     (found,) = pipeline._warned([crossed, evaluated("frozen_limits_agree")], defs)
     assert (found.code, found.count, found.found) == ("dbt-test-warned", 2, "round a; round b")
     assert "not better than the national one" in found.message
