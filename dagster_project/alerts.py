@@ -125,7 +125,7 @@ def _text(alerts: Sequence[Mapping[str, str]]) -> str:
 
 def _subject(alerts: Sequence[Mapping[str, str]]) -> str:
     more = f" and {len(alerts) - 1} more" if len(alerts) > 1 else ""
-    first = " ".join(alerts[0]["what"].split())[: LONGEST_SUBJECT - len(more)]
+    first = alerts[0]["what"].splitlines()[0][: LONGEST_SUBJECT - len(more)]
     return f"Oppfølging: {first}{more}"
 
 

@@ -44,11 +44,13 @@ def _alert(settings: Settings, run_id: str | None, failure: str | None) -> list[
     """Tell of a run that failed, or could not start, and of every problem open after it; return what was not sent."""
     from dagster_project import clock
     from dagster_project.orchestration.alerting import tell_all
+    from dagster_project.orchestration.outcomes import without_folders
     from dagster_project.rounds.problems import not_started, run_failed
 
     now = clock.now()
     if failure is None:
         return tell_all(settings, now)
+    failure = without_folders(failure, settings)
     failed = run_failed(run_id, "everything", failure) if run_id else not_started(now, failure)
     return tell_all(settings, now, [failed])
 

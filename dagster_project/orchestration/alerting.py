@@ -14,7 +14,8 @@ import dagster as dg
 from dagster_project import clock
 from dagster_project.alerts import Problem, tell
 from dagster_project.diagnostics import Finding, OppfolgingError
-from dagster_project.orchestration.outcomes import message_of
+from dagster_project.orchestration.outcomes import without_folders
+from dagster_project.orchestration.pipeline import words_of
 from dagster_project.orchestration.ticks import in_own_words
 from dagster_project.rounds.problems import open_problems, run_failed
 from dagster_project.settings import Settings, load_settings
@@ -43,11 +44,12 @@ def tell_all(settings: Settings, now: dt.datetime, occurred: Sequence[Problem] =
 def alert_of_failure(context: dg.RunFailureSensorContext) -> None:
     settings, run = load_settings(), context.dagster_run
     errors = [
-        message_of(event.step_failure_data.error, settings)
+        words_of(event.step_failure_data.error)
         for event in context.get_step_failure_events()
         if event.step_failure_data.error is not None
     ]
-    failed = run_failed(run.run_id, run.job_name, "\n".join(errors) or context.failure_event.message or "")
+    said = without_folders("\n".join(errors) or context.failure_event.message or "", settings)
+    failed = run_failed(run.run_id, run.job_name, said)
     for warning in tell_all(settings, clock.now(), [failed]):
         context.log.warning(warning.as_text())
 

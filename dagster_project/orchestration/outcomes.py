@@ -128,7 +128,7 @@ def _read(instance: dg.DagsterInstance, run: dg.DagsterRun, graph: Any, settings
         if event.event_type_value == "STEP_START":
             log.started[step] = at
         elif event.event_type_value == "STEP_FAILURE":
-            failures[step] = (at, message_of(event.step_failure_data.error, settings))
+            failures[step] = (at, _message(event.step_failure_data.error, settings))
         elif event.event_type_value == "ASSET_MATERIALIZATION_PLANNED" and event.asset_key is not None:
             planned[event.asset_key] = step
         # a run without partitions tells Dagster of each partition beside the asset; one with partitions of nothing else
@@ -151,12 +151,16 @@ def _moment(seconds: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
-def message_of(error: Any, settings: Settings) -> str:
+def _message(error: Any, settings: Settings) -> str:
     """What went wrong, without what Dagster wraps around it and without the folders of this machine."""
     if error is None:
         return "the step failed"
-    message = str((error.cause or error).message).strip()
-    return message.replace(f"{settings.home}/", "").replace(f"{REPOSITORY}/", "")
+    return without_folders(str((error.cause or error).message).strip(), settings)
+
+
+def without_folders(text: str, settings: Settings) -> str:
+    """A text with paths from the home and from the repository, not from the root of this machine."""
+    return text.replace(f"{settings.home}/", "").replace(f"{REPOSITORY}/", "")
 
 
 def _source(node: Any) -> str:

@@ -153,7 +153,7 @@ def run_everything(settings: Settings, load: Callable[[], dg.Definitions]) -> Ru
         and failure.error is not None
     ]
     refused = list(_refused(result.get_asset_check_evaluations()))
-    told = [_in_own_words(e) for e in errors if not (refused and CHECK_FAILED in str(e.message))]
+    told = [words_of(e) for e in errors if not (refused and CHECK_FAILED in str(e.message))]
     made = [e for e in Archive(settings).events()[before:] if e["event"] in COMMITS]
     return RunOutcome(
         result.run_id, result.success, timings, "\n".join([*refused, *told]), (*killed, *warned, *warnings),
@@ -191,7 +191,7 @@ def _own_kind(error: Any) -> type[diagnostics.OppfolgingError] | None:
     return kind if isinstance(kind, type) and issubclass(kind, diagnostics.OppfolgingError) else None
 
 
-def _in_own_words(error: Any) -> str:
+def words_of(error: Any) -> str:
     """What stopped a step: the message of the project's own error, else the one that Dagster gives, with its cause."""
     if _own_kind(error) is None:
         cause = f" {error.cause.message}" if error.cause is not None else ""

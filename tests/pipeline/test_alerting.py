@@ -62,7 +62,7 @@ def test_a_failed_run_is_told_once_with_its_cause(home: Settings, instance: dg.D
         alerting.alert_of_failure(context)
     (line,) = told(home)
     assert line["what"].startswith(f"Run {context.dagster_run.run_id[:8]} of the job breaks failed: ")
-    assert "disk full" in line["what"] and str(home.home) not in line["what"]
+    assert "OSError: disk full" in line["what"] and str(home.home) not in line["what"]
     assert line["where"] == f"run {context.dagster_run.run_id} in the Dagster UI" and "run again" in line["todo"]
 
 
