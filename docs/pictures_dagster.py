@@ -31,8 +31,16 @@ IMAGES = Path(__file__).parent / "images"
 LOCATION = "__repository__@dagster_project.definitions"
 PATIENCE = 120
 COLOURS = 128
-PANEL, CONTROLS = (62, 165), (70, 420)
-"""Where the graph begins, and how much of its right lower corner is buttons."""
+PANEL = (62, 165)
+"""Where the graph begins."""
+WITHOUT_BUTTONS = """() => document.querySelectorAll('button').forEach(button => {
+  const place = button.getBoundingClientRect();
+  if (place.left < innerWidth - 80 || place.top < innerHeight - 450) return;
+  let box = button;
+  while (box.parentElement.getBoundingClientRect().width < 100) box = box.parentElement;
+  box.style.visibility = 'hidden';
+})"""
+"""Hide the buttons over the right lower corner of a graph."""
 MARGIN = 16
 FAINT = 215
 """Dots of the background are lighter than this; lines and names are darker."""
@@ -55,22 +63,22 @@ class Picture:
     downward: bool = False
 
 
-def group(name: str, drawn: str) -> Picture:
-    """The graph of a group."""
+def group(name: str, drawn: str, size: tuple[int, int] = (1800, 1300)) -> Picture:
+    """The graph of a group, in a window in which all of it is drawn with names."""
     path = f"locations/{LOCATION}/asset-groups/{name}/lineage"
-    return Picture(f"dagster-group-{name.replace('_', '-')}", path, drawn, size=(1800, 1300), graph=True)
+    return Picture(f"dagster-group-{name.replace('_', '-')}", path, drawn, size=size, graph=True)
 
 
 PICTURES = (
     Picture("dagster-groups", "asset-groups", "published", size=(1500, 1250), graph=True, downward=True),
-    group("places", "int_code_targets"),
-    group("points", "int_observations"),
+    group("places", "int_code_targets", (1900, 2300)),
+    group("points", "int_observations", (2700, 1700)),
     group("limits", "int_limits"),
-    group("ratings", "int_unit_sums"),
+    group("ratings", "int_unit_sums", (1800, 1600)),
     group("selection", "int_selection_list"),
     group("people", "int_proposals"),
     group("follow_up", "int_cohort_members"),
-    group("public", "int_public_cells"),
+    group("public", "int_public_cells", (1900, 1400)),
     Picture("dagster-checks", "assets/school_ranking?view=checks", "coverage_is_between_0_and_1", size=(1300, 760)),
     Picture("dagster-columns", "assets/national_tests", "Municipality number", size=(1300, 900)),
     Picture("dagster-plots", "assets/national_tests", "Municipality number", click="Plots", size=(1300, 1000)),
@@ -130,6 +138,9 @@ def take(page: Page, address: str, picture: Picture) -> None:
         page.wait_for_timeout(2000)
         page.get_by_text(picture.click, exact=True).first.evaluate("element => element.scrollIntoView()")
     page.wait_for_timeout(5000)  # a graph is laid out in a worker, and moves into place
+    page.wait_for_function("() => !document.body.innerText.includes('Loading')", timeout=PATIENCE * 1000)
+    if picture.graph:
+        page.evaluate(WITHOUT_BUTTONS)
     image = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     if picture.graph:
         image = _graph_of(image, 370 if picture.path == "asset-groups" else PANEL[0])
@@ -140,8 +151,6 @@ def take(page: Page, address: str, picture: Picture) -> None:
 
 def _graph_of(image: Image.Image, left: int) -> Image.Image:
     """The graph alone, without the menus around it."""
-    image = image.copy()
-    image.paste("white", (image.width - CONTROLS[0], image.height - CONTROLS[1], image.width, image.height))
     panel = image.crop((left, PANEL[1], image.width, image.height))
     box = panel.convert("L").point(lambda shade: 255 if shade < FAINT else 0).getbbox() or (0, 0, *panel.size)
     return panel.crop((

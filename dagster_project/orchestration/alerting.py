@@ -17,7 +17,7 @@ from dagster_project.diagnostics import Finding, OppfolgingError
 from dagster_project.orchestration.outcomes import without_folders
 from dagster_project.orchestration.pipeline import words_of
 from dagster_project.orchestration.ticks import in_own_words
-from dagster_project.rounds.problems import open_problems, run_failed
+from dagster_project.rounds.problems import not_listed, open_problems, run_failed
 from dagster_project.settings import Settings, load_settings
 
 PROBLEM_SECONDS = 600
@@ -66,7 +66,12 @@ def alert_of_failure(context: dg.RunFailureSensorContext) -> None:
 @in_own_words()
 def alert_of_problems(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     settings, now = load_settings(), clock.now()
-    found = open_problems(settings, now.date())
-    told, failed = tell(settings, now, standing=found)
-    lines = [f"{len(found)} problems are open, {len(told)} of them new", *(f.as_text() for f in failed)]
-    return dg.SkipReason("\n".join(lines))
+    try:
+        found = open_problems(settings, now.date())
+    except OppfolgingError as error:
+        said = without_folders(error.as_text(), settings)
+        _, failed = tell(settings, now, occurred=[not_listed(now.date(), said)])
+    else:
+        told, failed = tell(settings, now, standing=found)
+        said = f"open problems: {len(found)}, new among them: {len(told)}"
+    return dg.SkipReason("\n".join([said, *(f.as_text() for f in failed)]))

@@ -14,6 +14,7 @@ from dagster_project.alerts import Problem
 from dagster_project.archive import Archive
 from dagster_project.archive.commits import committed
 from dagster_project.archive.files import File, files_of, in_force, open_files
+from dagster_project.archive.guard import refuse_lost_ledger
 from dagster_project.forms.candidates import unanswered
 from dagster_project.intake import quarantine
 from dagster_project.intake.inbox import LEFT_LYING, left_lying, name_of
@@ -42,8 +43,9 @@ def open_problems(settings: Settings, today: dt.date) -> list[Problem]:
 
     Raises:
         RuleProblem: the rules cannot be used.
-        IntegrityProblem: the ledger was changed.
+        IntegrityProblem: the ledger was changed, or is not the newest: what it does not know of would seem solved.
     """
+    refuse_lost_ledger(settings)
     return [*_files(settings), *_missing(settings), *_figures(settings, today), *_replies(settings, today),
             *_reports(settings)]  # fmt: skip
 
@@ -62,6 +64,12 @@ def run_failed(run_id: str, job: str, message: str) -> Problem:
 def not_started(now: dt.datetime, message: str) -> Problem:
     """A run of the command line that could not begin, so that Dagster knows nothing of it."""
     return Problem(f"run: {now}", _with_message("A run could not start", message), "oppfolging run", RUN_AGAIN)
+
+
+def not_listed(today: dt.date, message: str) -> Problem:
+    """What is open is not known, since the rules or the ledger cannot be read: told once a day until they can."""
+    what = _with_message("It cannot be listed what is open", message)
+    return Problem(f"not listed: {today}", what, "oppfolging doctor", "Solve what the message names.")
 
 
 def _with_message(what: str, message: str) -> str:
