@@ -17,7 +17,7 @@ from playwright.sync_api import Page, sync_playwright
 IMAGES = Path(__file__).parent / "images"
 WIDTH, SCALE = 1100, 1.5
 PICTURES = {
-    "report.png": ("fictional-2026", "index.html", 720),
+    "report.png": ("fictional-2026", "index.html", 850),
     "municipality.png": ("fictional-2024", "kommune/6412.html", 940),
 }
 """Picture -> round, page of its internal site, and the height that is shown."""
