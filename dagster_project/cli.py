@@ -8,6 +8,7 @@ import click
 
 from dagster_project.commands import audit, fetch, files, rounds, running, simulation, verify
 from dagster_project.diagnostics import OppfolgingError, PipelineProblem
+from dagster_project.private import keep_private
 from dagster_project.settings import load_settings
 
 EPILOG = """\b
@@ -70,6 +71,7 @@ def main(ctx: click.Context, home: Path | None, debug: bool) -> None:
 
     Typical order: `demo` or `ingest FILE...`, then `run`, then `explain MUNICIPALITY`.
     """
+    keep_private()
     ctx.obj = load_settings(home)
 
 

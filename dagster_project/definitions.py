@@ -8,7 +8,9 @@ import logging
 import dagster as dg
 
 from dagster_project.orchestration import manifest
+from dagster_project.private import keep_private
 
+keep_private()
 manifest.make_ready()
 
 from dagster_project.assets.effects import cohort_effect

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.diagnostics import Finding, IntegrityProblem, Severity
+from dagster_project.private import READ_ONLY
 from dagster_project.settings import Settings
 
 FIRST = "0" * 64
@@ -124,7 +125,7 @@ class Archive:
             is_new = not target.exists()
             if is_new:
                 target = objects / f"{ARRIVING}{sha256}"
-                temporary.chmod(0o444)
+                temporary.chmod(READ_ONLY)
                 temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from dagster_project.archive.files import open_files
 from dagster_project.diagnostics import Finding, OppfolgingError, Severity
 from dagster_project.intake import inbox
 from dagster_project.intake.partitions import Extracts, name_of
+from dagster_project.private import MINE, open_to_others
 from dagster_project.publication import verify_revision
 from dagster_project.rounds.publishing import behind, changed_releases, open_rounds
 from dagster_project.settings import Settings
@@ -59,6 +60,12 @@ def _examined(settings: Settings) -> Iterator[State]:
                 "not-a-folder", "there is a file where a folder should be", "Move the file away.", file=folder.name
             )
         return
+    for folder in open_to_others(settings.home):
+        yield _state(
+            "readable-by-others", "other users of this machine can enter a folder with figures that are not public",
+            FIX, partial(folder.chmod, MINE), file=f"{folder.name}/", expected="a folder of mode 0700",
+            found=f"mode {folder.stat().st_mode & 0o7777:04o}",
+        )  # fmt: skip
     lost = Archive(settings).broken_lines() or commits.lost_lines(settings)
     lost = [*lost, *Archive(settings).verify(shortened=bool(lost))]
     yield from (State(finding) for finding in lost)

@@ -52,7 +52,17 @@ def serve(settings: Settings, port: int) -> int:
     workspace = str(REPOSITORY / "workspace.yaml")
     programs = Path(sys.executable).parent
     commands: list[list[str | Path]] = [
-        [programs / "dagster-webserver", "-w", workspace, "-h", HOST, "-p", str(port)],
+        [
+            sys.executable,
+            "-m",
+            "dagster_project.orchestration.web_server",
+            "-w",
+            workspace,
+            "-h",
+            HOST,
+            "-p",
+            str(port),
+        ],
         [programs / "dagster-daemon", "run", "-w", workspace],
     ]
 

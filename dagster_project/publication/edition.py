@@ -34,6 +34,7 @@ from dagster_project.archive.store import sha256_of
 from dagster_project.arrow import write_parquet
 from dagster_project.diagnostics import Finding, NotFound, PipelineProblem, Severity
 from dagster_project.pages.words import FICTIONAL, INCOMPLETE, N_, both, both_of_code, texts
+from dagster_project.private import READ_ONLY
 from dagster_project.publication import crate, public, report_site, tables
 from dagster_project.publication import manifest as manifests
 from dagster_project.publication.notes import marts
@@ -314,7 +315,7 @@ def _seal(building: Path, manifest: dict[str, Any]) -> None:
         if path.is_file():
             with path.open("rb+") as handle:
                 os.fsync(handle.fileno())
-            path.chmod(0o444)
+            path.chmod(READ_ONLY)
 
 
 def make_revision(
