@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -73,5 +72,3 @@ def test_the_ui_is_started_with_this_server() -> None:
     from dagster_project.orchestration import ui, web_server
 
     assert web_server.__name__ == ui.WEB_SERVER
-        REPOSITORY, "dagster_project/orchestration/ui.py"
-    ).read_text("utf-8")

@@ -74,6 +74,11 @@ class Facts:
         return self.status in RELEASED
 
     @property
+    def is_overdue(self) -> bool:
+        """Whether the day for the county governors' replies had passed when this was published."""
+        return self.priorities_due is not None and self.priorities_due < self.day
+
+    @property
     def year(self) -> int:
         """The year of the selection."""
         return self.selection_date.year

@@ -22,6 +22,15 @@ WHY_NOT_RATED = N_("{name} is not rated: {reason}.")
 HIDDEN_SHARE = N_("The share of {name} is not shown, because it would tell a figure on few pupils.")
 
 
+DISTANCE = {
+    (True, False): N_("The highest share outside the list is {other}."),
+    (False, False): N_("The lowest share on the list is {other}."),
+    (True, True): N_("The highest share outside the list, of those that are shown, is {other}."),
+    (False, True): N_("The lowest share on the list, of those that are shown, is {other}."),
+}
+"""Of the nearest share on the other side of the cut: whether the municipality is inside, and the edition public."""
+
+
 @dataclass(frozen=True)
 class Near:
     """A figure of a municipality close to a limit: how far, in units of its last decimal."""
@@ -104,7 +113,10 @@ def verdict(round_: Round, code: str, s: Speech) -> list[str]:
     if doubt is not None and doubt["could_be_selected"]:
         lines.append(s._(
             "If the figures are recalculated with the uncertainty that lies in few pupils, the rule takes the "
-            "municipality {n} of 100 times.", n=s.of_hundred(doubt["probability_selected"]),
+            "municipality {n} of 100 times: {average} in the average-based selection, {spread} in the spread-based "
+            "one.",
+            n=s.of_hundred(doubt["probability_selected"]), average=s.of_hundred(doubt["probability_average"]),
+            spread=s.of_hundred(doubt["probability_spread"]),
         ))  # fmt: skip
     return lines
 
@@ -191,12 +203,13 @@ def distance(round_: Round, code: str, s: Speech) -> str | None:
     values = {
         "other": s.percent(other), "gap": s.rounded(100 * gap, 1),
         "points": s.rounded(gap * float(unit["possible_points"]), 1),
+        "order": s.joined([s.code(name) for name in round_.facts.rules.tie_breaks.value]),
     }  # fmt: skip
-    if inside:
-        return s._("The highest share outside the list is {other}. It is {gap} percentage points away, which is "
-                   "{points} of the municipality's risk points.", **values)  # fmt: skip
-    return s._("The lowest share on the list is {other}. It is {gap} percentage points away, which is {points} of "
-               "the municipality's risk points.", **values)  # fmt: skip
+    said = DISTANCE[inside, round_.public]
+    rest = N_("It is {gap} percentage points away, which is {points} of the municipality's risk points.")
+    if gap == 0:
+        rest = N_("The shares are equal. The order is then decided by: {order}.")
+    return f"{s._(said, **values)} {s._(rest, **values)}"
 
 
 def change_text(unit: str, row: Mapping[str, Any], group: str, taken: bool, s: Speech) -> str:

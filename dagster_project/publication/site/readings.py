@@ -38,13 +38,6 @@ CAUSES = {
 }
 
 
-def joined(names: Sequence[str], s: Speech) -> str:
-    """Names as a sentence has them: a, b and c."""
-    if len(names) < 2:
-        return "".join(names)
-    return s._("{names} and {last}", names=", ".join(names[:-1]), last=names[-1])
-
-
 def pages(r: Round, s: Speech) -> Iterator[Page]:
     """These pages in one language."""
     yield _spread(r, s)
@@ -75,9 +68,9 @@ def _spread(r: Round, s: Speech) -> Page:
 
 
 def _reply(r: Round, name: str, listed: Sequence[Listed]) -> str:
-    """How far a county governor has come: a code of the page."""
-    candidates = [m for m in listed if m.row.get("arithmetic_status") == "candidate" or m.outcome == "candidate"]
-    if not candidates:
+    """How far a county governor has come: a code of the page. The public edition does not tell who was a candidate."""
+    spread = [m for m in listed if m.row["selection_group"] == SPREAD]
+    if not any(r.public or "candidate" in (m.row["arithmetic_status"], m.outcome) for m in spread):
         return "none"
     if r.facts.status != "candidates":
         return "replied"
@@ -102,14 +95,17 @@ def _governors(r: Round, s: Speech) -> Page:
     ]  # fmt: skip
     return Page("statsforvaltere.html", "governors.html.j2", s._("County governors"), {
         "rows": rows, "replies": REPLIES, "due": r.facts.priorities_due, "tables": r.tables,
+        "overdue": r.facts.is_overdue,
     })  # fmt: skip
 
 
 def _governor(r: Round, name: str, listed: list[Listed], s: Speech) -> Page:
     form = f"prioritering-{slug(name)}.xlsx"
     replied = sorted({m.row["replied_by"] for m in listed if m.row.get("replied_by")})
+    reply = _reply(r, name, listed)
     return Page(f"statsforvalter/{slug(name)}.html", "governor.html.j2", name, {
-        "name": name, "reply": REPLIES[_reply(r, name, listed)], "due": r.facts.priorities_due, "replied_by": replied,
+        "name": name, "reply": REPLIES[reply], "awaited": reply in ("awaited", "asked"), "replied_by": replied,
+        "due": r.facts.priorities_due, "overdue": r.facts.is_overdue,
         "candidates": [m for m in listed if m.row["selection_group"] == SPREAD],
         "average": [m for m in listed if m.row["selection_group"] == AVERAGE],
         "form": form if r.control and form in r.control.forms else None, "certain": bool(r.doubt),
@@ -187,7 +183,7 @@ def _changes(r: Round, s: Speech) -> Page:
     return Page("endringer.html", "changes.html.j2", s._("Changes"), {
         "entered": [(m, why(m, s)) for m in r.moves if m.entered],
         "left": [(m, why(m, s)) for m in r.moves if not m.entered],
-        "before": r.before, "causes": joined(causes, s), "better": moved[:MOST_MOVED],
+        "before": r.before, "causes": s.joined(causes), "better": moved[:MOST_MOVED],
         "worse": moved[:-MOST_MOVED - 1 : -1], "moved": len(moved),
     })  # fmt: skip
 
@@ -231,7 +227,7 @@ def assumed_in_short(rules: RuleSet, s: Speech) -> str:
     parts = []
     for side, name in (("national", N_("national limit")), ("absolute", N_("absolute limit"))):
         of = [s.code(i.name) for i in rules.indicators if f"indicators.{i.name}.{side}" in paths]
-        parts += [s._("{limit} of {indicators}", limit=s._(name), indicators=joined(of, s))] if of else []
+        parts += [s._("{limit} of {indicators}", limit=s._(name), indicators=s.joined(of))] if of else []
     if any(not path.startswith("indicators.") for path in paths):
         parts.append(s._("the spread that a candidate must have"))
     return "; ".join(parts)

@@ -120,6 +120,8 @@ class RoundSite:
             "{rated} of {all} municipalities are rated. The weakest stand first: a high share is many risk points of "
             "those that were possible.", rated=len(r.rated), all=len(r.ranking),
         )  # fmt: skip
+        if r.public and any(u["rank"] is None for u in r.rated):
+            lead += " " + s._("Official ranks are not shown; places are those among the municipalities whose share is.")
         return Page("rangering.html", "ranking.html.j2", s._("Ranking"), {
             "lead": lead, "chart": figures.histogram(counts, marks, label), "bin_width": s.whole(round(100 * BIN)),
             "ticks": edges[:: max(1, len(edges) // 6)], "bins": list(zip(edges, edges[1:], counts, strict=False)),
@@ -223,7 +225,7 @@ def _next(r: Round, s: Speech) -> Mapping[str, Any] | None:
     if f.status == "candidates":
         said = [_awaited(r, s)] if r.awaited else [s._("The county governors prioritise among the candidates.")]
         if f.priorities_due:
-            said.append(s._("The deadline was {day}.", day=f.priorities_due) if f.priorities_due < f.day
+            said.append(s._("The deadline was {day}.", day=f.priorities_due) if f.is_overdue
                         else s._("The deadline is {day}.", day=f.priorities_due))  # fmt: skip
         links = [
             (f"../../forms/{name}", s._("The form of {governor}", governor=governor))
@@ -264,7 +266,7 @@ def _from(s: Speech, links: list[tuple[str, str]]) -> list[tuple[str, str]]:
 def _awaited(r: Round, s: Speech) -> str:
     return s.ngettext(
         "{names} has not replied.", "{names} have not replied.", len(r.awaited),
-        names=readings.joined(r.awaited, s),
+        names=s.joined(r.awaited),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import cache, lru_cache
 
@@ -65,6 +66,13 @@ class Speech:
     def day(self, day: dt.date | None) -> str:
         """A day in the form of the language."""
         return DASH if day is None else self.texts.date(day)
+
+    def joined(self, names: Sequence[str]) -> str:
+        """Names as a sentence has them: a, b and c; with semicolons where a name has a comma of its own."""
+        if len(names) < 2:
+            return "".join(names)
+        between = "; " if any("," in name for name in names) else ", "
+        return self._("{names} and {last}", names=between.join(names[:-1]), last=names[-1])
 
     def gap(self, gap: Gap) -> str:
         """What a round does without, and why that was accepted."""

@@ -50,7 +50,7 @@
         row.hidden = !texts[i].includes(wanted);
         shown += row.hidden ? 0 : 1;
       });
-      status.textContent = wanted ? shown + " " + status.dataset.found : "";
+      status.textContent = !wanted ? "" : shown ? shown + " " + status.dataset.found : status.dataset.none;
     });
   }
   // what can be scrolled sideways can be reached by the keyboard, and is called what its heading says
