@@ -145,7 +145,8 @@ def _waiting(settings: Settings) -> Iterator[State]:
     for file in open_files(Extracts(settings).files):
         fix = {
             "held": f"oppfolging accept {file.sha256[:12]} --code CODE --by NAME --reason WHY, or dismiss it",
-            "rejected": f"Send a corrected file, or: oppfolging dismiss {file.sha256[:12]} --by NAME --reason WHY",
+            "rejected": "Send a corrected file. This one stays open until: oppfolging dismiss "
+            f"{file.sha256[:12]} --by NAME --reason WHY",
         }.get(file.status, RUN)
         yield _state(f"file-{file.status}", f"the file is {file.status}", fix, file=file.name,
                      found=", ".join(file.codes) or None)  # fmt: skip

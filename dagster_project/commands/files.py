@@ -123,6 +123,7 @@ def ingest(settings: Settings, files: tuple[Path, ...]) -> Answer:
     from dagster_project.archive.guard import writing
     from dagster_project.intake.flow import take_in_all
     from dagster_project.intake.inbox import is_finished, name_of
+    from dagster_project.intake.quarantine import TO_SENDER
 
     wanted = _expand(files)
     if unfinished := [f for f in wanted if not is_finished(f)]:
@@ -131,8 +132,10 @@ def ingest(settings: Settings, files: tuple[Path, ...]) -> Answer:
         )
     with writing(settings, "ingest", waits):
         results = take_in_all(wanted, settings, by="ingest")
+    names = {name_of(path) for path in wanted}
+    own = [r for r in results if r.file in names]
     lines = []
-    for result in results:
+    for result in own:
         note = f" (already {result.earlier})" if result.earlier else ""
         if result.status == "moving":
             note = " (still being written; ignored)"
@@ -143,6 +146,10 @@ def ingest(settings: Settings, files: tuple[Path, ...]) -> Answer:
                 lines.append(f"          {finding.code}: {finding.found or finding.message}")
             elif result.status in ("held", "rejected"):
                 lines.append("          " + finding.as_text().replace("\n", "\n          "))
+        if (answer := settings.quarantine / result.sha256 / TO_SENDER).is_file() and result.status == "rejected":
+            lines.append(f"          to send back: {answer}")
+    # files that came earlier and were screened again, because what they had been held to is another now
+    lines += [f"screened again: {r.file} is {r.status}" for r in results if r.file not in names]
     stopped = ("held", "rejected", "moving")
     content = [
         {
@@ -152,7 +159,9 @@ def ingest(settings: Settings, files: tuple[Path, ...]) -> Answer:
         }
         for r in results
     ]  # fmt: skip
-    waiting = any(r.status in stopped or r.earlier in stopped for r in results)
+    waiting = any(r.status in stopped or r.earlier in stopped for r in own)
+    if any(r.status == "accepted" for r in own):
+        lines.append("Next: oppfolging run")
     return Answer(content, "\n".join(lines), 3 if waiting else 0)
 
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
-from dagster_project.publication.tables import BATCH, safe_text
+from dagster_project.pages.spreadsheet import safe_text
+from dagster_project.publication.tables import BATCH
 
 if TYPE_CHECKING:
     import pyarrow as pa

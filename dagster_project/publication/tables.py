@@ -6,16 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dagster_project.pages.spreadsheet import safe_text
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH = 20_000
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t")
-
-
-def safe_text(value: str) -> str:
-    """Text that a spreadsheet program will not take for a formula: such a text gets an apostrophe in front."""
-    return f"'{value}" if value.startswith(FORMULA_SIGNS) else value
 
 
 def _csv_cell(value: Any) -> str:

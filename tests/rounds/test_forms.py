@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import re
 import shutil
@@ -18,6 +19,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from dagster_project.forms.candidates import candidate_list
 from dagster_project.forms.write import FORM_SHEET
+from dagster_project.intake import quarantine
 from dagster_project.intake.read import read_file
 from dagster_project.intake.screen import Screening, screen_path
 from dagster_project.publication import current_revision
@@ -225,6 +227,41 @@ def test_a_broken_reply_is_refused_whole_with_words_a_case_officer_understands(
     assert len({(f.code, f.row, f.column) for f in result.findings}) == len(result.findings), "each fault once"
     assert hits[0].row or hits[0].column in ("Uttrekk", "Kandidatlistens kontrollkode") or code == "candidates-missing"
     assert words in hits[0].as_text() and hits[0].file == "svar.xlsx" and hits[0].count == 1 and hits[0].fix
+
+
+def priority_without_a_reason(sheet: Worksheet, book: Workbook) -> None:
+    """Of a municipality in the average group."""
+    row = average(sheet)[0]
+    sheet.cell(row, PRIORITY).value, sheet.cell(row, REASON).value = 1, None
+
+
+def test_a_priority_in_the_average_group_is_one_fault_and_not_two(
+    blank: Path, settings: Settings, tmp_path: Path
+) -> None:
+    path = filled(blank, tmp_path / "svar.xlsx", priority_without_a_reason)
+    assert {f.code for f in looked_at(path, settings).findings} == {"average-group-not-prioritised"}
+
+
+def test_the_quarantine_of_a_form_names_the_cells_and_has_a_text_to_send_back(
+    blank: Path, settings: Settings, tmp_path: Path
+) -> None:
+    def change(sheet: Worksheet, book: Workbook) -> None:
+        sheet.cell(spread(sheet)[1], PRIORITY).value = 1
+        sheet.cell(first(sheet), REASON).value = None
+        priority_without_a_reason(sheet, book)
+
+    home = load_settings(tmp_path / "home")
+    screening = looked_at(filled(blank, tmp_path / "=svar.xlsx", change), settings)
+    folder = quarantine.keep(home, screening)
+    with (folder / "rows.csv").open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    told = {(f.code, str(f.row or ""), f.column or "") for f in screening.findings}
+    assert {(r["code"], r["source_row"], r["source_column"]) for r in rows} == told and len(told) >= 3
+    assert {r["file"] for r in rows} == {"'=svar.xlsx"}, "no formula"
+    text = (folder / quarantine.TO_SENDER).read_text(encoding="utf-8")
+    assert "kan ikke brukes ennå" in text and not re.search(r"[a-z]+-[a-z]+-[a-z]+|FAIL|line|found|expected", text)
+    for finding in screening.findings:
+        assert f"rad {finding.row}, {finding.column}: {finding.message.rstrip('.')}" in text
 
 
 def test_another_governors_municipality_is_refused(blank: Path, settings: Settings, tmp_path: Path) -> None:
