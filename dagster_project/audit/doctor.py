@@ -121,7 +121,8 @@ def _derived(settings: Settings) -> Iterator[State]:
                          partial(ensure_parameters, settings, snapshot), file="parameters/")  # fmt: skip
         if any(settings.marts.glob("*.parquet")):
             found = behind(settings, snapshot)
-            yield from (State(f) for f in found)
+            # files came or rules changed since the last run: nothing is damaged
+            yield from (State(replace(f, severity=Severity.WARN, fix=RUN)) for f in found)
             for differences in changed_releases(settings).values() if not found else ():
                 yield State(replace(differences[0], severity=Severity.WARN))  # somebody decides: amend, or keep
     except OppfolgingError as error:

@@ -81,12 +81,12 @@ def _other_outcome(e: Explanation, content: Mapping[str, Any], s: Speech) -> Sec
 def _grid(content: Mapping[str, Any], s: Speech) -> Section:
     years = [year or s._("All years") for year in content["years"]]
     rows = tuple(
-        (f"{name} ({note})" if note else name,
-         *(f"{value}: {points}" if points else value for _, value, points, _ in cells))
-        for name, note, cells, _ in content["grid"]
+        (name, *(f"{value}: {points}" if points else value for _, value, points, _ in cells))
+        for name, _, cells, _ in content["grid"]
     )  # fmt: skip
     table = Table((s._("figure"), *years), rows, frozenset(range(1, 1 + len(years))))
-    return Section("grid", s._("The points, figure by figure"), (), table)
+    notes = tuple(f"{name}: {note}." for name, note, _, _ in content["grid"] if note)
+    return Section("grid", s._("The points, figure by figure"), notes, table)
 
 
 def _schools(content: Mapping[str, Any], s: Speech) -> Section | None:

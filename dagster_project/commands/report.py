@@ -45,6 +45,10 @@ def _lines(found: Overview, *, names: bool, why: bool) -> Iterator[str]:
     for stand in found.rounds:
         if stand.state is not None:
             yield from _round(stand, names=names, why=why)
+    for cohort in found.cohorts:
+        late = f" · {cohort.overdue} reports overdue" if cohort.overdue else ""
+        where = f" · Report: {_short(cohort.report)}" if cohort.report else ""
+        yield f"{cohort.cohort}: {cohort.municipalities} municipalities followed up{late}{where}"
     idle = [stand for stand in found.rounds if stand.state is None]
     yield from (f"{stand.round}: waits for {stand.lacks[0]}" for stand in idle)
     yield from _files(found, why=why)

@@ -145,7 +145,7 @@ def doctor(settings: Settings, fix: bool) -> Answer:
     if not found and not settings.ledger.exists():
         lines.append(f"No files have been ingested in {settings.home}. `oppfolging demo` writes fictional ones.")
     else:
-        lines.append(f"{len(found)} problems" if found else "No problems found.")
+        lines.append(f"{len(found)} problem{'s' * (len(found) > 1)}" if found else "No problems found.")
     damaged = any(f.severity.value == "FAIL" and f.code not in NOT_COMPUTED for f in found)
     code = IntegrityProblem.exit_code if damaged else 1 if found else 0
     return Answer({"rebuilt": rebuilt, "problems": [f.as_dict() for f in found]}, "\n".join(lines), code)

@@ -60,7 +60,8 @@ def _older(extracts: Extracts, tables: Sequence[ExtractTable], file: str, sha256
                 findings.append(
                     Finding(
                         "older-export", Severity.WARN, f"an older export would replace a newer one of {name_of(key)}",
-                        stage=STAGE, file=file, found=file, expected=f"an export newer than {other.name}",
+                        stage=STAGE, file=file, found=f"{file} ({sha256[:12]})",
+                        expected=f"an export newer than {other.name} ({other.sha256[:12]}) of {other.arrived[:10]}",
                         fix="Accept it to bring the older figures back into force; otherwise dismiss it.",
                     )
                 )  # fmt: skip

@@ -72,7 +72,11 @@ def serve(settings: Settings, port: int) -> int:
     signal.signal(signal.SIGTERM, interrupt)
     # Their own process groups: Ctrl-C reaches this process alone, which then stops both in order.
     processes = [subprocess.Popen(c, cwd=REPOSITORY, env=environment, start_new_session=True) for c in commands]
-    print(f"Dagster UI: http://{HOST}:{port}  (Ctrl-C stops it)", flush=True)
+    at = f"http://{HOST}:{port}"
+    print(
+        f"Dagster UI: {at}  (Ctrl-C stops it)\nRuns: {at}/runs\nOpen problems: {at}/assets/inbox?view=checks",
+        flush=True,
+    )
     try:
         while all(process.poll() is None for process in processes):
             time.sleep(0.5)

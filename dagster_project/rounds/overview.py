@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,17 @@ class OpenFile:
 
 
 @dataclass(frozen=True)
+class Followed:
+    """How the follow-up of a round stands: how many take part, how many reports are overdue, and where its site is."""
+
+    cohort: str
+    revision: str
+    municipalities: int
+    overdue: int
+    report: str | None
+
+
+@dataclass(frozen=True)
 class Overview:
     """Everything: rounds in the order of their register, how many files stand how, and those that wait.
 
@@ -75,6 +86,7 @@ class Overview:
     """
 
     rounds: tuple[Stand, ...]
+    cohorts: tuple[Followed, ...]
     files: Mapping[str, int]
     open: tuple[OpenFile, ...]
     not_computed: tuple[str, ...] = ()
@@ -106,10 +118,23 @@ def overview(settings: Settings, today: dt.date) -> Overview:
     counts = Counter(f.status for f in {f.sha256: f for f in files}.values())
     return Overview(
         tuple(rounds),
+        tuple(_followed(settings, rulebook)),
         {str(k): n for k, n in counts.items()},
         tuple(_open(settings, open_files(files))),
         _not_computed(settings),
     )
+
+
+def _followed(settings: Settings, rulebook: RuleBook) -> Iterator[Followed]:
+    for round_ in rulebook.rounds:
+        if (folder := current_revision(settings, round_.cohort_id)) is None:
+            continue
+        reports = published_rows(settings, round_.cohort_id, "followup_report_status")
+        site = folder / INTERNAL / SITE / "index.html"
+        yield Followed(
+            round_.cohort_id, folder.name, len({r["municipality_code"] for r in reports}),
+            sum(r["status"] == "overdue" for r in reports), str(site) if site.exists() else None,
+        )  # fmt: skip
 
 
 def _not_computed(settings: Settings) -> tuple[str, ...]:
@@ -168,15 +193,26 @@ def next_acts(round_: Round, selection: Sequence[Mapping[str, Any]], today: dt.d
 
 def _open(settings: Settings, files: Sequence[File]) -> list[OpenFile]:
     """The files that wait for somebody, those in the inbox and what is no file among them."""
-    newest = {line["sha256"]: line for line in journal.screenings(settings)}
-    found = []
-    for file in files:
-        grave = [f for f in newest.get(file.sha256, {}).get("findings", ()) if f["code"] in file.codes]
-        why = _place(grave[0]) if grave else ""
-        found.append(OpenFile(file.name, file.sha256, file.status, tuple(file.codes), why))
+    why = why_open(settings)
+    found = [OpenFile(f.name, f.sha256, f.status, tuple(f.codes), why(f)) for f in files]
     found += [OpenFile(name_of(path), "", "in the inbox", ()) for path in waiting(settings.inbox)]
     found += [OpenFile(name_of(path), "", "no file", (), LEFT_LYING) for path in left_lying(settings.inbox)]
     return found
+
+
+def why_open(settings: Settings) -> Callable[[File], str]:
+    """Why a file waits: the first of the findings against it, with its place and what was found, and how many more."""
+    newest = {line["sha256"]: line for line in journal.screenings(settings)}
+
+    def why(file: File) -> str:
+        faults = [f for f in newest.get(file.sha256, {}).get("findings", ()) if f["code"] in file.codes]
+        if not faults:
+            return ""
+        found = f" (found {faults[0]['found']})" if faults[0].get("found") else ""
+        more = f"; {len(faults) - 1} more" if len(faults) > 1 else ""
+        return _place(faults[0]) + found + more
+
+    return why
 
 
 def _place(finding: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from dagster_project.forms.candidates import unanswered
 from dagster_project.intake import quarantine
 from dagster_project.intake.inbox import LEFT_LYING, left_lying, name_of
 from dagster_project.rounds.figures_due import overdue_figures
+from dagster_project.rounds.overview import why_open
 from dagster_project.rounds.publishing import open_rounds
 from dagster_project.rounds.state import lock_of, round_events
 from dagster_project.rules import load_rules
@@ -78,13 +79,15 @@ def _with_message(what: str, message: str) -> str:
 
 
 def _files(settings: Settings) -> Iterator[Problem]:
+    why = why_open(settings)
     for file in open_files(files_of(Archive(settings).events())):
         if file.status == NOTHING_TO_DO:
             continue  # the next run validates it
         codes = f" ({', '.join(file.codes)})" if file.codes else ""
+        because = f": {said}" if (said := why(file)) else ""
         yield Problem(
             f"file: {file.sha256} {file.line} {file.status}",
-            f"{file.name} is {file.status}{codes}, arrived {file.arrived[:10]}",
+            f"{file.name} is {file.status}{codes}, arrived {file.arrived[:10]}{because}",
             quarantine.place(settings, file.sha256) or f"archive {file.sha256[:12]}",
             _todo(file),
         )
