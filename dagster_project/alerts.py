@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import fcntl
 import smtplib
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from email.message import EmailMessage
@@ -22,7 +23,13 @@ from dagster_project.diagnostics import Finding, Severity
 from dagster_project.settings import Settings
 
 FILE = "alerts/alerts.jsonl"
-TIMEOUT = 10.0
+TIMEOUT, LONGEST = 10.0, 30.0
+"""Seconds for each answer of a server, and for all of an attempt to send."""
+NEEDED = {
+    "problem": {"time", "key", "what", "where", "todo", "standing"},
+    "solved": {"key"},
+    "sent": {"to", "keys"},
+}
 LONGEST_SUBJECT = 120
 
 
@@ -60,7 +67,7 @@ def tell(
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        lines = read_lines(path)
+        lines = _whole(read_lines(path))
         known = _open(lines)
         time = now.isoformat()
         channels = _channels(settings)
@@ -74,16 +81,44 @@ def tell(
             line = {"event": "problem", "time": time, "standing": stands, "to": sorted(channels), **asdict(problem)}
             append_line(path, line)
         failed = []
-        lines = read_lines(path)
+        lines = _whole(read_lines(path))
         for name, send in channels.items():
             if waiting := _unsent(lines, name):
                 try:
-                    send(waiting)
+                    _in_time(send, waiting)
                 except (OSError, smtplib.SMTPException, ValueError) as error:  # requests' own errors are OSError
                     failed.append(_not_sent(name, error))
                 else:
                     append_line(path, {"event": "sent", "time": time, "to": name, "keys": [w["key"] for w in waiting]})
     return [p for p, _ in told], failed
+
+
+def _in_time(send: Callable[[list[dict[str, str]]], None], alerts: list[dict[str, str]]) -> None:
+    """Send, and give up after a while: a server that answers a byte at a time must not hold a run.
+
+    Raises:
+        TimeoutError: it took too long. Other errors are those of sending.
+    """
+    failed: list[Exception] = []
+
+    def attempt() -> None:
+        try:
+            send(alerts)
+        except Exception as error:  # raised where it is waited for
+            failed.append(error)
+
+    sender = threading.Thread(target=attempt, daemon=True)
+    sender.start()
+    sender.join(LONGEST)
+    if sender.is_alive():
+        raise TimeoutError(f"not done in {LONGEST:.0f} s")
+    if failed:
+        raise failed[0]
+
+
+def _whole(lines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The lines that have all that their event needs; others were not written here, and are passed over."""
+    return [line for line in lines if NEEDED.get(str(line.get("event")), {""}) <= set(line)]
 
 
 def _open(lines: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
@@ -134,7 +169,9 @@ def _post(url: str, alerts: list[dict[str, str]]) -> None:
     import requests
 
     body = {"text": f"{_subject(alerts)}\n\n{_text(alerts)}", "alerts": alerts}
-    requests.post(url, json=body, timeout=TIMEOUT, allow_redirects=False).raise_for_status()
+    with requests.post(url, json=body, timeout=TIMEOUT, allow_redirects=False, stream=True) as answer:
+        if not answer.status_code // 100 == 2:  # a redirection is no delivery either
+            raise OSError(f"status {answer.status_code}")
 
 
 def _mail(server: str, recipients: Sequence[str], alerts: list[dict[str, str]]) -> None:

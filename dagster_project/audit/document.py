@@ -23,6 +23,8 @@ def document_of(e: Explanation, lang: str) -> Document:
     """Decision first, then the arithmetic down to the cells, then the rule and how it was computed."""
     t, m = texts(lang), e.manifest
     warnings = []
+    if m.get("withdrawn"):
+        warnings.append(t._("WITHDRAWN: {reason}", reason=m["withdrawn"]["reason"]))
     if m["data_origin"] == "fictional":
         warnings.append(t._("FICTIONAL DATA: no school or municipality here exists."))
     warnings += [t._("INCOMPLETE, computed without: {gap}", gap=gap) for gap in m.get("accepted_gaps", ())]

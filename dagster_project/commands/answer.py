@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dagster_project.diagnostics import OppfolgingError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -35,7 +37,12 @@ def answers(command: Callable[..., Answer]) -> Callable[..., None]:
     def answered(*args: Any, as_json: bool, quiet: bool, **given: Any) -> None:
         from dagster_project.pages.json import as_json as json_of
 
-        answer = command(*args, **given)
+        try:
+            answer = command(*args, **given)
+        except OppfolgingError as error:  # its text goes to the error stream, as without --json
+            if as_json:
+                click.echo(json_of({"error": error.message, "findings": [f.as_dict() for f in error.findings]}))
+            raise
         if as_json:
             click.echo(json_of(answer.content))
         elif answer.text and (not quiet or answer.exit_code):

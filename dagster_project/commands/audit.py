@@ -43,6 +43,8 @@ def explain(
 
     if (municipality is None) == (school is None):
         raise click.UsageError("give one municipality, or one school with --school")
+    if wants_json() and form in ("html", "pdf"):
+        raise click.UsageError(f"--json and --format {form} ask for two different answers")
     if form == "pdf" and out is None:
         raise click.UsageError("a PDF needs --out FILE")
     explanation = explain_unit(

@@ -50,7 +50,9 @@ def _lines(found: Overview, *, names: bool, why: bool) -> Iterator[str]:
         where = f" · Report: {_short(cohort.report)}" if cohort.report else ""
         yield f"{cohort.cohort}: {cohort.municipalities} municipalities followed up{late}{where}"
     idle = [stand for stand in found.rounds if stand.state is None]
-    yield from (f"{stand.round}: waits for {stand.lacks[0]}" for stand in idle)
+    if idle and not why:
+        yield f"Waiting for figures: {', '.join(stand.round for stand in idle)}"
+    yield from (f"{stand.round}: waits for {stand.lacks[0]}" for stand in idle if why)
     yield from _files(found, why=why)
     if found.not_computed:
         more = f" and {len(found.not_computed) - 1} more" if len(found.not_computed) > 1 and not why else ""
@@ -61,6 +63,8 @@ def _lines(found: Overview, *, names: bool, why: bool) -> Iterator[str]:
 
 def _round(stand: Stand, *, names: bool, why: bool) -> Iterator[str]:
     state = {"damaged": "DAMAGED", "draft": "waiting for data"}.get(stand.state or "")
+    if stand.withdrawn:
+        state = f"WITHDRAWN ({stand.withdrawn})"
     said = [f"{title_in(stand.title, 'en')} ({stand.round})", state or texts("en").code(f"round_{stand.state}").upper()]
     said += [f"release {stand.release}"] if stand.release else []
     said += [stand.revision] if stand.revision else []

@@ -60,7 +60,7 @@ def show(settings: Settings, round_id: str) -> Answer:
         text = history.waiting_as_text(content)
     else:
         stand = release.standing(settings, round_id)
-        content = history.summary(settings, stand, release.checklist(settings, stand))
+        content = history.summary(settings, stand, release.checklist(settings, stand), clock.now().date())
         text = history.as_text(stand, content)
     return Answer(content, text)
 

@@ -72,7 +72,8 @@ DECISION_CHOICES = {
 EARLIER_DECISIONS = {"tas ut": "exclude"}
 """Read by some as selected."""
 GROUPS = {"gjennomsnitt": "average", "spredning": "spread"}
-ADVICE = {"bør ikke tas ut": "do_not_take"}
+ADVICE = {"bør ikke trekkes ut": "do_not_take"}
+EARLIER_ADVICE = {"bør ikke tas ut": "do_not_take"}
 SENDERS = {"kommune": "municipality", "veiledere": "guides", "statsforvalter": "county_governor"}
 OUTCOMES = {"ubehandlet": "pending", "tatt til følge": "accepted", "avvist": "rejected"}
 
@@ -117,7 +118,8 @@ PRIORITIES = Form(
             required=False,
             later=True,
             choices=ADVICE,
-            hint="Bare i spredningsgruppen: velg «bør ikke tas ut» i stedet for en prioritet",
+            earlier=EARLIER_ADVICE,
+            hint="Bare i spredningsgruppen: velg «bør ikke trekkes ut» i stedet for en prioritet",
             width=18,
         ),
         Column("reason", "Begrunnelse", required=False, hint="Hvorfor, eller vurderingen av kommunen", width=60),
@@ -131,7 +133,7 @@ PRIORITIES = Form(
         "Fyll ut de gule cellene. Resten er låst.",
         "Gi hver kommune i spredningsgruppen sin egen prioritet, fra 1 og oppover. Skriv en begrunnelse, og når "
         "samtalen ble holdt.",
-        "Mener dere at en kommune ikke bør tas ut, velger dere det under Tilrådning i stedet for en prioritet.",
+        "Mener dere at en kommune ikke bør trekkes ut, velger dere det under Tilrådning i stedet for en prioritet.",
         "Kommunene i gjennomsnittsgruppen prioriteres ikke. Skriv gjerne en vurdering av dem under Begrunnelse.",
         "Lagre arbeidsboken og send den tilbake. Ikke flytt eller slett rader.",
     ),

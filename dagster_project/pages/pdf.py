@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ def as_pdf(document: Document) -> bytes:
     """A4, lying. Letters the font lacks are shown as a box, never dropped silently."""
     from fpdf import FPDF
 
-    mark = both(FICTIONAL)
+    mark, document = both(FICTIONAL), _with_letters_of_the_font(document)
 
     class Sheet(FPDF):
         def header(self) -> None:
@@ -67,6 +68,22 @@ def as_pdf(document: Document) -> bytes:
         if section.table is not None and section.table.rows:
             _table(sheet, section.table)
     return bytes(sheet.output())
+
+
+def _with_letters_of_the_font(document: Document) -> Document:
+    """The narrow space that does not break, between thousands, as the wider one: the font has no other."""
+
+    def text(value: str) -> str:
+        return value.replace("\u202f", "\u00a0")
+
+    def row(cells: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(text, cells))
+
+    def table(given: Table | None) -> Table | None:
+        return given and replace(given, rows=tuple(map(row, given.rows)), total=row(given.total))
+
+    sections = (replace(d, paragraphs=row(d.paragraphs), table=table(d.table)) for d in document.sections)
+    return replace(document, sections=tuple(sections))
 
 
 def _table(sheet: FPDF, table: Table) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from dagster_project.intake.partitions import read_partition
 from dagster_project.pages.words import FICTIONAL, both
 from dagster_project.rounds import state as states
 from dagster_project.rounds.official import as_lines, official_list
+from dagster_project.rounds.overview import next_acts
 from dagster_project.rounds.publishing import missing_inputs_of, waits_for
 from dagster_project.rounds.release import Item, Standing, queries_of
 from dagster_project.rules import load_rules
@@ -53,15 +55,18 @@ def waiting_as_text(content: Mapping[str, Any]) -> str:
     return "\n".join([*lines, *(f"  {line}" for line in content["waits_for"])])
 
 
-def summary(settings: Settings, stand: Standing, items: Sequence[Item]) -> dict[str, Any]:
-    """Plain values of where a round stands."""
+def summary(settings: Settings, stand: Standing, items: Sequence[Item], today: dt.date) -> dict[str, Any]:
+    """Plain values of where a round stands; ``today`` tells what is overdue."""
     waits = missing_inputs_of(settings, stand.subject.name)
-    counts = Counter((r["selection_group"], r["status"]) for r in stand.tables["selection"].to_pylist())
+    selection = stand.tables["selection"].to_pylist()
+    counts = Counter((r["selection_group"], r["status"]) for r in selection)
     return {
         "round": stand.subject.name,
         "state": stand.state.value,
         "revision": stand.folder.name,
         "release": stand.lock.release if stand.lock else None,
+        "withdrawn": (read_manifest(stand.folder).get("withdrawn") or {}).get("reason"),
+        "next": [] if stand.lock else list(next_acts(stand.subject.round, selection, today)),
         "locked": stand.lock.as_text() if stand.lock else None,
         "illustrative": stand.illustrative,
         "missing_inputs": read_manifest(stand.folder).get("accepted_gaps", []),
@@ -70,7 +75,9 @@ def summary(settings: Settings, stand: Standing, items: Sequence[Item]) -> dict[
         # the marts hold the round as it would be: while figures are missing that is another one than was published
         "official_list": None if waits else official_list(settings, stand.subject.name),
         "overrides": [
-            r["municipality_code"] for r in stand.tables["selection"].to_pylist() if r["is_override"]
+            f"{r['municipality_code']} {r['municipality_name']}"
+            for r in selection
+            if r["is_override"]
         ],
         "checklist": [{"item": i.name, "ok": i.ok, "detail": i.detail} for i in items],
         "queries": Counter(
@@ -83,6 +90,9 @@ def summary(settings: Settings, stand: Standing, items: Sequence[Item]) -> dict[
 def as_text(stand: Standing, content: Mapping[str, Any]) -> str:
     """What ``summary`` gives, for a terminal."""
     lines = [f"{content['round']}: {content['state']}, revision {content['revision']}"]
+    if content["withdrawn"]:
+        lines.insert(0, f"WITHDRAWN: {content['withdrawn']}")
+    lines += [f"{'then' if i else 'next'}: {act}" for i, act in enumerate(content["next"])]
     if stand.subject.round.origin == "fictional":
         lines.append(both(FICTIONAL))
     if content["locked"]:
@@ -91,7 +101,11 @@ def as_text(stand: Standing, content: Mapping[str, Any]) -> str:
     lines += [f"a new revision waits for: {line}" for line in content["waits_for"]]
     if content["illustrative"]:
         lines.append("ILLUSTRATIVE: some limits are assumed, not Udir's")
-    lines += [f"  {s['group']:8} {s['status']:10} {s['municipalities']:4}" for s in content["selection"]]
+    word = {} if stand.lock else {"selected": "proposed"}
+    lines += [
+        f"  {s['group']:8} {word.get(s['status'], s['status']):10} {s['municipalities']:4}"
+        for s in content["selection"]
+    ]
     if content["official_list"]:
         lines += as_lines(content["official_list"])
     if content["overrides"]:
@@ -175,7 +189,8 @@ def _line(e: dict[str, Any]) -> str:
     elif what == "missing input accepted":
         detail = f"{e['indicator']}, grade {e['grade']}, {e['school_year']}: {e['reason']}"
     elif what == "priority":
-        detail = f"{e['municipality_code']} {e['municipality_name']} gets priority {e['priority']}: {e['reason']}"
+        said = "no priority" if e["priority"] is None else f"priority {e['priority']}"
+        detail = f"{e['municipality_code']} {e['municipality_name']} gets {said}: {e['reason']}"
     elif what == "decision":
         detail = f"{e['municipality_code']} {e['municipality_name']}: {e['decision']}" + (
             f", {e['reason']}" if e["reason"] else ""

@@ -43,6 +43,7 @@ class Stand:
     state: str | None
     revision: str | None = None
     release: str | None = None
+    withdrawn: str | None = None
     fictional: bool = False
     assumed_limits: int = 0
     restricted_cells: int = 0
@@ -161,7 +162,7 @@ def _published(
     report = folder / INTERNAL / SITE / "index.html"
     return Stand(
         round_.id, manifest["title"], pointer["status"], manifest["revision"], pointer.get("release"),
-        manifest["data_origin"] == "fictional",
+        (manifest.get("withdrawn") or {}).get("reason"), manifest["data_origin"] == "fictional",
         len(manifest["placeholders"]) if manifest["illustrative"] else 0,
         manifest.get("restricted_cells") or 0,
         tuple(manifest.get("accepted_gaps", ())), lists, rules.groups.spread.quota.value, rated,

@@ -137,6 +137,8 @@ def write_previews(settings: Settings, round_id: str, municipality: str | None, 
     written = []
     for code in wanted:
         own = own_tables(stand, code)
+        for earlier in folder.glob(f"{code}-*"):  # under the name it had before
+            earlier.unlink()
         stem = folder / f"{code}-{slug(names[code])}"
         told = [
             {

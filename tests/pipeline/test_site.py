@@ -18,7 +18,8 @@ from babel.messages.pofile import read_po
 from dagster_project.pages.words import CATALOGUE
 from dagster_project.publication import report_site
 from dagster_project.publication.site.build import render
-from dagster_project.publication.site.content import Round
+from dagster_project.publication.site.content import Before, Round
+from dagster_project.publication.site.facts import Facts
 from dagster_project.publication.site.geography import Geography
 from dagster_project.publication.site.round_pages import MENU, RoundSite
 from dagster_project.publication.site.speech import speech
@@ -236,6 +237,44 @@ def test_an_open_round_is_told_as_proposed_and_begins_with_those_on_the_list(
             continue
         assert "trukket ut" not in words and "30 kommuner er foreslått" in words
         assert page.text.index("foreslått") < page.text.index("holdes utenfor: er alt i ordningen")
+
+
+def test_a_governor_with_candidates_is_never_said_to_have_none(revision: Path, read: dict[Path, Page]) -> None:
+    """The public edition of a final round said so of all of them."""
+    for edition in ("internal", "public"):
+        text = (revision / edition / "site" / "en" / "statsforvaltere.html").read_text(encoding="utf-8")
+        rows = re.findall(r'<th scope="row">.*?</th><td class="n">(\d+)</td>.*?<span class="is (\w+)">', text)
+        assert len(rows) == 10 and all(
+            (reply == "none") == (count == "0") for count, reply in rows if edition == "public"
+        )
+        assert {reply for _, reply in rows} <= {"replied", "awaited", "asked", "none"}
+
+
+def test_a_share_is_said_to_have_risen_only_where_that_put_the_municipality_on_the_list(country_home: Path) -> None:
+    for edition in ("internal", "public"):
+        round_ = round_of_2026(country_home, edition)
+        assert round_.before is not None
+        was, _ = Round(round_.before.facts, round_.before.tables, edition == "public").cut
+        now, _ = round_.cut
+        for move in round_.moves:
+            if move.why == "share_rose":
+                assert move.before < move.after and move.after >= was, move
+            if move.why == "share_fell":
+                assert move.before > move.after and move.before >= now, move
+        assert {move.why for move in round_.moves} >= {"cut_fell"}
+
+
+def round_of_2026(home: Path, edition: str) -> Round:
+    """The round as one edition shows it, beside the one of 2024."""
+    rulebook = load_rules(load_settings())
+    before, now = (tables_of(load_settings(home), name) for name in ("fictional-2024", "fictional-2026"))
+
+    def facts(folder: Path) -> Facts:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        return report_site.facts_of(manifest, rulebook.rule_sets[manifest["rule_set"]["name"]])
+
+    told = Before(Tables(before / edition), facts(before))
+    return Round(facts(now), Tables(now / edition), edition == "public", told)
 
 
 def test_the_public_site_is_made_of_the_public_folder_alone(revision: Path, tmp_path: Path) -> None:

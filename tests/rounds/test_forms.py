@@ -162,8 +162,8 @@ BROKEN: dict[str, tuple[Callable[..., Any], str, str]] = {
     "priority twice": (put(lambda s: spread(s)[1], PRIORITY, 1), "priority-repeated", "samme prioritet"),
     "priority too high": (put(first, PRIORITY, 99), "priority-out-of-range", "større enn"),
     "neither priority nor advice": (put(first, PRIORITY, None), "priority-or-advice", "enten en prioritet eller"),
-    "priority and advice": (put(first, ADVICE, "bør ikke tas ut"), "priority-or-advice", "enten en prioritet eller"),
-    "other advice": (put(first, ADVICE, "kanskje"), "unknown-choice", "bør ikke tas ut"),
+    "priority and advice": (put(first, ADVICE, "bør ikke trekkes ut"), "priority-or-advice", "enten en prioritet eller"),
+    "other advice": (put(first, ADVICE, "kanskje"), "unknown-choice", "bør ikke trekkes ut"),
     "priority in the average group": (put(lambda s: average(s)[0], PRIORITY, 1), "average-group-not-prioritised", "med ord"),
     "no reason": (put(first, REASON, "  "), "assessment-missing", "Begrunnelsen mangler"),
     "no conversation": (put(first, HELD, None), "assessment-missing", "datoen for samtalen"),
@@ -189,7 +189,7 @@ def test_advice_against_a_candidate_and_words_on_the_average_group_are_read(
 ) -> None:
     def change(sheet: Worksheet, book: Workbook) -> None:
         last = spread(sheet)[-1]
-        sheet.cell(last, PRIORITY).value, sheet.cell(last, ADVICE).value = None, "bør ikke tas ut"
+        sheet.cell(last, PRIORITY).value, sheet.cell(last, ADVICE).value = None, "bør ikke trekkes ut"
 
     path = filled(blank, tmp_path / "svar.xlsx", change)
     assert looked_at(path, settings).verdict.value == "PASS"

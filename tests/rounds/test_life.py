@@ -229,6 +229,12 @@ def test_a_withdrawn_release_shows_the_reason_on_every_table(small: Settings) ->
         table = pq.read_table(path)
         assert table.num_rows == 0 or set(table["withdrawn_reason"].to_pylist()) == {SIGNED["reason"]}
     assert "withdrawn_reason" in (done.path / "internal" / "selection.csv").read_text(encoding="utf-8").splitlines()[0]
+    call, reason = CliRunner().invoke, SIGNED["reason"]
+    for words in (("status",), ("round", "show", SMALL), ("explain", "6101", "--round", SMALL)):
+        told = call(main, ["--home", str(small.home), *words])
+        assert "WITHDRAWN" in told.output and str(reason) in told.output, told.output
+    stand = json.loads(call(main, ["--home", str(small.home), "round", "show", SMALL, "--json"]).output)
+    assert stand["withdrawn"] == reason
     assert publish_round(small, take(small), SMALL, now=NOW).differences == ()  # type: ignore[union-attr]
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
+import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -34,6 +37,7 @@ class Received:
     def __init__(self) -> None:
         self.bodies: list[str] = []
         self.works = True
+        self.refusal = 503
 
 
 @pytest.fixture
@@ -46,7 +50,8 @@ def web() -> Iterator[tuple[str, Received]]:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode("utf-8")
             if received.works:
                 received.bodies.append(body)
-            self.send_response(200 if received.works else 503)
+            self.send_response(200 if received.works else received.refusal)
+            self.send_header("Location", "/elsewhere")
             self.end_headers()
 
         def log_message(self, *args: object) -> None: ...
@@ -144,6 +149,47 @@ def test_what_a_server_does_not_take_is_sent_with_the_next_look(settings: Settin
     tell(there, NOW, standing=[LATE, HELD])
     assert len(received.bodies) == 1
     assert "secret" not in (there.home / alerts.FILE).read_text("utf-8") and "secret" not in repr(there)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 404, 500])
+def test_only_a_status_of_success_is_a_delivery(settings: Settings, web: tuple[str, Received], status: int) -> None:
+    """A redirection was taken for one, and the alert was lost."""
+    url, received = web
+    there = settings.model_copy(update={"alert_webhook": url})
+    received.works, received.refusal = False, status
+    assert [f.code for f in tell(there, NOW, standing=[LATE])[1]] == ["alert-not-sent"]
+    received.works = True
+    assert tell(there, NOW, standing=[LATE]) == ([], []) and len(received.bodies) == 1
+
+
+def test_a_server_that_answers_a_byte_at_a_time_is_given_up(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts, "LONGEST", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                for byte in b"HTTP/1.1 200 OK\r\n" * 100:
+                    connection.sendall(bytes([byte]))
+                    time.sleep(0.2)
+
+        threading.Thread(target=drip, daemon=True).start()
+        there = settings.model_copy(update={"alert_webhook": f"http://127.0.0.1:{server.getsockname()[1]}/"})
+        _, failed = tell(there, NOW, standing=[LATE])
+    assert [(f.code, f.found) for f in failed] == [("alert-not-sent", "TimeoutError")]
+
+
+@pytest.mark.parametrize(
+    "line", ['{"event": "problem"}', '{"event": "sent", "to": "webhook"}', '{"event": "solved"}', "[1]", "half a li"]
+)
+def test_a_line_that_was_not_written_here_is_passed_over(settings: Settings, line: str) -> None:
+    tell(settings, NOW, standing=[LATE])
+    with (settings.home / alerts.FILE).open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    new, failed = tell(settings, NOW, standing=[LATE, HELD])
+    assert ([p.key for p in new], failed) == ([HELD.key], [])
 
 
 def test_nothing_is_sent_unless_it_is_configured(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from dagster_project.diagnostics import RuleProblem
 from dagster_project.publication.site.geography import invented, of_geojson
 
 SQUARE = [[[10.0, 60.0], [11.0, 60.0], [11.0, 61.0], [10.0, 61.0], [10.0, 60.0]]]
@@ -34,6 +37,30 @@ def test_features_are_joined_by_number_and_several_of_one_number_are_one_area(tm
     assert min(places) == 0 and max(places) <= max(geography.width, geography.height) + 0.1
     # a degree of longitude is about half one of latitude at 60 degrees north
     assert 0.95 < geography.height / (geography.width / 2) * 0.5 < 1.1
+
+
+BAD = {
+    "no JSON": "outlines",
+    "empty": "",
+    "a list": "[]",
+    "no features": '{"type": "FeatureCollection"}',
+    "a geometry alone": '{"type": "GeometryCollection", "geometries": []}',
+    "coordinates as text": json.dumps({"features": [feature({"code": "0301"}, coordinates=[[["a", "b"]]])]}),
+    "metres": json.dumps({"features": [feature({"code": "0301"}, coordinates=[[[262000, 6650000], [263000, 6650000], [263000, 6651000]]])]}),
+    "no number": json.dumps({"features": [feature({"code": "0301"}, coordinates=[[[float("nan"), 60], [11, 60], [11, 61]]])]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_file_that_cannot_be_drawn_is_named_with_what_was_found(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "municipalities.geojson"
+    path.write_text(BAD[name], encoding="utf-8")
+    with pytest.raises(RuleProblem) as caught:
+        of_geojson(path)
+    (finding,) = caught.value.findings
+    assert (
+        finding.code == "outlines-not-readable" and finding.file == "registers/municipalities.geojson" and finding.fix
+    )
 
 
 def test_the_invented_country_has_an_outline_for_everybody_and_is_the_same_twice() -> None:

@@ -273,8 +273,9 @@ class Round:
         units = {today.get(code, code): unit for code, unit in old.units.items()}
         lists = {today.get(code, code): listed for code, listed in old.on_lists.items()}
         now = {m.code: m for group in (AVERAGE, SPREAD) for m in self.chosen(group)}
-        found = [_entered(now[c], share_of(units.get(c)), lists.get(c, [])) for c in now if c not in then]
-        found += [_left(self, c, then[c]) for c in then if c not in now]
+        (was, _), (is_now, _) = old.cut, self.cut
+        found = [_entered(now[c], share_of(units.get(c)), was, lists.get(c, [])) for c in now if c not in then]
+        found += [_left(self, c, then[c], is_now) for c in then if c not in now]
         return sorted(found, key=lambda m: (not m.entered, m.why, m.code))
 
 
@@ -311,7 +312,8 @@ def _reading_order(m: Listed) -> tuple[Any, ...]:
     return (status >= ORDER.index("candidate"), status, *_last_if_none(rank_of(m.unit) if m.unit else None), m.code)
 
 
-def _entered(m: Listed, before: float | None, was: Sequence[Listed]) -> Move:
+def _entered(m: Listed, before: float | None, cut: float | None, was: Sequence[Listed]) -> Move:
+    """``cut`` is the lowest share that was on the list then: a rise that does not reach it is not what did it."""
     after = share_of(m.unit)
     if m.row["selection_group"] == SPREAD:
         why = "spread"
@@ -320,13 +322,14 @@ def _entered(m: Listed, before: float | None, was: Sequence[Listed]) -> Move:
     elif any(x.row["status"] == "declined" for x in was):
         why = "had_declined"
     elif before is not None and after is not None:
-        why = "share_rose" if after > before else "cut_fell"
+        why = "share_rose" if after > before and (cut is None or after >= cut) else "cut_fell"
     else:
         why = "not_comparable"
     return Move(m.code, m.name, True, why, None, before, after)
 
 
-def _left(now: Round, code: str, m: Listed) -> Move:
+def _left(now: Round, code: str, m: Listed, cut: float | None) -> Move:
+    """``cut`` is the lowest share on the list now: a fall from below it is not what did it."""
     unit = now.units.get(code)
     before, after = share_of(m.unit), share_of(unit)
     ground, is_now = None, now.on_lists.get(code, [])
@@ -340,7 +343,7 @@ def _left(now: Round, code: str, m: Listed) -> Move:
     elif not unit["rated"]:
         why = "not_rated"
     elif before is not None and after is not None:
-        why = "share_fell" if after < before else "cut_rose"
+        why = "share_fell" if after < before and (cut is None or before >= cut) else "cut_rose"
     else:
         why = "not_comparable"
     return Move(code, m.name, False, why, ground, before, after)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dagster_project.diagnostics import Finding, RuleProblem, Severity
+
 GEOJSON = "municipalities.geojson"
 """The file in the registers that a map of a real country is drawn from."""
 PROPERTIES = ("kommunenummer", "kommunenr", "kommune_nr", "municipality_code", "code", "id")
@@ -68,13 +70,22 @@ def invented(codes: Iterable[str]) -> Geography:
 
 
 def of_geojson(path: Path) -> Geography:
-    """The areas of a GeoJSON file of longitudes and latitudes whose properties name a municipality number."""
+    """The areas of a GeoJSON file of longitudes and latitudes whose properties name a municipality number.
+
+    Raises:
+        RuleProblem: the file is no GeoJSON of features, or its coordinates are no longitudes and latitudes.
+    """
     areas: dict[str, list[Sequence[Point]]] = {}
-    for feature in json.loads(path.read_text(encoding="utf-8"))["features"]:
-        code = _code_of(feature)
-        if code is not None:
-            areas.setdefault(code, []).extend(_rings(feature["geometry"]))
+    try:
+        for feature in json.loads(path.read_text(encoding="utf-8"))["features"]:
+            code = _code_of(feature)
+            if code is not None:
+                areas.setdefault(code, []).extend(_rings(feature["geometry"]))
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise _no_outlines(path, f"{type(error).__name__}: {error}") from None
     points = [p for rings in areas.values() for ring in rings for p in ring]
+    if wrong := next((p for p in points if not (abs(p[0]) <= 180 and abs(p[1]) <= 90)), None):
+        raise _no_outlines(path, f"{wrong[0]}, {wrong[1]}")
     if not points:
         return Geography(WIDTH, 1.0, {})
     north, south = max(p[1] for p in points), min(p[1] for p in points)
@@ -94,6 +105,16 @@ def of_geojson(path: Path) -> Geography:
     return Geography(WIDTH, (north - south) * factor, {code: path for code, path in outlines.items() if path})
 
 
+def _no_outlines(path: Path, found: str) -> RuleProblem:
+    finding = Finding(
+        "outlines-not-readable", Severity.FAIL, "the outlines of municipalities cannot be read", stage="rules",
+        file=f"registers/{path.name}", found=found[:200],
+        expected="a GeoJSON of features with coordinates in degrees, longitude before latitude",
+        fix="Replace the file, or move it away: without it there is no map.",
+    )  # fmt: skip
+    return RuleProblem("The map cannot be drawn.", [finding])
+
+
 def _code_of(feature: Mapping[str, Any]) -> str | None:
     named = {str(k).casefold(): v for k, v in (feature.get("properties") or {}).items()}
     found = next((named[p] for p in PROPERTIES if named.get(p) is not None), feature.get("id"))
@@ -104,4 +125,6 @@ def _rings(geometry: Mapping[str, Any] | None) -> list[list[Point]]:
     if geometry is None:
         return []
     polygons = {"Polygon": lambda c: [c], "MultiPolygon": lambda c: c}.get(geometry["type"], lambda c: [])
-    return [[(p[0], p[1]) for p in ring] for polygon in polygons(geometry["coordinates"]) for ring in polygon]
+    return [
+        [(float(p[0]), float(p[1])) for p in ring] for polygon in polygons(geometry["coordinates"]) for ring in polygon
+    ]

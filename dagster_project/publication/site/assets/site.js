@@ -13,6 +13,7 @@
     if (x !== null && y !== null) return x - y;
     return collator.compare(a, b);
   };
+  document.documentElement.classList.add("js");
   const collator = new Intl.Collator(document.documentElement.lang);
   for (const table of document.querySelectorAll("table.sortable")) {
     const heads = [...table.tHead.rows[0].cells];
