@@ -48,6 +48,7 @@ ACCEPTED = (
 ZIP, OLD_OFFICE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 MAX_MEMBERS = 200
 MAX_REGISTER_BYTES = 300_000_000
+_HALF_OF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\]:]', re.DOTALL)
 
 
@@ -93,7 +94,10 @@ def load_json(path: Path, name: str) -> Any:
     text = decode(path, name)
     with damaged("damaged-json", "the JSON ends early or is damaged", name, expected="a whole JSON document",
                  fix="Download the file again."):  # fmt: skip
-        return json.loads(text)
+        found = json.loads(text)
+        if _HALF_OF_A_PAIR.search(text):  # an escape that stands for no character: no table can hold it
+            json.dumps(found, ensure_ascii=False).encode("utf-8")
+        return found
 
 
 def _keys(text: str) -> tuple[str, ...]:
