@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +69,56 @@ def test_a_web_socket_of_a_foreign_host_is_refused(port: int) -> None:
               "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": "graphql-ws"}  # fmt: skip
     assert status_of(port, "evil.example", "/graphql", **wanted) in (400, 403)
     assert status_of(port, f"127.0.0.1:{port}", "/graphql", **wanted) == 101
+
+
+@pytest.fixture
+def proxied(port: int, tmp_path: Path) -> Iterator[int]:
+    """The port of an nginx that was started with the recipe of the documentation, without TLS."""
+    if (nginx := shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")) is None:
+        pytest.skip("nginx is not installed")
+    page = (REPOSITORY / "docs" / "security.md").read_text(encoding="utf-8")
+    recipe = page.split("```nginx\n")[1].split("```")[0]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number = int(free.getsockname()[1])
+    for named, here in (
+        ("listen 443 ssl;", f"listen 127.0.0.1:{number};"),
+        ("ssl_certificate     /etc/ssl/oppfolging.pem;", ""),
+        ("ssl_certificate_key /etc/ssl/oppfolging.key;", ""),
+        ("/etc/nginx/oppfolging.htpasswd", str(tmp_path / "users")),
+        ("127.0.0.1:3000", f"127.0.0.1:{port}"),
+    ):
+        assert named in recipe
+        recipe = recipe.replace(named, here)
+    (tmp_path / "users").write_text("kari:{PLAIN}passord\n", encoding="utf-8")
+    paths = "".join(
+        f"{kind}_temp_path {tmp_path / kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (tmp_path / "nginx.conf").write_text(
+        f"{'user root;' * (os.geteuid() == 0)}\npid {tmp_path / 'pid'};\ndaemon off;\nerror_log stderr;\nevents {{}}\n"
+        f"http {{\naccess_log off;\n{paths}{recipe}}}\n", encoding="utf-8",
+    )  # fmt: skip
+    process = subprocess.Popen([nginx, "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path)])
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        assert process.poll() is None and time.monotonic() < deadline
+        try:
+            status_of(number, "oppfolging.example.org")
+            break
+        except OSError:
+            time.sleep(0.1)
+    yield number
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
+
+
+def test_behind_the_proxy_of_the_documentation_only_who_logs_in_is_answered(proxied: int) -> None:
+    login = {"Authorization": "Basic " + base64.b64encode(b"kari:passord").decode()}
+    assert status_of(proxied, "oppfolging.example.org") == 401
+    assert status_of(proxied, "oppfolging.example.org", "/server_info", **login) == 200
+    socket_ = {"Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+               "Sec-WebSocket-Protocol": "graphql-ws"}  # fmt: skip
+    assert status_of(proxied, "oppfolging.example.org", "/graphql", **login, **socket_) == 101
 
 
 def test_the_ui_is_started_with_this_server() -> None:
