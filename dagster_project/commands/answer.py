@@ -74,4 +74,4 @@ def progress_line() -> Console:
 
 def terminal_width() -> int:
     """Letters in a line of the terminal; 120 where there is none."""
-    return min(shutil.get_terminal_size((WIDEST, 24)).columns, WIDEST)
+    return shutil.get_terminal_size((WIDEST, 24)).columns

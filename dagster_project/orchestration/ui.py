@@ -14,7 +14,7 @@ from dagster_project.orchestration.pipeline import set_environment
 from dagster_project.orchestration.processes import end_runs_of_gone_processes
 from dagster_project.settings import REPOSITORY, Settings
 
-HOST = "127.0.0.1"
+HOST, WEB_SERVER = "127.0.0.1", "dagster_project.orchestration.web_server"
 PATIENCE_SECONDS = 20
 
 
@@ -52,17 +52,7 @@ def serve(settings: Settings, port: int) -> int:
     workspace = str(REPOSITORY / "workspace.yaml")
     programs = Path(sys.executable).parent
     commands: list[list[str | Path]] = [
-        [
-            sys.executable,
-            "-m",
-            "dagster_project.orchestration.web_server",
-            "-w",
-            workspace,
-            "-h",
-            HOST,
-            "-p",
-            str(port),
-        ],
+        [sys.executable, "-m", WEB_SERVER, "-w", workspace, "-h", HOST, "-p", str(port)],
         [programs / "dagster-daemon", "run", "-w", workspace],
     ]
 

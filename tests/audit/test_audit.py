@@ -184,7 +184,7 @@ def test_how_sure_the_rank_is_stands_beside_it(home: Settings, published: Publis
     page = Page(page_of(e, "en"))
     assert json.loads(e.as_json())["uncertainty"]["rank_low"] == row["rank_low"]
     assert f"be between {row['rank_low']} and {row['rank_high']}" in as_text(document_of(e, "en")).replace("\n", " ")
-    (own,) = [r for rows in page.tables.values() for r in rows if len(r) == 5 and r[1] == e.unit["municipality_name"]]
+    (own,) = [r for rows in page.tables.values() for r in rows if len(r) == 6 and r[1] == e.unit["municipality_name"]]
     assert own[0] == str(row["rank"]) and own[4] == f"{row['rank_low']}–{row['rank_high']}"
 
 

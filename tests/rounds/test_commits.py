@@ -582,7 +582,9 @@ def test_a_round_says_what_it_waits_for_before_it_was_ever_published(specimens: 
     for round_id in (FINAL, OPEN):
         assert publish_round(settings, snapshot, round_id, now=NOW) is None
     told = oppfolging(settings.home, "status", COLUMNS="200").stdout.splitlines()
-    assert f"{FINAL}: waits for all its figures, fictional, up to 2023-24" in told and f"  missing: {lacks}" in told
+    assert f"Waiting for figures: {FINAL}" in told and f"  missing: {lacks}" in told
+    why = oppfolging(settings.home, "status", "--why", COLUMNS="200").stdout.splitlines()
+    assert f"{FINAL}: waits for all its figures, fictional, up to 2023-24" in why
     shown = oppfolging(settings.home, "round", "show", OPEN)
     assert (shown.returncode, shown.stdout) == (0, f"{OPEN}: draft, not published\nwaits for:\n  {lacks}\n")
     assert json.loads(oppfolging(settings.home, "round", "show", FINAL, "--json").stdout) == {

@@ -81,4 +81,6 @@ def write_site(folder: Path, facts: Facts, menu: list[tuple[str, str]], pages: P
                 path.parent.mkdir(parents=True, exist_ok=True)
                 made.add(path.parent)
             path.write_bytes(render(page, s, facts, menu, public=public).encode("utf-8"))
-    shutil.copytree(ASSETS, site / "assets", copy_function=shutil.copyfile)
+    (site / "assets").mkdir()
+    for asset in ASSETS.iterdir():
+        shutil.copyfile(asset, site / "assets" / asset.name)
