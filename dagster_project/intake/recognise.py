@@ -84,8 +84,8 @@ def _by_header(header: tuple[str, ...], container: str) -> Recognised | None:
     return Recognised("form_csv", container, (form.dataset,)) if form else None
 
 
-def load_json(path: Path, name: str) -> Any:
-    """A whole JSON document.
+def load_json(path: Path, name: str, *, halves: bool = False) -> Any:
+    """A whole JSON document. With ``halves``, a text may hold half of a pair of surrogates: the reader names where.
 
     Raises:
         UnreadableFile: ``file-too-large``, ``damaged-json``, or what ``decode`` raises.
@@ -95,7 +95,7 @@ def load_json(path: Path, name: str) -> Any:
     with damaged("damaged-json", "the JSON ends early or is damaged", name, expected="a whole JSON document",
                  fix="Download the file again."):  # fmt: skip
         found = json.loads(text)
-        if _HALF_OF_A_PAIR.search(text):  # an escape that stands for no character: no table can hold it
+        if not halves and _HALF_OF_A_PAIR.search(text):  # an escape that stands for no character: no table can hold it
             json.dumps(found, ensure_ascii=False).encode("utf-8")
         return found
 
