@@ -71,17 +71,20 @@ def tell(
         known = _open(lines)
         time = now.isoformat()
         channels = _channels(settings)
+
+        def write(line: dict[str, Any]) -> None:
+            append_line(path, line)
+            lines.append(line)
+
         if standing is not None:
             current = {p.key for p in standing}
             for key in [k for k, line in known.items() if line["standing"] and k not in current]:
-                append_line(path, {"event": "solved", "time": time, "key": key})
+                write({"event": "solved", "time": time, "key": key})
         told = [(p, True) for p in standing or () if p.key not in known]
         told += [(p, False) for p in occurred if p.key not in known]
         for problem, stands in told:
-            line = {"event": "problem", "time": time, "standing": stands, "to": sorted(channels), **asdict(problem)}
-            append_line(path, line)
+            write({"event": "problem", "time": time, "standing": stands, "to": sorted(channels), **asdict(problem)})
         failed = []
-        lines = _whole(read_lines(path))
         for name, send in channels.items():
             if waiting := _unsent(lines, name):
                 try:
@@ -89,7 +92,7 @@ def tell(
                 except (OSError, smtplib.SMTPException, ValueError) as error:  # requests' own errors are OSError
                     failed.append(_not_sent(name, error))
                 else:
-                    append_line(path, {"event": "sent", "time": time, "to": name, "keys": [w["key"] for w in waiting]})
+                    write({"event": "sent", "time": time, "to": name, "keys": [w["key"] for w in waiting]})
     return [p for p, _ in told], failed
 
 

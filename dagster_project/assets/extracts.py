@@ -7,8 +7,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_project import progress, schema
-from dagster_project.archive import Archive
-from dagster_project.archive.files import File, Key, files_of, open_files
+from dagster_project.archive.files import File, Key, open_files
 from dagster_project.assets import statements
 from dagster_project.assets.acting import as_table, writing
 from dagster_project.assets.by_partition import tell_checked, tell_made
@@ -87,14 +86,12 @@ def _table_schema(dataset: str) -> dg.TableSchema:
     return dg.TableSchema([dg.TableColumn(f.name, str(f.type), means[f.name]) for f in SHAPES[dataset]()])
 
 
-def quarantined(settings: Settings, key: Key) -> dict[str, int]:
+def quarantined(extracts: Extracts, key: Key) -> dict[str, int]:
     """How many files of a partition did not come into force, and how many of their rows are in quarantine."""
-    files = {
-        f.sha256
-        for f in files_of(Archive(settings).events())
-        if f.status in ("rejected", "held", "dismissed") and key in f.partitions
-    }
-    return {"quarantined_files": len(files), "quarantined_rows": sum(quarantine.rows(settings, f) for f in files)}
+    left_out = ("rejected", "held", "dismissed")
+    files = {f.sha256 for f in extracts.files if f.status in left_out and key in f.partitions}
+    rows = sum(quarantine.rows(extracts.settings, sha256) for sha256 in files)
+    return {"quarantined_files": len(files), "quarantined_rows": rows}
 
 
 def _made(extracts: Extracts, key: Key, *, anew: bool) -> dict[str, Any]:
@@ -103,7 +100,7 @@ def _made(extracts: Extracts, key: Key, *, anew: bool) -> dict[str, Any]:
         extracts.make(key)
     table = extracts.table(key)
     assert table is not None, "it was just made"
-    counts: dict[str, Any] = {"dagster/row_count": table.num_rows, **quarantined(extracts.settings, key)}
+    counts: dict[str, Any] = {"dagster/row_count": table.num_rows, **quarantined(extracts, key)}
     if "state" in table.column_names:
         found = {e["values"]: e["counts"] for e in table["state"].value_counts().to_pylist()}
         # a state without a cell is a point of the plot too
@@ -138,9 +135,9 @@ def _severity(results: list[Checked]) -> dg.AssetCheckSeverity:
     return dg.AssetCheckSeverity.WARN if results[0].severity is Severity.WARN else dg.AssetCheckSeverity.ERROR
 
 
-def _results(settings: Settings, dataset: str, results: list[Checked]) -> Iterator[dg.AssetCheckResult]:
+def _results(extracts: Extracts, dataset: str, results: list[Checked]) -> Iterator[dg.AssetCheckResult]:
     """One check result per entry of the suite, over all partitions that this step looked at."""
-    waiting = [f for f in open_files(files_of(Archive(settings).events())) if dataset in f.datasets]
+    waiting = [f for f in open_files(extracts.files) if dataset in f.datasets]
     for code in dict.fromkeys(r.code for r in results):
         of_code = [r for r in results if r.code == code]
         yield dg.AssetCheckResult(
@@ -148,7 +145,7 @@ def _results(settings: Settings, dataset: str, results: list[Checked]) -> Iterat
             check_name=checks_by_code(dataset)[code],
             passed=all(r.passed for r in of_code),
             severity=_severity(of_code),
-            metadata=_metadata(of_code, [_in_quarantine(settings, f) for f in waiting if code in f.codes]),
+            metadata=_metadata(of_code, [_in_quarantine(extracts.settings, f) for f in waiting if code in f.codes]),
         )
 
 
@@ -209,9 +206,9 @@ def _yearly(dataset: str) -> dg.AssetsDefinition:
             for year in years:
                 if not named:
                     tell_made(context, dataset, year, made[year], made[year]["made_from"])
-                tell_checked(context, dataset, year, _results(settings, dataset, results[year]))
+                tell_checked(context, dataset, year, _results(extracts, dataset, results[year]))
         found = [r for of_year in results.values() for r in of_year]
-        yield from _results(settings, dataset, found or list(without_rows(settings, dataset, run_id)))
+        yield from _results(extracts, dataset, found or list(without_rows(settings, dataset, run_id)))
 
     return extract
 
@@ -241,7 +238,7 @@ def _reference(dataset: str) -> dg.AssetsDefinition:
                 results = check_partition(extracts, key, run_id=run_id, now=now(), anew=alone)
         version = dg.DataVersion(made["made_from"]) if "made_from" in made else None
         yield dg.MaterializeResult(asset_key=dataset, metadata=made, data_version=version)
-        yield from _results(settings, dataset, results or list(without_rows(settings, dataset, run_id)))
+        yield from _results(extracts, dataset, results or list(without_rows(settings, dataset, run_id)))
 
     return reference
 

@@ -86,24 +86,19 @@ def candidates(settings: Settings, round_id: str) -> Answer:
     for governor, rows in found.governors.items():
         replied = all(answered(status[r["municipality_code"]]) for r in rows)
         lines.append(f"{governor}: {'has replied' if replied else 'reply MISSING'}")
-        ordered = sorted(
-            rows, key=lambda r: (status[r["municipality_code"]]["governor_priority"] or 0, r["rank_in_group"])
-        )
-        names = ("municipality_code", "municipality_name", "rank_in_group")
-        content["county_governors"].append({
-            "name": governor, "replied": replied,
-            "candidates": [{**{name: r[name] for name in names},
-                            "priority": status[r["municipality_code"]]["governor_priority"],
-                            "advice": status[r["municipality_code"]].get("governor_advice")} for r in ordered],
-        })  # fmt: skip
-        for r in ordered:
+        told = []
+        for r in rows:
             own = status[r["municipality_code"]]
-            said = (
-                "advised against" if own.get("governor_advice") else f"priority {own['governor_priority'] or '-'!s:>2}"
-            )
-            lines.append(
-                f"  {said:15}  rank {r['rank_in_group']:>2}  {r['municipality_code']} {r['municipality_name']}"
-            )
+            told.append({
+                **{name: r[name] for name in ("municipality_code", "municipality_name", "rank_in_group")},
+                "priority": own["governor_priority"], "advice": own.get("governor_advice"),
+            })  # fmt: skip
+        told.sort(key=lambda c: (c["priority"] or 0, c["rank_in_group"]))
+        content["county_governors"].append({"name": governor, "replied": replied, "candidates": told})
+        for c in told:
+            said = "advised against" if c["advice"] else f"priority {c['priority'] or '-'!s:>2}"
+            name = f"{c['municipality_code']} {c['municipality_name']}"
+            lines.append(f"  {said:15}  rank {c['rank_in_group']:>2}  {name}")
     lines.append(f"workbooks: {stand.folder / FORMS}")
     return Answer(content, "\n".join(lines))
 

@@ -131,10 +131,9 @@ def _followed(settings: Settings, rulebook: RuleBook) -> Iterator[Followed]:
         if (folder := current_revision(settings, round_.cohort_id)) is None:
             continue
         reports = published_rows(settings, round_.cohort_id, "followup_report_status")
-        site = folder / INTERNAL / SITE / "index.html"
         yield Followed(
             round_.cohort_id, folder.name, len({r["municipality_code"] for r in reports}),
-            sum(r["status"] == "overdue" for r in reports), str(site) if site.exists() else None,
+            sum(r["status"] == "overdue" for r in reports), _report(folder),
         )  # fmt: skip
 
 
@@ -159,7 +158,6 @@ def _published(
         for table in ("municipality_ranking", "school_ranking")
     }
     rules = rulebook.rule_sets[round_.rule_set]
-    report = folder / INTERNAL / SITE / "index.html"
     return Stand(
         round_.id, manifest["title"], pointer["status"], manifest["revision"], pointer.get("release"),
         (manifest.get("withdrawn") or {}).get("reason"), manifest["data_origin"] == "fictional",
@@ -167,8 +165,14 @@ def _published(
         manifest.get("restricted_cells") or 0,
         tuple(manifest.get("accepted_gaps", ())), lists, rules.groups.spread.quota.value, rated,
         () if pointer.get("release") else next_acts(round_, selection, today), lacks,
-        report=str(report) if report.exists() else None,
+        report=_report(folder),
     )  # fmt: skip
+
+
+def _report(folder: Path) -> str | None:
+    """Where the report of a revision begins; a revision of earlier days has none."""
+    front = folder / INTERNAL / SITE / "index.html"
+    return str(front) if front.exists() else None
 
 
 def _names(selection: Sequence[Mapping[str, Any]], group: str, status: str) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dagster_project.alerts import Problem
@@ -47,7 +47,8 @@ def open_problems(settings: Settings, today: dt.date) -> list[Problem]:
         IntegrityProblem: the ledger was changed, or is not the newest: what it does not know of would seem solved.
     """
     refuse_lost_ledger(settings)
-    return [*_files(settings), *_missing(settings), *_figures(settings, today), *_replies(settings, today),
+    files = files_of(Archive(settings).events())
+    return [*_files(settings, files), *_missing(settings), *_figures(files, today), *_replies(settings, today),
             *_reports(settings)]  # fmt: skip
 
 
@@ -78,9 +79,9 @@ def _with_message(what: str, message: str) -> str:
     return "\n".join([f"{what}: {first}", *(f"  {line}" for line in rest[:MOST_LINES])])
 
 
-def _files(settings: Settings) -> Iterator[Problem]:
+def _files(settings: Settings, files: Sequence[File]) -> Iterator[Problem]:
     why = why_open(settings)
-    for file in open_files(files_of(Archive(settings).events())):
+    for file in open_files(files):
         if file.status == NOTHING_TO_DO:
             continue  # the next run validates it
         codes = f" ({', '.join(file.codes)})" if file.codes else ""
@@ -119,9 +120,8 @@ def _missing(settings: Settings) -> Iterator[Problem]:
             )  # fmt: skip
 
 
-def _figures(settings: Settings, today: dt.date) -> Iterator[Problem]:
-    files = in_force(files_of(Archive(settings).events()))
-    for found in overdue_figures(files.items(), today):
+def _figures(files: Sequence[File], today: dt.date) -> Iterator[Problem]:
+    for found in overdue_figures(in_force(files).items(), today):
         dataset, year = found.due.dataset, found.school_year
         yield Problem(
             f"overdue figures: {dataset} {year}",

@@ -112,9 +112,8 @@ def data_docs(home: Path, expectations: Path) -> tuple[Path, list[Path]]:
     leaves half of one, and Great Expectations would refuse them all.
     """
     removed = []
-    for path in sorted(
-        p for p in (home / RESULTS).rglob("*.json") if p.is_file()
-    ):  # a folder may be named after a file
+    # a folder may be named after a file whose name ends like this
+    for path in sorted(p for p in (home / RESULTS).rglob("*.json") if p.is_file()):
         try:
             whole = "suite_name" in json.loads(path.read_bytes())
         except ValueError:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,28 +28,39 @@ def status_of(port: int, host: str, place: str = "/server_info", **headers: str)
     return connection.getresponse().status
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def serving(port: int, *command: str, **environment: str) -> Iterator[int]:
+    """A server that answers at a port; it is stopped afterwards."""
+    process = subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ, **environment})
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        assert process.poll() is None and time.monotonic() < deadline
+        try:
+            status_of(port, f"127.0.0.1:{port}")
+            break
+        except OSError:
+            time.sleep(0.2)
+    yield port
+    process.send_signal(signal.SIGTERM)
+    process.wait(60)
+
+
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a web server that was started as `oppfolging ui` starts it, with a small code location."""
     folder = tmp_path_factory.mktemp("web")
     (folder / "one.py").write_text("import dagster as dg\ndefs = dg.Definitions()\n", encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number = int(free.getsockname()[1])
+    number = free_port()
     command = [sys.executable, "-m", "dagster_project.orchestration.web_server", "-f", str(folder / "one.py"), "-h",
                "127.0.0.1", "-p", str(number)]  # fmt: skip
-    process = subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ, "DAGSTER_HOME": str(folder)})
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        assert process.poll() is None and time.monotonic() < deadline
-        try:
-            status_of(number, f"127.0.0.1:{number}")
-            break
-        except OSError:
-            time.sleep(0.3)
-    yield number
-    process.send_signal(signal.SIGTERM)
-    process.wait(60)
+    with serving(number, *command, DAGSTER_HOME=str(folder)) as ready:
+        yield ready
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}", "127.0.0.1"])
@@ -78,9 +90,7 @@ def proxied(port: int, tmp_path: Path) -> Iterator[int]:
         pytest.skip("nginx is not installed")
     page = (REPOSITORY / "docs" / "security.md").read_text(encoding="utf-8")
     recipe = page.split("```nginx\n")[1].split("```")[0]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number = int(free.getsockname()[1])
+    number = free_port()
     for named, here in (
         ("listen 443 ssl;", f"listen 127.0.0.1:{number};"),
         ("ssl_certificate     /etc/ssl/oppfolging.pem;", ""),
@@ -98,18 +108,8 @@ def proxied(port: int, tmp_path: Path) -> Iterator[int]:
         f"{'user root;' * (os.geteuid() == 0)}\npid {tmp_path / 'pid'};\ndaemon off;\nerror_log stderr;\nevents {{}}\n"
         f"http {{\naccess_log off;\n{paths}{recipe}}}\n", encoding="utf-8",
     )  # fmt: skip
-    process = subprocess.Popen([nginx, "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path)])
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        assert process.poll() is None and time.monotonic() < deadline
-        try:
-            status_of(number, "oppfolging.example.org")
-            break
-        except OSError:
-            time.sleep(0.1)
-    yield number
-    process.send_signal(signal.SIGTERM)
-    process.wait(30)
+    with serving(number, nginx, "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path)) as ready:
+        yield ready
 
 
 def test_behind_the_proxy_of_the_documentation_only_who_logs_in_is_answered(proxied: int) -> None:
