@@ -55,7 +55,6 @@ CODES: dict[str, str] = {
     "hidden_restricted": N_("hidden in the public view of the source"),
     "hidden_small": N_("hidden, too few pupils"),
     "hidden_complementary": N_("hidden, otherwise another hidden figure could be worked out"),
-    "hidden_component": N_("hidden, because a figure it is made of is hidden"),
     "hidden_at_source": N_("hidden in the source"),
     "no_figure": N_("no figure"),
     # where a figure comes from

@@ -30,6 +30,7 @@ from dagster_project.archive.commits import (
     read_manifest,
 )
 from dagster_project.archive.published import INTERNAL, read_published
+from dagster_project.archive.register import register
 from dagster_project.archive.store import sha256_of
 from dagster_project.arrow import write_parquet
 from dagster_project.diagnostics import Finding, NotFound, PipelineProblem, Severity
@@ -371,6 +372,8 @@ def make_revision(
         crate.write_crate(building, manifest)
         _seal(building, manifest)
         record = {"event": "published", "time": now.isoformat(), "round": subject.name, **(commit or {})}
+        if (shown := building / public.PUBLIC / "point_sources.parquet").exists():
+            register(settings, shown, {"time": record["time"], "round": subject.name, "revision": name})
         Archive(settings).append({**record, "revision": name, "manifest_sha256": sha256_of(building / MANIFEST)})
     finish(settings)
     return Revision(subject.name, name, folder / name, True, rows)

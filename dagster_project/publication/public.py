@@ -16,7 +16,7 @@ PUBLIC = "public"
 PREFIX = f"{PUBLIC}_"
 AS_IT_IS = "as_it_is"
 # what a status column says of a figure that is hidden here and not at its source
-HIDDEN_HERE = ("hidden_small", "hidden_complementary", "hidden_component")
+HIDDEN_HERE = ("hidden_small", "hidden_complementary")
 STATUS_COLUMNS = {
     "publication": N_("Hidden figures or sums: {hidden} of {all}"),
     "rank_publication": N_("Hidden ranks: {hidden} of {all}"),

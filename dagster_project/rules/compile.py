@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.atomic import replacing
 from dagster_project.rules.loader import RuleBook
 from dagster_project.rules.model import Indicator, Limit, PublicEdition, Round, RuleSet
-from dagster_project.schema import school_year_label
+from dagster_project.schema import INDICATORS, school_year_label
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,15 +40,19 @@ COLUMNS = {
         worst_schools_ties tie_break_1 tie_break_2 average_quota:whole average_reserve:whole average_ties
         spread_quota:whole spread_reserve:whole spread_measure spread_level:share spread_min_schools:whole
         spread_excludes_average:flag spread_priority spread_candidates in_scheme spread_order
-        public_min_pupils:whole public_min_hidden:whole rule_sha256 purpose cohort followup_starts_on:day
-        followup_ends_on:day queries_due:day
+        public_min_pupils:whole public_min_hidden:whole public_min_counts:whole public_min_interval:share rule_sha256
+        purpose cohort followup_starts_on:day followup_ends_on:day queries_due:day
     """,
     "report_duties": "round cohort report:whole phase sender due_on:day",
     "calendar": "as_of:day",
     "input_files": "dataset school_year source_sha256 file place:whole",
     "accepted_gaps": "round dataset school_year indicator grade:whole accepted_by accepted_reason",
+    "public_register": """
+        origin unit_level unit_code ownership indicator grade:whole school_year is_shown:flag value:value n_pupils:count
+    """,
     "rule_indicators": """
-        round indicator area dataset grade:whole weight:share direction decimals:whole lag:whole national_method
+        round indicator area dataset grade:whole weight:share direction decimals:whole share_of_pupils:flag
+        scale_min:value scale_max:value lag:whole national_method
         national_value:value national_percentile:share national_k:share national_base_year national_decimals:whole
         absolute_method absolute_value:value absolute_percentile:share absolute_k:share absolute_base_year
         absolute_decimals:whole
@@ -63,7 +68,7 @@ def parameter_schemas() -> dict[str, pa.Schema]:
     import pyarrow as pa
 
     kinds = {"": pa.string(), "whole": pa.int32(), "flag": pa.bool_(), "day": pa.date32(),
-             "share": pa.decimal128(9, 4), "value": pa.decimal128(18, 4)}  # fmt: skip
+             "share": pa.decimal128(9, 4), "value": pa.decimal128(18, 4), "count": pa.int64()}  # fmt: skip
     named = {table: [column.partition(":") for column in columns.split()] for table, columns in COLUMNS.items()}
     return {table: pa.schema([(name, kinds[kind]) for name, _, kind in columns]) for table, columns in named.items()}
 
@@ -180,6 +185,9 @@ def _indicator_rows(round_: Round, rules: RuleSet, indicator: Indicator) -> list
             "weight": indicator.weight.value,
             "direction": indicator.direction.value,
             "decimals": indicator.decimals.value,
+            "share_of_pupils": INDICATORS[indicator.name].share_of_pupils,
+            "scale_min": Decimal(INDICATORS[indicator.name].scale_min),
+            "scale_max": Decimal(INDICATORS[indicator.name].scale_max),
             "lag": rules.window.lag[indicator.dataset].value,
             **_limit_columns("national", indicator.national, grade),
             **_limit_columns("absolute", indicator.absolute, grade),
@@ -241,22 +249,24 @@ def compiled_day(parameters: Path) -> dt.date | None:
 
 def compile_parameters(
     rulebook: RuleBook, out_dir: Path, *, monitored: Sequence[Monitored] = (), as_of: dt.date | None = None,
-    ledger: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    ledger: Mapping[str, Sequence[Mapping[str, Any]]] | None = None, register: pa.Table | None = None,
 ) -> dict[str, int]:  # fmt: skip
     """Write the parameter tables as Parquet; return row counts.
 
     ``monitored`` names the rule sets whose cohorts are followed. ``as_of`` is the day on which a missing report counts
-    as overdue; without it none does. ``ledger`` gives the rows of ``input_files`` and ``accepted_gaps``.
+    as overdue; without it none does. ``ledger`` gives the rows of ``input_files`` and ``accepted_gaps``, ``register``
+    what public editions have shown and hidden.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     out_dir.mkdir(parents=True, exist_ok=True)
-    counts = {}
-    schemas = parameter_schemas()
+    counts, schemas = {}, parameter_schemas()
+    tables = {"public_register": schemas["public_register"].empty_table() if register is None else register}
     given: dict[str, Sequence[Mapping[str, Any]]] = {"input_files": (), "accepted_gaps": (), **(ledger or {})}
     for name, rows in {**parameter_rows(rulebook, monitored=monitored, as_of=as_of), **given}.items():
-        table = pa.Table.from_pylist([dict(row) for row in rows], schema=schemas[name])
+        tables[name] = pa.Table.from_pylist([dict(row) for row in rows], schema=schemas[name])
+    for name, table in tables.items():
         with replacing(out_dir / f"{name}.parquet") as temporary:
             pq.write_table(table, temporary)
         counts[name] = table.num_rows

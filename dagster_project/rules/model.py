@@ -457,13 +457,17 @@ class Rounds(Strict):
 
 
 class PublicEdition(Strict):
-    """What everybody may be shown: on how few pupils no figure may rest, and how many parts of a sum hide together.
+    """What everybody may be shown: on how few pupils no figure may rest, and what must stay open about a hidden one.
 
-    Ten pupils and two parts are promised to everybody (docs/public-edition.md); a register may ask for more.
+    ``min_hidden`` parts of a sum hide together; of a hidden share at least ``min_counts`` numbers of pupils are
+    possible, and of a hidden mean at least ``min_interval`` of its scale. What is promised to everybody
+    (docs/public-edition.md) is the least; a register may ask for more.
     """
 
     min_pupils: Choice[Annotated[Whole, Field(ge=10, le=MOST_UNITS)]]
     min_hidden: Choice[Annotated[Whole, Field(ge=2, le=100)]]
+    min_counts: Choice[Annotated[Whole, Field(ge=3, le=100)]]
+    min_interval: Choice[Annotated[Exact, Field(ge=Decimal("0.1"), le=1)]]
 
 
 class Publication(Strict):

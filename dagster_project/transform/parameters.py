@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dagster_project import schema
+from dagster_project.archive.register import registered
 from dagster_project.archive.store import sha256_of
 from dagster_project.atomic import replacing
 from dagster_project.intake.partitions import Extracts
@@ -91,6 +92,7 @@ def compile_for(
         rulebook, settings.parameters, as_of=as_of,
         monitored=monitored(extracts, rulebook) if follow is None else follow,
         ledger={"input_files": input_files(extracts), "accepted_gaps": _gaps(extracts)},
+        register=registered(extracts.settings, extracts.head),
     )  # fmt: skip
 
 

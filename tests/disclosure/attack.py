@@ -1,4 +1,4 @@
-"""An attacker who has the public tables and a pocket calculator. He knows how the tables hang together, nothing more.
+"""An attacker who has the public tables of a round and a pocket calculator. He knows how the tables hang together.
 
 Each attack returns what it pins down: the key of a cell, or of a group of cells on few pupils, with how it was done.
 Written apart from the models that hide, so that both would have to be wrong in the same way.
@@ -13,7 +13,6 @@ from typing import Any
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
 FEW = 10
-HIDDEN = ("hidden_restricted", "hidden_small", "hidden_complementary", "hidden_at_source")
 OUTSIDE = ("private", "ownership_unknown", "special_school", "pseudo_unit")
 
 
@@ -39,49 +38,6 @@ def visible_small(public: Tables, truth: Tables) -> list[str]:
                 if row[c] is not None
             ]
     return found
-
-
-def subtraction(public: Tables, ownership: str) -> list[str]:
-    """Take the visible schools from their municipality. One school left, or few pupils, is a hit."""
-    place = {r["school_code"]: (r["municipality_code"], r["ownership"]) for r in public["school_ranking"]}
-    schools = defaultdict(list)
-    for row in public["indicator_points"]:
-        if row["unit_level"] == "school":
-            schools[place[row["unit_code"]][0], *_key(row)].append(row)
-    found = []
-    for whole in public["indicator_points"]:
-        if whole["unit_level"] != "municipality" or whole["value"] is None:
-            continue
-        of = schools[whole["unit_code"], *_key(whole)]
-        for guess in ({ownership}, {ownership, "unknown"}):
-            parts = [r for r in of if ownership == "all" or place[r["unit_code"]][1] in guess]
-            left = whole["n_pupils"] - sum(r["n_pupils"] for r in parts if r["value"] is not None)
-            hidden = [r for r in parts if r["value"] is None and r["publication"] in HIDDEN]
-            if whole["value_basis"] == "recomputed":
-                hidden = [r for r in hidden if r["publication"] != "hidden_at_source"]
-            if len(hidden) == 1 or 0 < left < FEW:
-                found.append(f"{whole['unit_code']} {_key(whole)}: {len(hidden)} hidden schools with {left} pupils")
-    return found
-
-
-def nation(public: Tables, truth: Tables, ownership: str) -> list[str]:
-    """Take the municipalities from the nation, after adding up schools to municipalities where none of them is hidden."""
-    place = {r["school_code"]: (r["municipality_code"], r["ownership"]) for r in public["school_ranking"]}
-    pupils = {(r["unit_code"], *_key(r)): r["n_pupils"] for r in truth["indicator_points"]}
-    visible: dict[Any, int] = defaultdict(int)
-    for row in public["indicator_points"]:
-        if row["unit_level"] == "school" and row["value"] is not None:
-            municipality, owner = place[row["unit_code"]]
-            if ownership in ("all", owner):
-                visible[municipality, *_key(row)] += row["n_pupils"]
-    left, figures = defaultdict(list), defaultdict(int)
-    for row in public["indicator_points"]:
-        if row["unit_level"] == "municipality" and row["publication"] != "no_figure":
-            key = (row["unit_code"], *_key(row))
-            figures[_key(row)] += 1
-            if row["value"] is None and not (visible[key] and visible[key] == pupils[key]):
-                left[_key(row)].append(row["unit_code"])
-    return [f"nation {k}: only {u[0]} is hidden" for k, u in left.items() if len(u) == 1 and figures[k] > 1]
 
 
 def totals(public: Tables, points: tuple[int, ...], adds_schools: bool) -> list[str]:
@@ -213,13 +169,11 @@ def limits(public: Tables, truth: Tables) -> list[str]:
 
 
 def all_attacks(
-    public: Tables, truth: Tables, *, ownership: str, points: tuple[int, ...], adds_schools: bool = False
+    public: Tables, truth: Tables, *, points: tuple[int, ...], adds_schools: bool = False
 ) -> dict[str, list[str]]:
     """Every attack by name, with what it pins down. ``truth`` only says what was hidden and how many pupils it had."""
     return {
         "visible": visible_small(public, truth),
-        "subtraction": subtraction(public, ownership),
-        "nation": nation(public, truth, ownership),
         "totals": totals(public, points, adds_schools),
         "ranks": ranks(public),
         "limits": limits(public, truth),

@@ -70,11 +70,13 @@ def accepted_gaps(rng: Random, indicators: list[Row]) -> list[Row]:
     ]  # fmt: skip
 
 
-def nation(rng: Random, stars: float = 0) -> tuple[list[Row], list[Row], list[Row]]:
+def nation(rng: Random, stars: float = 0, *, large: bool = False) -> tuple[list[Row], list[Row], list[Row]]:
     """Cells, register and changes. Values are coarse on purpose, so that ties are common.
 
-    ``stars`` is the share of the figures that the public view hides.
+    ``stars`` is the share of the figures that the public view hides. A ``large`` nation has more municipalities, which
+    never change, and more schools.
     """
+    before = BEFORE | ({str(code): [str(code)] for code in range(6110, 6130)} if large else {})
     changes = [
         {"old_code": old, "old_name": old, "new_code": new, "new_name": new, "change_date": REFORM}
         for old, news in BEFORE.items()
@@ -87,9 +89,9 @@ def nation(rng: Random, stars: float = 0) -> tuple[list[Row], list[Row], list[Ro
         {"old_code": "6106", "old_name": "x", "new_code": "6101", "new_name": "a", "change_date": dt.date(2025, 1, 1)},
     ]
     schools = []
-    for i in range(rng.randint(8, 24)):
-        old = rng.choice(list(BEFORE))
-        schools.append({"code": f"1{i:08d}", "old": old, "new": rng.choice(BEFORE[old]), "grades": rng.choice([(5, 7), (8, 10), (5, 7, 8, 10)]),
+    for i in range(rng.randint(80, 140) if large else rng.randint(8, 24)):
+        old = rng.choice(list(before))
+        schools.append({"code": f"1{i:08d}", "old": old, "new": rng.choice(before[old]), "grades": rng.choice([(5, 7), (8, 10), (5, 7, 8, 10)]),
                         "first": rng.choice([0, 0, 0, 2]), "last": rng.choice([9, 9, 9, 3])})  # fmt: skip
     register = [
         {"school_code": s["code"], "school_name": s["code"], "municipality_code": s["new"], "county_code": s["new"][:2],
@@ -101,7 +103,7 @@ def nation(rng: Random, stars: float = 0) -> tuple[list[Row], list[Row], list[Ro
     cells: list[Row] = []
     for at, year in enumerate(YEARS):
         column = "old" if at < 3 else "new"
-        current = set(BEFORE) if at < 3 else {c for codes in BEFORE.values() for c in codes}
+        current = set(before) if at < 3 else {c for codes in before.values() for c in codes}
         for indicator, dataset, _, grades, digits in INDICATORS:
             for grade in grades:
                 base = {"dataset": dataset, "school_year": year, "grade": grade, "indicator": indicator, "sex": "all"}
@@ -164,7 +166,8 @@ def random_rules(rng: Random, round_id: str) -> tuple[Row, list[Row], list[Row]]
         "spread_level": decimal(0, 0, 0.05, 0.2), "spread_min_schools": pick([2, 3]),
         "spread_excludes_average": pick([True, False]), "spread_priority": pick(["required", "advisory"]),
         "spread_candidates": pick(["all_identified", "quota_and_reserve", "worst_quarter"]),
-        "in_scheme": pick(["exclude", "mark"]), "public_min_pupils": 10, "public_min_hidden": 2, "rule_sha256": "0" * 64,
+        "in_scheme": pick(["exclude", "mark"]), "public_min_pupils": 10, "public_min_hidden": 2, "public_min_counts": 3,
+        "public_min_interval": Decimal("0.1"), "rule_sha256": "0" * 64,
         "spread_order": pick(["priority_then_spread", "spread"]), "purpose": "selection", "cohort": f"cohort-{round_id}",
         "followup_starts_on": dt.date(2024, 8, 1), "followup_ends_on": pick([dt.date(2025, 7, 31), dt.date(2027, 7, 31)]),
     }  # fmt: skip
@@ -183,6 +186,8 @@ def random_rules(rng: Random, round_id: str) -> tuple[Row, list[Row], list[Row]]
         shared = {
             "round": round_id, "indicator": name, "area": area, "dataset": dataset, "weight": decimal(1, 1, 3, 0.5),
             "direction": pick(["higher_is_worse", "lower_is_worse"]), "decimals": digits, "lag": lag[dataset],
+            "share_of_pupils": schema.INDICATORS[name].share_of_pupils,
+            "scale_min": Decimal(schema.INDICATORS[name].scale_min), "scale_max": Decimal(schema.INDICATORS[name].scale_max),
         }  # fmt: skip
         for side in ("national", "absolute"):
             method = pick(["fixed", "percentile"] if generous else ["published", "fixed", "percentile", "mean_sd"])
@@ -265,9 +270,59 @@ def answers(
     return {"decisions": list(once.values()), "governor_priorities": replies}
 
 
-def write_home(home: Path, rng: Random, rounds: int, stars: float = 0) -> None:
+def added_up(rng: Random, cells: list[Row], register: list[Row]) -> list[Row]:
+    """The same nation with municipalities and a nation that are the sums of their schools, as in the real files.
+
+    A share is that of a whole number of pupils, a school that is hidden is a part of its municipality, and few pupils
+    in many schools make hidden cells common. A school that the register does not have is private.
+    """
+    owner = {s["school_code"]: s["ownership"] for s in register}
+    parts: dict[tuple[Any, ...], list[tuple[int, Decimal, str]]] = defaultdict(list)
+    for cell in cells:
+        if cell["unit_level"] == "school" and not cell["abroad"] and cell["state"] in ("observed", "suppressed"):
+            pupils = rng.choice([*range(1, 12), *range(10, 60)])
+            total = _total(rng, cell["indicator"], pupils)
+            parts[_slice(cell, cell["municipality_code"])].append(
+                (pupils, total, owner.get(cell["unit_code"], "private"))
+            )
+            parts[_slice(cell, "nation")].append((pupils, total, owner.get(cell["unit_code"], "private")))
+            if cell["state"] == "observed":
+                cell |= {"n_pupils": pupils, "value": _figure(cell["indicator"], total, pupils)}
+    for cell in cells:
+        if cell["unit_level"] in ("municipality", "national") and cell["state"] == "observed" and not cell["abroad"]:
+            place = cell["unit_code"] if cell["unit_level"] == "municipality" else "nation"
+            own = [(n, t) for n, t, who in parts[_slice(cell, place)] if cell["ownership"] == "all" or who == "public"]
+            pupils, total = sum(n for n, _ in own), sum((t for _, t in own), Decimal(0))
+            if pupils:
+                cell |= {"n_pupils": pupils, "value": _figure(cell["indicator"], total, pupils)}
+            else:
+                cell |= {"state": "no_participants", "n_pupils": None, "value": None}
+    return cells
+
+
+def _slice(cell: Row, place: str) -> tuple[Any, ...]:
+    return cell["indicator"], cell["grade"], cell["school_year"], place
+
+
+def _total(rng: Random, indicator: str, pupils: int) -> Decimal:
+    """Cases of a share, with none and all more often than by chance; else the sum of a mean over pupils."""
+    about = schema.INDICATORS[indicator]
+    if about.share_of_pupils:
+        return Decimal(rng.choice([0, 0, pupils, *range(pupils + 1)]))
+    return Decimal(rng.randint(int(about.scale_min * 10), int(about.scale_max * 10))) / 10 * pupils
+
+
+def _figure(indicator: str, total: Decimal, pupils: int) -> Decimal:
+    about = schema.INDICATORS[indicator]
+    value = total * (100 if about.share_of_pupils else 1) / pupils
+    return value.quantize(Decimal(1).scaleb(-about.decimals), rounding="ROUND_HALF_UP")
+
+
+def write_home(home: Path, rng: Random, rounds: int, stars: float = 0, *, adds_up: bool = False) -> None:
     """A home with one nation and many rounds, ready for dbt."""
-    cells, register, changes = nation(rng, stars)
+    cells, register, changes = nation(rng, stars, large=adds_up)
+    if adds_up:
+        cells = added_up(rng, cells, register)
 
     def write(path: Path, rows: list[Row], shape: pa.Schema) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -300,7 +355,7 @@ def write_home(home: Path, rng: Random, rounds: int, stars: float = 0) -> None:
         write(home / "extracts" / dataset / "part-0.parquet", rows, form_schema(dataset))
     tables |= {
         "report_duties": [], "calendar": [], "input_files": input_files(),
-        "accepted_gaps": accepted_gaps(rng, tables["rule_indicators"]),
+        "accepted_gaps": accepted_gaps(rng, tables["rule_indicators"]), "public_register": [],
     }  # fmt: skip
     shapes = parameter_schemas()
     for name, rows in tables.items():

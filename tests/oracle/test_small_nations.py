@@ -36,8 +36,7 @@ def pinned_down(home: Path) -> dict[str, dict[str, list[str]]]:
             {n: [r for r in rows if r["round"] == rule["round"]] for n, rows in t.items()} for t in (whole, public)
         )
         found = all_attacks(
-            open_, mine, ownership=rule["municipality_ownership"],
-            points=(0, rule["points_national"], rule["points_absolute"]),
+            open_, mine, points=(0, rule["points_national"], rule["points_absolute"]),
             adds_schools=rule["municipality_share_from"] == "school_points",
         )  # fmt: skip
         if any(found.values()):

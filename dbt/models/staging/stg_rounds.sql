@@ -41,6 +41,8 @@ select
     spread_order,
     public_min_pupils,
     public_min_hidden,
+    public_min_counts,
+    public_min_interval,
     rule_sha256,
     purpose,
     cohort,

@@ -7,6 +7,7 @@ with own as (
         c.year_key,
         c.indicator,
         c.grade_key,
+        not c.is_combined as is_alone,
         c.unit_level as cell_unit_level,
         c.source_unit_code as cell_unit_code,
         c.school_year as cell_school_year,
@@ -30,6 +31,7 @@ of_schools as (
         m.year_key,
         m.indicator,
         m.grade_key,
+        false as is_alone,
         s.unit_level as cell_unit_level,
         s.source_unit_code as cell_unit_code,
         s.school_year as cell_school_year,
@@ -62,27 +64,11 @@ of_schools as (
 )
 
 select
-    c.round,
-    c.unit_level,
-    c.unit_code,
-    case when c.year_key <> 'window' then c.year_key end as school_year,
-    c.indicator,
-    case when c.grade_key > 0 then c.grade_key end as grade,
-    c.cell_unit_level,
-    c.cell_unit_code,
-    c.cell_school_year,
-    c.cell_grade,
-    c.cell_value,
-    c.cell_n_pupils,
-    c.cell_state,
-    c.cell_raw_value,
-    c.source_sha256,
-    c.source_row,
-    c.source_column,
-    r.origin as data_origin
+    c.*,
+    case c.cell_unit_level when 'school' then 'all' else r.municipality_ownership end as cell_ownership
 from (
     select * from own
     union all
     select * from of_schools
 ) as c
-inner join {{ ref('stg_rounds') }} as r on c.round = r.round and r.purpose = 'selection'
+inner join {{ ref('stg_rounds') }} as r on c.round = r.round

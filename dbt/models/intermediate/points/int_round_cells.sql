@@ -14,6 +14,7 @@ with matched as (
         c.municipality_code,
         c.grade,
         c.indicator,
+        c.ownership,
         c.value,
         c.n_pupils,
         c.state,

@@ -1,63 +1,249 @@
--- A municipality's figure minus its visible schools is the figure of the schools that are left. For each figure of a
--- municipality that may be shown: which schools are left, how many pupils they have, and whether that gives one away.
-with compared as (
-    select
-        m.round,
-        m.municipality_code,
-        m.indicator,
-        m.grade_key,
-        m.year_key,
-        max(m.publication) as publication,
-        max(m.n_pupils) as n_pupils,
-        max(m.public_min_pupils) as public_min_pupils,
-        max(m.public_min_hidden) as public_min_hidden,
-        cast(sum(case
-            when s.may_be_part and s.publication in ('hidden_small', 'hidden_restricted') then 1
-            when s.may_be_part and s.publication = 'hidden_at_source' and not m.worked_out_from_schools then 1
-            else 0
-        end) as bigint) as may_be_hidden,
-        cast(sum(case
-            when s.is_part and s.publication in ('hidden_small', 'hidden_restricted') then 1
-            when
-                s.is_part and s.publication = 'hidden_at_source'
-                and not m.worked_out_from_schools and not m.partly_worked_out then 1
-            else 0
-        end) as bigint) as hidden,
-        cast(sum(case when s.is_part and s.publication = 'shown' then 1 else 0 end) as bigint) as shown,
-        cast(coalesce(sum(case when s.is_part and s.publication = 'shown' then s.n_pupils end), 0) as bigint) as shown_pupils,
-        max(m.n_pupils)
-        - cast(coalesce(sum(case when s.may_be_part and s.publication = 'shown' then s.n_pupils end), 0) as bigint)
-            as left_pupils
-    from {{ ref('int_public_small') }} as m
-    left join {{ ref('int_public_small') }} as s
-        on
-            m.round = s.round
-            and m.municipality_code = s.municipality_code
-            and m.indicator = s.indicator
-            and m.grade_key = s.grade_key
-            and m.year_key = s.year_key
-            and s.unit_level = 'school'
-    where m.unit_level = 'municipality'
-    group by m.round, m.municipality_code, m.indicator, m.grade_key, m.year_key
-),
-
-exposed as (
+-- What is left of each municipality's figure when its visible schools are taken from it, for each number of schools that
+-- could be hidden besides, the smallest first; and whether that keeps the hidden ones. A school of unknown ownership may
+-- or may not be a part of the figure: `reading` 1 takes it for one, 0 does not.
+with wholes as (
     select
         *,
-        publication = 'shown'
-        and case
-            when may_be_hidden > 0 then hidden < public_min_hidden or left_pupils < public_min_pupils
-            -- pupils of a school that has no row at all
-            else
-                (left_pupils > 0 and left_pupils < public_min_pupils)
-                or (n_pupils > shown_pupils and n_pupils - shown_pupils < public_min_pupils)
-        end as gives_away
-    from compared
+        unit_code as municipality
+    from {{ ref('int_public_small') }}
+    where unit_level = 'municipality' and publication <> 'no_figure' and not has_public_twin
+),
+
+parts as (
+    select
+        m.origin,
+        m.indicator,
+        m.hiding_group,
+        m.grade,
+        m.school_year,
+        m.municipality,
+        m.ownership,
+        s.unit_code,
+        s.value,
+        s.n_pupils,
+        s.publication,
+        s.known or s.publication = 'shown' as is_visible,
+        m.ownership = 'all' or s.owner = m.ownership as is_part
+    from wholes as m
+    inner join {{ ref('int_public_small') }} as s
+        on
+            m.origin = s.origin
+            and m.indicator = s.indicator
+            and m.grade = s.grade
+            and m.school_year = s.school_year
+            and m.municipality = s.municipality_code
+            and s.unit_level = 'school'
+            and s.publication <> 'no_figure'
+            and (m.ownership = 'all' or s.owner in (m.ownership, 'unknown'))
+),
+
+steps as (
+    select
+        origin,
+        hiding_group,
+        grade,
+        school_year,
+        municipality_code as municipality,
+        ownership,
+        place as step
+    from {{ ref('int_public_places') }}
+    group by origin, hiding_group, grade, school_year, municipality_code, ownership, place
+    union all
+    select distinct
+        origin,
+        hiding_group,
+        grade,
+        school_year,
+        municipality,
+        ownership,
+        0 as step
+    from wholes
+),
+
+readings as (
+    select
+        origin,
+        indicator,
+        grade,
+        school_year,
+        municipality,
+        ownership,
+        0 as reading
+    from wholes
+    union all
+    select distinct
+        origin,
+        indicator,
+        grade,
+        school_year,
+        municipality,
+        ownership,
+        1 as reading
+    from parts
+    where not is_part
+),
+
+placed as (
+    select
+        p.*,
+        l.place
+    from parts as p
+    left join {{ ref('int_public_places') }} as l
+        on
+            p.origin = l.origin
+            and p.hiding_group = l.hiding_group
+            and p.grade = l.grade
+            and p.school_year = l.school_year
+            and p.municipality = l.municipality_code
+            and p.ownership = l.ownership
+            and p.unit_code = l.school_code
+),
+
+-- which parts are seen at each step
+seen as (
+    select
+        m.origin,
+        m.indicator,
+        m.hiding_group,
+        m.grade,
+        m.school_year,
+        m.municipality,
+        m.ownership,
+        m.publication,
+        m.known,
+        m.value,
+        m.n_pupils,
+        m.share_of_pupils,
+        m.scale_min,
+        m.scale_max,
+        m.public_min_pupils,
+        m.public_min_hidden,
+        m.public_min_counts,
+        m.public_min_interval,
+        r.reading,
+        s.step,
+        p.unit_code as school,
+        p.value as school_value,
+        p.n_pupils as school_pupils,
+        p.publication as school_publication,
+        coalesce(p.is_visible and (p.place is null or p.place > s.step), false) as is_seen
+    from wholes as m
+    inner join readings as r
+        on
+            m.origin = r.origin
+            and m.indicator = r.indicator
+            and m.grade = r.grade
+            and m.school_year = r.school_year
+            and m.municipality = r.municipality
+            and m.ownership = r.ownership
+    inner join steps as s
+        on
+            m.origin = s.origin
+            and m.hiding_group = s.hiding_group
+            and m.grade = s.grade
+            and m.school_year = s.school_year
+            and m.municipality = s.municipality
+            and m.ownership = s.ownership
+    left join placed as p
+        on
+            m.origin = p.origin
+            and m.indicator = p.indicator
+            and m.grade = p.grade
+            and m.school_year = p.school_year
+            and m.municipality = p.municipality
+            and m.ownership = p.ownership
+            and (p.is_part or r.reading = 1)
+),
+
+-- `excess` is how far the figure lies above the lower end of its scale, added up over pupils: of a share, its cases
+taken as (
+    select
+        origin,
+        indicator,
+        hiding_group,
+        grade,
+        school_year,
+        municipality,
+        ownership,
+        reading,
+        step,
+        publication,
+        share_of_pupils,
+        public_min_pupils,
+        public_min_hidden,
+        public_min_counts,
+        public_min_interval,
+        max(known) as known,
+        max(n_pupils) as n_pupils,
+        max(case when share_of_pupils then 1 else scale_max - scale_min end) as scale,
+        cast(sum(case when school is not null and not is_seen then 1 else 0 end) as bigint) as hidden_schools,
+        cast(sum(case when school is not null and not is_seen and school_pupils is null then 1 else 0 end) as bigint)
+            as uncounted_schools,
+        coalesce(max(case when not is_seen then school_pupils end), 0) as largest_counted,
+        cast(coalesce(sum(case when not is_seen then school_pupils end), 0) as bigint) as counted_pupils,
+        -- the status of a hidden school says whether it has fewer pupils than a figure needs, or not
+        cast(sum(case
+            when school is null or is_seen then 0
+            when school_publication in ('shown', 'hidden_complementary') then public_min_pupils
+            else 1
+        end) as bigint) as fewest_pupils,
+        case
+            when min(case when is_seen or school_publication = 'hidden_small' then 1 else 0 end) = 1
+                then cast(sum(case when school is null or is_seen then 0 else public_min_pupils - 1 end) as bigint)
+        end as most_pupils,
+        max(n_pupils) - cast(coalesce(sum(case when is_seen then school_pupils end), 0) as bigint) as left_pupils,
+        max({{ above_scale('value', 'n_pupils', 'share_of_pupils', 'scale_min') }})
+        - coalesce(sum(case
+            when is_seen then {{ above_scale('school_value', 'school_pupils', 'share_of_pupils', 'scale_min') }}
+        end), 0) as excess
+    from seen
+    group by
+        origin, indicator, hiding_group, grade, school_year, municipality, ownership, reading, step, publication,
+        share_of_pupils, public_min_pupils, public_min_hidden, public_min_counts, public_min_interval
+),
+
+-- the hidden school about which most is known: the largest. Of several whose pupils nobody counted, one of average size.
+sized as (
+    select
+        *,
+        scale * left_pupils - excess as lack,
+        greatest(
+            largest_counted,
+            coalesce(floor((left_pupils - counted_pupils) / nullif(uncounted_schools, 0)), 0)
+        ) as largest
+    from taken
 )
 
 select
-    *,
-    -- where even all its schools together are too little to hide behind, the municipality's own figure is hidden
-    gives_away
-    and (hidden + shown < public_min_hidden or left_pupils + shown_pupils < public_min_pupils) as hides_itself
-from exposed
+    origin,
+    indicator,
+    hiding_group,
+    grade,
+    school_year,
+    municipality as municipality_code,
+    ownership,
+    reading,
+    step,
+    publication,
+    known,
+    hidden_schools,
+    left_pupils,
+    excess,
+    lack,
+    share_of_pupils,
+    n_pupils,
+    public_min_pupils,
+    public_min_hidden,
+    public_min_counts,
+    public_min_interval,
+    scale,
+    case
+        when hidden_schools = 0 then left_pupils = 0 or left_pupils >= public_min_pupils
+        when hidden_schools < public_min_hidden or left_pupils < public_min_pupils then false
+        when left_pupils - fewest_pupils < public_min_counts - 1 then false
+        when most_pupils - left_pupils < public_min_counts - 1 then false
+        else {{ leaves_open(
+            'share_of_pupils', 'scale', 'largest', 'excess', 'lack', 'public_min_counts', 'public_min_interval'
+        ) }}
+    end as is_safe
+from sized

@@ -1,45 +1,125 @@
--- First question to every judged cell: may it be shown by itself? And which municipality's figure is it a part of?
--- A cell whose number of pupils is unknown is treated as small. One that rests on a figure with a star is known to those
--- with access alone.
-with restructured as (
+-- First question to every source cell that a round looks at: may it be shown by itself? Shares of one dataset have nearly
+-- the same pupils, and a share tells how many they may be; so they are shown together or not at all. A cell that was
+-- hidden in an edition stays hidden. `known` marks a figure that an earlier edition has shown. A municipality's figures of all
+-- and of its public schools together tell of the private ones, so of two the one of public schools is shown.
+with looked_at as (
     select distinct
-        round,
-        municipality_code
-    from {{ ref('int_municipality_history') }}
-    where history = 'restructured'
+        r.origin,
+        c.dataset,
+        c.indicator,
+        c.grade,
+        c.school_year,
+        c.unit_level,
+        c.unit_code,
+        c.ownership,
+        c.municipality_code,
+        c.value,
+        c.n_pupils,
+        c.state,
+        c.restricted,
+        i.share_of_pupils,
+        i.scale_min,
+        i.scale_max,
+        r.public_min_pupils,
+        r.public_min_hidden,
+        r.public_min_counts,
+        r.public_min_interval
+    from {{ ref('int_round_cells') }} as c
+    inner join {{ ref('stg_rounds') }} as r on c.round = r.round
+    inner join {{ ref('stg_rule_indicators') }} as i
+        on c.round = i.round and c.indicator = i.indicator and c.grade = i.grade
+    where c.unit_level in ('school', 'municipality')
+),
+
+earlier as (
+    select
+        l.origin,
+        l.unit_level,
+        l.unit_code,
+        l.ownership,
+        l.indicator,
+        l.grade,
+        l.school_year,
+        max(case when e.is_shown then 0 else 1 end) = 1 as was_hidden,
+        max(case when e.is_shown and e.value = l.value and coalesce(e.n_pupils, l.n_pupils) = l.n_pupils then 1 else 0 end)
+        = 1 as is_known
+    from looked_at as l
+    inner join {{ ref('stg_public_register') }} as e
+        on
+            l.origin = e.origin
+            and l.unit_level = e.unit_level
+            and l.unit_code = e.unit_code
+            and l.ownership = e.ownership
+            and l.indicator = e.indicator
+            and l.grade = e.grade
+            and l.school_year = e.school_year
+    group by l.origin, l.unit_level, l.unit_code, l.ownership, l.indicator, l.grade, l.school_year
+),
+
+alone as (
+    select
+        l.*,
+        case when l.share_of_pupils then l.dataset else l.indicator end as hiding_group,
+        case when l.unit_level = 'school' then coalesce(s.ownership, 'unknown') end as owner,
+        coalesce(e.is_known, false) as known,
+        l.ownership = 'all'
+        and max(case when l.ownership = 'public' then 1 else 0 end) over (
+            partition by l.origin, l.unit_level, l.unit_code, l.indicator, l.grade, l.school_year
+        ) = 1 as has_public_twin,
+        case
+            when l.state = 'suppressed' then 'hidden_at_source'
+            when l.state <> 'observed' then 'no_figure'
+            when l.restricted then 'hidden_restricted'
+            when coalesce(l.n_pupils, 0) < l.public_min_pupils then 'hidden_small'
+            when e.was_hidden then 'hidden_complementary'
+            else 'shown'
+        end as publication
+    from looked_at as l
+    left join {{ ref('stg_school_register') }} as s
+        on l.origin = s.origin and l.unit_level = 'school' and l.unit_code = s.school_code
+    left join earlier as e
+        on
+            l.origin = e.origin
+            and l.unit_level = e.unit_level
+            and l.unit_code = e.unit_code
+            and l.ownership = e.ownership
+            and l.indicator = e.indicator
+            and l.grade = e.grade
+            and l.school_year = e.school_year
+),
+
+together as (
+    select
+        *,
+        max(case when publication in ('shown', 'no_figure') then 0 else 1 end) over (
+            partition by origin, unit_level, unit_code, ownership, hiding_group, grade, school_year
+        ) as hidden_in_group
+    from alone
 )
 
 select
-    p.round,
-    p.unit_level,
-    p.unit_code,
-    p.indicator,
-    p.grade_key,
-    p.year_key,
-    p.judged,
-    p.n_pupils,
-    case when p.unit_level = 'school' then s.municipality_code else p.unit_code end as municipality_code,
-    case
-        when p.state = 'suppressed' then 'hidden_at_source'
-        when p.state <> 'observed' then 'no_figure'
-        when coalesce(p.restricted, false) then 'hidden_restricted'
-        when coalesce(p.n_pupils, 0) < r.public_min_pupils then 'hidden_small'
-        else 'shown'
-    end as publication,
-    -- a school of unknown ownership may or may not be part of the municipality's figure
-    coalesce(r.municipality_ownership = 'all' or s.ownership = r.municipality_ownership, false) as is_part,
-    coalesce(r.municipality_ownership = 'all' or s.ownership in (r.municipality_ownership, 'unknown'), false)
-        as may_be_part,
-    -- a figure worked out from the visible schools holds no pupil of a school that is hidden at its source; a
-    -- combined one holds them in some of its years
-    p.unit_level = 'municipality' and p.value_basis = 'recomputed' as worked_out_from_schools,
-    p.unit_level = 'municipality' and p.value_basis = 'combined' and h.municipality_code is not null
-        as partly_worked_out,
-    r.public_min_pupils,
-    r.public_min_hidden
-from {{ ref('int_indicator_points') }} as p
-inner join {{ ref('stg_rounds') }} as r on p.round = r.round
-left join {{ ref('int_school_population') }} as s
-    on p.round = s.round and p.unit_level = 'school' and p.unit_code = s.school_code
-left join restructured as h
-    on p.round = h.round and p.unit_level = 'municipality' and p.unit_code = h.municipality_code
+    origin,
+    dataset,
+    indicator,
+    hiding_group,
+    grade,
+    school_year,
+    unit_level,
+    unit_code,
+    ownership,
+    municipality_code,
+    owner,
+    value,
+    n_pupils,
+    known,
+    has_public_twin,
+    share_of_pupils,
+    scale_min,
+    scale_max,
+    public_min_pupils,
+    public_min_hidden,
+    public_min_counts,
+    public_min_interval,
+    case when publication = 'shown' and (hidden_in_group = 1 or has_public_twin) then 'hidden_complementary' else publication end
+        as publication
+from together

@@ -5,7 +5,8 @@ with own as (
         round,
         unit_level,
         unit_code,
-        cast(sum(case when judged and publication <> 'shown' then 1 else 0 end) as bigint) as hidden_cells
+        cast(sum(case when judged and publication <> 'shown' then 1 else 0 end) as bigint) as hidden_cells,
+        min(case when judged and not pupils_shown then 0 else 1 end) = 1 as pupils_shown
     from {{ ref('int_public_cells') }}
     group by round, unit_level, unit_code
 ),
@@ -18,7 +19,8 @@ schools as (
         s.municipality_code,
         s.not_rated_reason is null as rated,
         o.hidden_cells,
-        o.hidden_cells = 0 as sums_shown
+        o.hidden_cells = 0 as sums_shown,
+        o.hidden_cells = 0 and o.pupils_shown as pupils_shown
     from {{ ref('int_school_ratings') }} as s
     inner join own as o on s.round = o.round and o.unit_level = 'school' and s.school_code = o.unit_code
 ),
@@ -27,7 +29,8 @@ of_municipalities as (
     select
         round,
         municipality_code,
-        min(case when rated and not sums_shown then 0 else 1 end) = 1 as all_schools_shown
+        min(case when rated and not sums_shown then 0 else 1 end) = 1 as all_schools_shown,
+        min(case when rated and not pupils_shown then 0 else 1 end) = 1 as all_pupils_shown
     from schools
     group by round, municipality_code
 ),
@@ -43,6 +46,10 @@ units as (
             when 'school_points' then coalesce(s.all_schools_shown, true)
             else coalesce(o.hidden_cells, 0) = 0
         end as sums_shown,
+        case r.municipality_share_from
+            when 'school_points' then coalesce(s.all_pupils_shown, true)
+            else coalesce(o.hidden_cells = 0 and o.pupils_shown, true)
+        end as pupils_shown,
         coalesce(s.all_schools_shown, true) as spread_shown
     from {{ ref('int_municipality_ratings') }} as m
     inner join {{ ref('stg_rounds') }} as r on m.round = r.round
@@ -56,6 +63,7 @@ units as (
         rated,
         hidden_cells,
         sums_shown,
+        pupils_shown,
         false as spread_shown
     from schools
 )

@@ -5,11 +5,12 @@ select
         'value_basis', 'national_limit', 'absolute_limit', 'points', 'weight', 'weighted_points', 'possible_points',
         'applicable_points', 'source_sha256', 'source_row', 'source_column'
     ] -%}
-    {% if column in ['national_limit', 'absolute_limit'] -%}
+    {% if column == 'n_pupils' -%}
+    {{ shown_if('c.pupils_shown', 'p.n_pupils') }} as n_pupils,
+    {% elif column in ['national_limit', 'absolute_limit'] -%}
     {{ shown_if('s.' ~ column | replace('limit', 'shown'), 'p.' ~ column) }} as {{ column }},
     {% else -%}
-    {{ shown_if("c.publication = 'shown'", 'p.' ~ column, column in ('value', 'n_pupils', 'points', 'weighted_points')) }}
-        as {{ column }},
+    {{ shown_if("c.publication = 'shown'", 'p.' ~ column, column in ('value', 'points', 'weighted_points')) }} as {{ column }},
     {% endif -%}
     {% endfor -%}
     c.publication,

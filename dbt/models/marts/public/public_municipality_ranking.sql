@@ -25,7 +25,7 @@ select
     {{ shown_if('s.sums_shown', 'm.share_if_hidden_best') }} as share_if_hidden_best,
     {{ shown_if('s.sums_shown', 'm.share_if_hidden_worst') }} as share_if_hidden_worst,
     {{ shown_if('s.sums_shown', 'm.absolute_hit_share') }} as absolute_hit_share,
-    {{ shown_if('s.sums_shown', 'm.pupils') }} as pupils,
+    {{ shown_if('s.pupils_shown', 'm.pupils') }} as pupils,
     {{ shown_if('s.ranks_shown', 'm.tied') }} as tied,
     m.restructured_years,
     m.not_rated_reason,

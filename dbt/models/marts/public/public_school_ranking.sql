@@ -21,7 +21,7 @@ select
     {{ shown_if('s.sums_shown', 'k.share_if_hidden_best') }} as share_if_hidden_best,
     {{ shown_if('s.sums_shown', 'k.share_if_hidden_worst') }} as share_if_hidden_worst,
     {{ shown_if('s.sums_shown', 'k.absolute_hit_share') }} as absolute_hit_share,
-    {{ shown_if('s.sums_shown', 'k.pupils') }} as pupils,
+    {{ shown_if('s.pupils_shown', 'k.pupils') }} as pupils,
     {{ shown_if('s.ranks_shown', 'k.tied') }} as tied,
     k.not_rated_reason,
     case when s.sums_shown then 'shown' else 'hidden_complementary' end as publication,
