@@ -19,6 +19,7 @@ from dagster_project.publication.subjects import subject_of
 from dagster_project.rounds.monitoring import current_effects
 from dagster_project.rounds.uncertainty import round_uncertainty
 from dagster_project.rules import load_rules
+from dagster_project.rules.reader import yaml_of
 from dagster_project.settings import Settings
 from dagster_project.transform import dbt_step
 from dagster_project.transform.parameters import compile_for
@@ -32,13 +33,13 @@ def lay_out_rules(revision: Path, scratch: Settings) -> None:
     import yaml
 
     shutil.copytree(revision / RULEBOOK, scratch.home, copy_function=shutil.copyfile, dirs_exist_ok=True)
-    rounds = yaml.safe_load(scratch.rounds.read_text(encoding="utf-8"))
+    rounds = yaml_of(scratch.rounds)
     known = {path.stem for path in scratch.rules.glob("*.yaml")}
     rounds["rounds"] = [r for r in rounds["rounds"] if r["rule_set"] in known]
     kept = {r["id"] for r in rounds["rounds"]}
     scratch.rounds.write_text(yaml.safe_dump(rounds, allow_unicode=True), encoding="utf-8")
     path = scratch.registers / "exceptions.yaml"
-    exceptions = yaml.safe_load(path.read_text(encoding="utf-8"))
+    exceptions = yaml_of(path)
     exceptions["exceptions"] = [
         {**row, "rounds": "all" if row["rounds"] == "all" else [name for name in row["rounds"] if name in kept]}
         for row in exceptions["exceptions"]

@@ -16,6 +16,7 @@ from dagster_project.publication.edition import RULEBOOK, round_revision
 from dagster_project.publication.rulebook import with_cohorts
 from dagster_project.rules import RuleBook
 from dagster_project.rules.model import Exceptions, Governors, Publication, Round, RuleSet
+from dagster_project.rules.reader import yaml_of
 from dagster_project.settings import Settings
 
 if TYPE_CHECKING:
@@ -100,10 +101,9 @@ class Published:
     @cached_property
     def rulebook(self) -> RuleBook:
         """The rules this revision was made from: only its own round and rule set."""
-        import yaml
 
         def read(*parts: str) -> Any:
-            return yaml.safe_load((self.folder / RULEBOOK).joinpath(*parts).read_text(encoding="utf-8"))
+            return yaml_of((self.folder / RULEBOOK).joinpath(*parts))
 
         round_ = Round.model_validate(self.manifest["round_entry"])
         name = self.manifest["rule_set"]["name"]

@@ -26,7 +26,7 @@ def fetch(settings: Settings, year: str, datasets: tuple[str, ...], dry_run: boo
         school_year(year)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--year") from None
-    files = wanted(load_services(settings.services), year, datasets or FETCHED)
+    files = wanted(load_services(settings), year, datasets or FETCHED)
     if dry_run:
         addresses = [{"dataset": file.dataset, "address": file.page(1)[1]} for file in files]
         return Answer(addresses, "\n".join(f"{a['dataset']}: {a['address']}" for a in addresses))

@@ -6,15 +6,14 @@ import datetime as dt
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode, urlsplit
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from dagster_project import schema
-from dagster_project.diagnostics import Finding, RuleProblem, Severity
+from dagster_project.rules.loader import read_checked
+from dagster_project.settings import Settings
 
 ALL = -10
 """The services' id of "all" in a filter: both sexes together, every ownership together."""
@@ -34,11 +33,8 @@ class Service(BaseModel):
     """Where a service answers, and how many seconds lie between two questions."""
 
     model_config = ConfigDict(extra="forbid")
-    base: str
+    base: Annotated[str, AfterValidator(_secure)]
     seconds_between: Annotated[float, Field(ge=0)] = 1.0
-
-    def model_post_init(self, _context: Any) -> None:
-        self.base = _secure(self.base)
 
 
 class ExportApi(Service):
@@ -66,24 +62,13 @@ class Services(BaseModel):
     klass: Service
 
 
-def load_services(path: Path) -> Services:
+def load_services(settings: Settings) -> Services:
     """The services of a home, or those that come with the product.
 
     Raises:
-        RuleProblem: the file is no YAML, or says something else than it may.
+        RuleProblem: with one finding per mistake, each naming file, line and column.
     """
-    try:
-        return Services.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        findings = [
-            Finding("invalid-value", Severity.FAIL, e["msg"], file=path.name, column=".".join(map(str, e["loc"])),
-                    found=str(e["input"])[:80],
-                    fix="Correct the value; data/services.yaml of the product shows all of them.")
-            for e in error.errors()
-        ]  # fmt: skip
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        findings = [Finding("not-yaml", Severity.FAIL, str(error).splitlines()[0], file=path.name)]
-    raise RuleProblem(f"{path.name} cannot be used.", findings)
+    return read_checked(settings.services, Services, settings)[0]
 
 
 @dataclass(frozen=True)

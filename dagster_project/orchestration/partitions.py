@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from dagster_project.diagnostics import OppfolgingError
+from dagster_project.diagnostics import OppfolgingError, RuleProblem
 from dagster_project.intake.partitions import Extracts
 from dagster_project.rules import load_rules
+from dagster_project.rules.reader import MOST_BYTES, yaml_of
 from dagster_project.settings import Settings, load_settings
 
 _ROUND_ID = re.compile(r"[a-z0-9][a-z0-9-]*")
-_ID_LINE = re.compile(r"""^\s*-?\s*id:\s*["']?([^\s"'#]+)""", re.MULTILINE)
+_ID_LINE = re.compile(r"""^[ \t]*(?:-[ \t]*)?id:[ \t]*["']?([^\s"'#]+)""", re.MULTILINE)
 
 
 def _entries(content: Any) -> list[Any]:
@@ -29,18 +32,20 @@ def read_rounds(settings: Settings) -> tuple[tuple[str, ...], str]:
     A mistake in the file must not take the definitions away, so every id that can be read is kept. Only the ids are
     looked at here: the rules room checks the whole file, with the same words, when anything is computed.
     """
-    import yaml
-
-    text = ""
     try:
-        text = settings.rounds.read_bytes().decode("utf-8", errors="replace")
-        ids = _entries(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
-        ids = _ID_LINE.findall(text)
-        kept = dict.fromkeys(i for i in ids if _ROUND_ID.fullmatch(i))
+        ids = _entries(yaml_of(settings.rounds))
+    except (RuleProblem, ValueError, KeyError, TypeError):
+        kept = dict.fromkeys(i for i in _ID_LINE.findall(_beginning(settings.rounds)) if _ROUND_ID.fullmatch(i))
         return tuple(kept), _problem(settings)
     kept = dict.fromkeys(i for i in ids if isinstance(i, str) and _ROUND_ID.fullmatch(i))
     return tuple(kept), "" if len(kept) == len(ids) else _problem(settings)
+
+
+def _beginning(path: Path) -> str:
+    """As much of a file as a whole one has, in whatever shape; nothing when it cannot be read."""
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(MOST_BYTES).decode("utf-8", errors="replace")
+    return ""
 
 
 def _problem(settings: Settings) -> str:

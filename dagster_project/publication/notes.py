@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.pages.words import N_
+from dagster_project.rules.reader import yaml_of
 from dagster_project.settings import Settings
 
 FRACTIONS = {
@@ -63,11 +64,8 @@ def model_note(settings: Settings, model: str) -> dict[str, Any]:
 
     A mart that is made outside of dbt is documented as a source of it.
     """
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     for path in (settings.dbt_project / "models" / "marts").rglob(f"{model}.yml"):
-        content = yaml.load(path.read_text(encoding="utf-8"), loader)
+        content = yaml_of(path)
         noted: dict[str, Any] = content["models"][0] if "models" in content else content["sources"][0]["tables"][0]
         return noted
     return {}

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from dagster_project.diagnostics import Finding, Severity
+from dagster_project.diagnostics import Finding, RuleProblem, Severity
 from dagster_project.rules.fields import At
 
 MOST_BYTES = 1_000_000
@@ -231,9 +231,8 @@ def _broken(error: yaml.MarkedYAMLError, last: Any, text: str, file: str) -> Fin
 def _text_of(path: Path, file: str) -> str:
     """The text of a file. Raises _Refused when there is none."""
 
-    def refused(code: str, message: str, found: str, expected: str, fix: str, before: str = "") -> _Refused:
-        place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
-        return _Refused(rule_finding(code, message, file, place, found, expected, fix))
+    def refused(code: str, message: str, found: str, expected: str, fix: str) -> _Refused:
+        return _Refused(rule_finding(code, message, file, (1, 1), found, expected, fix))
 
     try:
         size = path.stat().st_size
@@ -244,31 +243,54 @@ def _text_of(path: Path, file: str) -> str:
     except OSError as error:
         what = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
         raise refused("missing-file", f"{file} {what}", "no file", "a file with text", "Restore the file.") from None
-    text = raw.decode("utf-8-sig", "surrogateescape")
-    if odd := _NOT_TEXT.search(text):
-        kind = "byte" if "\udc80" <= odd[0] <= "\udcff" else "character"
-        found = f"{kind} {ord(odd[0]) & 0xFF:02x}"
-        raise refused("wrong-encoding", f"{file} is not text in UTF-8", found, "text in UTF-8", "Save it as UTF-8.",
-                      text[: odd.start()])  # fmt: skip
-    return text
+    return raw.decode("utf-8-sig", "surrogateescape")
 
 
-def read_yaml(path: Path, file: str) -> Document:
-    """Read a file; ``file`` is what findings call it. Never raises for what the file holds: the findings say it."""
+def parse_yaml(text: str, file: str) -> Document:
+    """Read YAML; ``file`` is what findings call it. Never raises for what the text holds: the findings say it.
+
+    All YAML of the project is read here: without aliases, tags and repeated keys, and with limits of size and depth.
+    """
     document = Document(file)
     try:
-        text = _text_of(path, file)
+        if odd := _NOT_TEXT.search(text):
+            kind, before = "byte" if "\udc80" <= odd[0] <= "\udcff" else "character", text[: odd.start()]
+            place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
+            raise _Refused(rule_finding("wrong-encoding", f"{file} is not text in UTF-8", file, place,
+                                        f"{kind} {ord(odd[0]) & 0xFF:02x}", "text in UTF-8",
+                                        "Save it as UTF-8."))  # fmt: skip
         builder = _Builder(text, document)
         try:
             document.content = builder.build()
         except yaml.MarkedYAMLError as error:
             raise _Refused(_broken(error, builder.last, text, file)) from None
-        if document.content is None and not document.findings:
-            empty = rule_finding("empty-file", f"{file} is empty", file, (1, 1), "nothing", "keys with values",
-                                 "Put its content back.")  # fmt: skip
-            raise _Refused(empty)
     except _Refused as refused:
         document.findings.append(refused.finding)
     if document.findings:
         document.content = None
     return document
+
+
+def read_yaml(path: Path, file: str) -> Document:
+    """Read a file as ``parse_yaml`` does. One that is missing, too large or empty has a finding that says so."""
+    try:
+        document = parse_yaml(_text_of(path, file), file)
+    except _Refused as refused:
+        return Document(file, findings=[refused.finding])
+    if document.content is None and not document.findings:
+        empty = rule_finding("empty-file", f"{file} is empty", file, (1, 1), "nothing", "keys with values",
+                             "Put its content back.")  # fmt: skip
+        document.findings.append(empty)
+    return document
+
+
+def yaml_of(path: Path) -> Any:
+    """The content of a file whose shape is not checked here.
+
+    Raises:
+        RuleProblem: it cannot be read.
+    """
+    document = read_yaml(path, path.name)
+    if document.findings:
+        raise RuleProblem(f"{path.name} cannot be used until these mistakes are corrected.", document.findings)
+    return document.content

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from dagster_project.diagnostics import Finding, RuleProblem, Severity
 from dagster_project.rules.model import Choice, Limit, RuleSet, Sourced
+from dagster_project.rules.reader import parse_yaml
 
 ALIASES = {
     r"^limits\.(?=national\.|absolute\.)": "indicators.*.",
@@ -70,19 +70,28 @@ def parse(text: str) -> tuple[str, Any]:
     """``path=value`` as path and value; the value is read as in the rule files.
 
     Raises:
-        RuleProblem: there is no equals sign, or the value is no YAML.
+        RuleProblem: there is no equals sign, or what stands after it is no value.
     """
     path, equals, value = text.partition("=")
-    try:
-        if not equals or not path.strip():
-            raise ValueError
-        return path.strip(), yaml.safe_load(value)
-    except (ValueError, yaml.YAMLError):
+    if not equals or not path.strip():
         finding = Finding(
             "unreadable-setting", Severity.FAIL, "a setting is written path=value", stage="scenario",
             found=text, expected="groups.average.quota=25", fix="Write the path, an equals sign and the value.",
         )  # fmt: skip
-        raise RuleProblem("The scenario cannot be made.", [finding]) from None
+        raise RuleProblem("The scenario cannot be made.", [finding])
+    return path.strip(), value_of(value)
+
+
+def value_of(text: str) -> Any:
+    """A value as the rule files write it.
+
+    Raises:
+        RuleProblem: it is none.
+    """
+    document = parse_yaml(text, "the value")
+    if document.findings:
+        raise RuleProblem("The scenario cannot be made.", document.findings)
+    return document.content
 
 
 def with_settings(rules: RuleSet, values: Mapping[str, Any]) -> RuleSet:

@@ -7,11 +7,9 @@ from decimal import Decimal, InvalidOperation
 from itertools import product
 from typing import Any
 
-import yaml
-
 from dagster_project.diagnostics import Finding, RuleProblem, Severity
 from dagster_project.rules import RuleSet
-from dagster_project.simulation.paths import parse, with_settings
+from dagster_project.simulation.paths import parse, value_of, with_settings
 from dagster_project.simulation.scenario import Scenario
 
 MOST_PARAMETERS = 2
@@ -27,10 +25,10 @@ def values_of(text: str) -> list[Any]:
     """``0.10..0.20:0.02`` as its values, both ends included, exactly; or ``a,b,c`` as a list.
 
     Raises:
-        RuleProblem: the text is neither, or the step leads nowhere.
+        RuleProblem: the text is neither, the step leads nowhere, or a value cannot be read.
     """
     if ".." not in text:
-        return [yaml.safe_load(part) for part in text.split(",")]
+        return [value_of(part) for part in text.split(",")]
     try:
         ends, _, step_text = text.partition(":")
         first, last = (Decimal(part) for part in ends.split(".."))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,14 @@ import yaml
 
 from dagster_project.diagnostics import Finding, RuleProblem
 from dagster_project.effects.parameters import load_effect_parameters
+from dagster_project.fetch.addresses import load_services
+from dagster_project.orchestration.partitions import read_rounds
 from dagster_project.rules import load_rules
+from dagster_project.rules.reader import parse_yaml
 from dagster_project.settings import REPOSITORY, Settings
 from dagster_project.simulation.assumptions import load_assumptions
+from dagster_project.simulation.paths import parse
+from dagster_project.simulation.sweep import values_of
 
 
 @dataclass(frozen=True)
@@ -165,6 +171,9 @@ RULES: dict[str, tuple[Mistake, str, str]] = {
     "empty": (content("rounds.yaml", b""), "empty-file", "rounds.yaml is empty"),
     "comments_only": (content("effects.yaml", b"# nothing\n"), "empty-file", "effects.yaml is empty"),
     "over_a_megabyte": (content("registers/exceptions.yaml", LONG), "file-too-large", "1,240,012 bytes"),
+    "scalar_of_ten_megabytes": (content("rounds.yaml", b"rounds: " + b"x" * 10_000_000), "file-too-large", "10,000,008 bytes"),
+    "service_given_twice": (content("services.yaml", b"klass: {base: 'https://example.org'}\nklass: {}\n", 2, 1), "repeated-key", "klass is given twice"),
+    "bomb_in_the_services": (content("services.yaml", bomb(30), 1, 5), "yaml-alias", "found: &a0"),
     "hundreds_of_thousands_of_values": (content("rounds.yaml", b"rounds: [" + b"1," * 200_000 + b"]", 1, 200_006), "file-too-large", "at most 100,000 values"),
     "more_mistakes_than_anybody_reads": (content("registers/exceptions.yaml", b"exceptions:\n" + b"  - {unit_level: school}\n" * 99, 22, 5), "too-many-mistakes", "more than 100 mistakes"),
     "more_codes_read_as_octal_than_anybody_reads": (content("registers/exceptions.yaml", b"exceptions:\n" + b"  - 01\n" * 200, 102, 5), "too-many-mistakes", "more than 100 mistakes"),
@@ -184,6 +193,8 @@ RULES: dict[str, tuple[Mistake, str, str]] = {
     "tag_of_a_type": (in_rule("quota: {value: 30", "quota: {value: §!!int 30"), "yaml-tag", "Remove the tag"),
     "nested_too_deeply": (content("rounds.yaml", b"[" * 200 + b"]" * 200, 1, 31), "nested-too-deeply", "at most 30 levels"),
     "nested_beyond_all_reading": (content("rounds.yaml", b"[" * 200_000, 1, 1001), "invalid-yaml", "exceeded"),
+    "lists_ten_thousand_deep": (content("rounds.yaml", b"- " * 10_000, 1, 61), "nested-too-deeply", "at most 30 levels"),
+    "keys_ten_thousand_deep": (content("rounds.yaml", b"\n".join(b" " * i + b"a:" for i in range(1_000)), 31, 31), "nested-too-deeply", "at most 30 levels"),
     "two_documents": (in_rounds("rounds:\n", "rounds: []\n§---\nrounds:\n"), "several-documents", "a second document"),
     "list_for_a_key": (in_rule("  min_areas:", "  ? §[a, b]\n  :"), "invalid-yaml", "a key"),
     "repeated_key": (in_rule("  years: {value: 3", "  years: {value: 2, basis: stated, source: udir}\n  §years: {value: 3"), "repeated-key", "years"),
@@ -370,14 +381,14 @@ RULES: dict[str, tuple[Mistake, str, str]] = {
 @pytest.fixture
 def own_home(rules_home: Settings) -> Settings:
     """A home with its own copy of every file that people write by hand."""
-    for name in ("effects.yaml", "uncertainty.yaml"):
+    for name in ("effects.yaml", "uncertainty.yaml", "services.yaml"):
         shutil.copyfile(REPOSITORY / "data" / name, rules_home.home / name)
     return rules_home
 
 
 def findings_of(settings: Settings) -> list[Finding]:
     found: list[Finding] = []
-    for load in (load_rules, load_effect_parameters, load_assumptions):
+    for load in (load_rules, load_effect_parameters, load_assumptions, load_services):
         try:
             load(settings)
         except RuleProblem as problem:
@@ -452,3 +463,49 @@ def test_files_that_a_program_has_written_are_read(own_home: Settings) -> None:
     assert findings_of(own_home) == []
     after = load_rules(own_home)
     assert (after.rule_sets, after.rounds, after.exceptions) == (before.rule_sets, before.rounds, before.exceptions)
+
+
+SLOW = {
+    "brackets": "[" * 500_000, "braces": "{a: " * 250_000, "question_marks": "? " * 500_000, "open_quotation": '"' + "x\n" * 500_000,
+    "one_long_key": "x" * 999_999, "blank_lines": "\n" * 999_999, "comment_marks": "#" * 999_999, "spaces": " " * 999_999 + "x",
+    "digits": "a: " + "1" * 999_000, "folded_lines": "a: >\n" + "  x\n\n" * 190_000, "block_of_spaces": "a: |\n" + "   \n" * 240_000 + "  x",
+    "escapes": 'a: "' + "\\x41" * 240_000 + '"', "anchors": "- &a x\n" * 140_000, "commas": "[" + "," * 999_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_a_megabyte_of_anything_is_read_or_refused_in_seconds(name: str, rules_home: Settings) -> None:
+    began = time.monotonic()
+    document = parse_yaml(SLOW[name], "rounds.yaml")
+    assert len(document.findings) <= 101 and all(f.row and f.column and f.fix for f in document.findings)
+    rules_home.rounds.write_text(SLOW[name], encoding="utf-8")
+    assert read_rounds(rules_home)[0] == () and read_rounds(rules_home)[1]  # the definitions look at it by themselves
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize(
+    "value", [bomb(30), b"!!python/object/apply:os.system [true]", b"0301", b"[1", b"\0", b"[" * 99_000]
+)
+def test_a_value_on_the_command_line_is_read_as_in_a_rule_file(value: bytes) -> None:
+    for read in (lambda: parse(f"groups.average.quota={value.decode()}"), lambda: values_of(value.decode())):
+        with pytest.raises(RuleProblem) as caught:
+            read()
+        assert caught.value.findings[0].code in {
+            "yaml-alias",
+            "yaml-tag",
+            "ambiguous-value",
+            "invalid-yaml",
+            "wrong-encoding",
+            "nested-too-deeply",
+        }
+    assert parse("a=25") == ("a", 25) and values_of("0.1,none,true") == [0.1, "none", True]
+
+
+def test_yaml_is_loaded_in_one_place() -> None:
+    loads = re.compile(r"yaml\.\w*(?:load|Loader)\w*|\bYAML\(")
+    found = {
+        p.relative_to(REPOSITORY).as_posix()
+        for p in (REPOSITORY / "dagster_project").rglob("*.py")
+        if loads.search(p.read_text("utf-8"))
+    }
+    assert found == {"dagster_project/rules/reader.py"}

@@ -40,7 +40,7 @@ def get(settings: Settings, *datasets: str) -> tuple[list[str], list[str], list[
     """Names that came into the inbox, what was told, and the pauses."""
     told: list[str] = []
     pauses: list[float] = []
-    files = wanted(load_services(settings.services), YEAR, datasets)
+    files = wanted(load_services(settings), YEAR, datasets)
     came = fetch(settings, files, Client(pause=pauses.append, tell=told.append), told.append)
     assert all(path.parent == settings.inbox for path in came)
     return [path.name for path in came], told, [p for p in pauses if p]
@@ -180,8 +180,9 @@ def test_an_insecure_address_is_refused(settings: Settings, services: Services, 
     content["klass"]["base"] = base
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     with pytest.raises(RuleProblem) as caught:
-        load_services(path)
-    assert caught.value.findings[0].column == "klass"
+        load_services(settings)
+    finding = caught.value.findings[0]
+    assert (finding.file, finding.row) == ("services.yaml", 6) and finding.message.startswith("klass.base: should be")
 
 
 def test_a_dry_run_prints_addresses_and_asks_nobody(tmp_path: Path) -> None:
