@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from dagster_project.archive import Archive
 from dagster_project.diagnostics import NotFound
 from dagster_project.intake.readers import pivots
+from dagster_project.intake.recognise import members
 from dagster_project.intake.tables import first_lines, read_xlsx, split_header
-from dagster_project.intake.text import SNIFF_BYTES, encoding_of, lines_ended
+from dagster_project.intake.text import SNIFF_BYTES, encoding_of, lines_ended, open_zip
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,8 @@ def read_places(archive: Archive, wanted: Iterable[Place]) -> dict[Place, Excerp
 def _content(path: Path, member: str) -> bytes:
     if not member:
         return path.read_bytes()
-    with zipfile.ZipFile(path) as package:
-        inside = next(m for m in package.namelist() if PurePosixPath(m).name == member)
-        return package.read(inside)
+    with open_zip(path, member) as package:
+        return package.read(members(package, member)[member])
 
 
 def _of_text(sha256: str, member: str, content: bytes, lines: set[int]) -> list[Excerpt]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import codecs
 import errno
 import re
+import stat
 import unicodedata
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from dagster_project.diagnostics import Finding, OppfolgingError, Severity, UnreadableFile
 
@@ -20,6 +21,7 @@ MAX_UNPACKED_BYTES = 1_500_000_000
 MAX_RATIO = 200
 SHOWN_CHARACTERS = 160
 _ENCRYPTED = 1
+_LOCAL_HEADER_BYTES = 30
 # characters that are no text, as a pattern that re and Arrow both read; what no workbook can hold is among them
 CONTROL = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\x84\x86-\x9f\ufffe\uffff]"
 # what a finding cannot show: control characters, and halves of a character that no encoding can write
@@ -77,7 +79,7 @@ def open_zip(path: Path, name: str) -> Iterator[zipfile.ZipFile]:
     """A zip that unpacks to no more than a real export does.
 
     Raises:
-        UnreadableFile: ``damaged-zip`` or ``zip-bomb``.
+        UnreadableFile: ``damaged-zip``, ``zip-bomb``, or what ``_refuse_odd_parts`` raises.
     """
     with damaged(
         "damaged-zip", "the zip or workbook cannot be opened", name, expected="a whole .zip or .xlsx file",
@@ -95,7 +97,43 @@ def open_zip(path: Path, name: str) -> Iterator[zipfile.ZipFile]:
                 expected=f"at most {MAX_UNPACKED_BYTES:,} bytes, packed {MAX_RATIO} times",
                 fix="Send the files unpacked.",
             )  # fmt: skip
+        _refuse_odd_parts(parts, path.stat().st_size, name)
         yield package
+
+
+def _refuse_odd_parts(parts: list[zipfile.ZipInfo], size: int, name: str) -> None:
+    """Stop at what no program for people packs. Sizes say nothing of a zip whose files share bytes, and the library
+    unpacks other methods than these two without a limit.
+
+    Raises:
+        UnreadableFile: ``unsafe-path-in-zip``, ``no-file-in-zip``, ``repeated-file``, ``unknown-compression``,
+            ``overlapping-files``.
+    """
+    names: set[str] = set()
+    ordered = sorted(parts, key=lambda part: part.header_offset)
+    ends = [*(part.header_offset for part in ordered[1:]), size]
+    for part, end in zip(ordered, ends, strict=bool(ordered)):
+        written = PureWindowsPath(part.orig_filename)  # which takes both kinds of slashes
+        mode = stat.S_IFMT(part.external_attr >> 16)
+        code, message, found, expected = "", "", "", ""
+        if written.anchor or ".." in written.parts or "\0" in part.orig_filename:
+            code, message = "unsafe-path-in-zip", "the zip holds a file for a place outside of it"
+            expected = "names without .., drive and leading slash"
+        elif mode not in (0, stat.S_IFREG, stat.S_IFDIR):
+            code, message, expected = "no-file-in-zip", "the zip holds a link or a device", "files and folders"
+            found = "a symbolic link" if stat.S_ISLNK(mode) else "a device or a pipe"
+        elif part.filename in names:
+            code, message, expected = "repeated-file", "the zip holds two files of the same name", "each name once"
+        elif part.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            code, message = "unknown-compression", "a file is packed by a method that is not read"
+            found, expected = f"method {part.compress_type}", "deflated (8), or not compressed (0)"
+        elif part.header_offset + _LOCAL_HEADER_BYTES + len(part.orig_filename) + part.compress_size > end:
+            code, message = "overlapping-files", "two files of the zip share the same bytes"
+            expected = "each file with bytes of its own"
+        if code:
+            raise unreadable(code, message, f"{name}!{shown(part.filename)}", found=found or part.orig_filename,
+                             expected=expected, fix="Pack the files again.")  # fmt: skip
+        names.add(part.filename)
 
 
 def unpack(package: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, name: str, most: int | None = None) -> None:

@@ -291,7 +291,7 @@ UNREAD: dict[str, Specimen] = {
     "zip_with_a_password": Specimen(
         zipped({"a.csv": b"1"}, lambda b: b.replace(b"PK\1\2\x14\3\x14\0\0", b"PK\1\2\x14\3\x14\0\1")), "damaged-zip", words=("found: a file with a password",),
     ),
-    "zip_with_a_name_twice": Specimen(zipped({"a/x.csv": b"1", "../b/x.csv": b"2"}), "repeated-file", words=("x.csv", "../b/x.csv")),
+    "zip_with_a_name_twice": Specimen(zipped({"a/x.csv": b"1", "b/x.csv": b"2"}), "repeated-file", words=("x.csv", "b/x.csv")),
     "zip_of_many_files": Specimen(zipped({f"{i}.csv": b"1" for i in range(201)}), "too-many-files", words=("201 files",)),
     "workbook_with_a_damaged_sheet": Specimen(
         workbook(samples.header(), *samples.rows(), broken=in_sheet(b"</row>", b"</rov>")), "damaged-workbook", words=("without a password",),
