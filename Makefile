@@ -10,7 +10,7 @@ export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui lint bench docs manifest words lock clean environment
+.PHONY: help run test ui lint bench docs manifest words lock sbom audit clean environment
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +65,12 @@ environment: .venv/.ready
 lock: ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --group checks --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -o requirements.lock
 	$(BIN)/uv pip compile bootstrap.in --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -o bootstrap.lock
+
+sbom: environment ## what a release is made of (CycloneDX 1.6) and its licences, into build/release
+	@$(BIN)/python release/sbom.py
+
+audit: environment ## look for known vulnerabilities of the pinned packages; asks a public service about each of them
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock -r bootstrap.lock
 
 clean: ## remove what runs have made under data/; rules, rounds and registers stay
 	rm -rf data/{fetching,inbox,archive,read,extracts,snapshots,empty,quarantine,validations,data_docs,history,parameters,marts,warehouse,published,demo,lineage,previews,scenarios,simulation,.dagster,.write-lock}

@@ -182,7 +182,10 @@ def test_an_insecure_address_is_refused(settings: Settings, services: Services, 
     with pytest.raises(RuleProblem) as caught:
         load_services(settings)
     finding = caught.value.findings[0]
-    assert (finding.file, finding.row) == ("services.yaml", 6) and finding.message.startswith("klass.base: should be")
+    line = path.read_text(encoding="utf-8").splitlines().index(f"  base: {base}") + 1
+    assert (finding.file, finding.row) == ("services.yaml", line) and finding.message.startswith(
+        "klass.base: should be"
+    )
 
 
 def test_a_dry_run_prints_addresses_and_asks_nobody(tmp_path: Path) -> None:
