@@ -29,7 +29,7 @@ LOADS = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source
 MADE_BY_RUNS = ("build/docs", "dbt/target", "data/.dagster", "dbt/.manifest-lock")
 NO_PATHS = ("dbt/test",)
 """Keys of metadata that look like paths."""
-ROOTS = ("dagster_project", "dbt", "docs", "data", "tests", "benchmarks", "expectations", ".ci")
+ROOTS = ("dagster_project", "dbt", "docs", "data", "tests", "benchmarks", "release", "expectations", ".ci")
 each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
 
 
@@ -241,3 +241,56 @@ def test_the_guides_name_no_municipality_of_the_real_country() -> None:
         for words in command_lines(page, "oppfolging"):
             if words[0] in ("explain", "evidence"):
                 assert not any(real.fullmatch(word) for word in words[1:]), words
+
+
+def in_bash(home: Path, *parts: str) -> str:
+    """What blocks of a page print, one after another in one shell in a home."""
+    done = subprocess.run(["bash", "-c", "\n".join(parts)], cwd=home, capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
+def test_a_seal_is_made_and_checked_as_its_page_shows(country_home: Path, tmp_path: Path) -> None:
+    page, home = DOCS / "seals.md", tmp_path / "home"
+    for part in ("archive", "published/fictional-2024"):
+        shutil.copytree(country_home / part, home / part)
+    make, name, *check = [b.text for b in blocks(page) if b.language == "bash"]
+    in_bash(home, make)
+
+    def said(*words: str) -> str:
+        done = CliRunner().invoke(main, ["--home", str(home), *words])
+        return done.output if done.exit_code == 0 else f"{done.exit_code}: {done.output}"
+
+    key, public = str(home / "seal.pem"), str(home / "seal.pub")
+    sealed = said("seal", "--key", key)
+    assert re.fullmatch(r"\d+ lines of the ledger sealed with key [0-9a-f]{16}\n", sealed), sealed
+    assert in_bash(home, name).strip() == sealed.split()[-1]
+    assert re.fullmatch(r"\d+ lines of the ledger sealed with key [0-9a-f]{16}", shown(page, "sealed with key")[0])
+    assert f"ledger lines covered by a seal: {sealed.split()[0]}" in said(
+        "verify", "--round", "fictional-2024", "--quick", "--key", public
+    )
+    answers = [line for b in blocks(page) if b.language == "text" for line in b.text.splitlines()][1:]
+    assert in_bash(home, *check).splitlines() == answers
+
+    ledger = home / "archive" / "ledger.jsonl"
+    whole = ledger.read_bytes()
+    ledger.write_bytes(whole.replace(b'"event": "arrived"', b'"event": "Arrived"', 1))
+    assert "the ledger is NOT as it was sealed" in in_bash(home, *check)
+    ledger.write_bytes(whole.replace(b"\n", b"", 1))
+    assert "the ledger is NOT as it was sealed" in in_bash(home, *check)
+    ledger.write_bytes(whole)
+    seals = home / "archive" / "seals.jsonl"
+    seals.write_bytes(seals.read_bytes().replace(b'"lines": ', b'"lines": 9', 1))
+    assert "Signature Verification Failure" in in_bash(home, check[0])
+
+
+def test_the_page_of_seals_has_every_message() -> None:
+    text, code = (
+        p.read_text(encoding="utf-8") for p in (DOCS / "seals.md", REPOSITORY / "dagster_project/archive/seals.py")
+    )
+    messages = {
+        *re.findall(r'add\("([\w-]+)"', code),
+        *re.findall(r'\} ((?:does not hold a private|holds)[^";.]+)', code),
+    }
+    assert len(messages) == 6
+    for message in messages:
+        assert message.partition(";")[0] in text, message
