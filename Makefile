@@ -73,4 +73,4 @@ audit: environment ## look for known vulnerabilities of the pinned packages; ask
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock -r bootstrap.lock
 
 clean: ## remove what runs have made under data/; rules, rounds and registers stay
-	rm -rf data/{fetching,inbox,archive,read,extracts,snapshots,empty,quarantine,validations,data_docs,history,parameters,marts,warehouse,published,demo,lineage,previews,scenarios,simulation,.dagster,.write-lock}
+	rm -rf data/{fetching,inbox,archive,read,extracts,snapshots,empty,quarantine,logs,validations,data_docs,history,parameters,marts,warehouse,published,demo,lineage,previews,scenarios,simulation,.dagster,.write-lock}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import fcntl
+import logging
 import smtplib
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ from email.message import EmailMessage
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from dagster_project import log
 from dagster_project.archive.journal import append_line, read_lines
 from dagster_project.diagnostics import Finding, Severity
 from dagster_project.settings import Settings
@@ -65,7 +67,7 @@ def tell(
     """
     path = settings.home / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(".lock").open("a") as lock:
+    with log.following(settings.home), path.with_name(".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lines = _whole(read_lines(path))
         known = _open(lines)
@@ -84,6 +86,7 @@ def tell(
         told += [(p, False) for p in occurred if p.key not in known]
         for problem, stands in told:
             write({"event": "problem", "time": time, "standing": stands, "to": sorted(channels), **asdict(problem)})
+            log.event("alert", logging.WARNING, key=problem.key)
         failed = []
         for name, send in channels.items():
             if waiting := _unsent(lines, name):
@@ -91,8 +94,10 @@ def tell(
                     _in_time(send, waiting)
                 except (OSError, smtplib.SMTPException, ValueError) as error:  # requests' own errors are OSError
                     failed.append(_not_sent(name, error))
+                    log.event("alert not sent", logging.ERROR, to=name, alerts=len(waiting), error=type(error).__name__)
                 else:
                     write({"event": "sent", "time": time, "to": name, "keys": [w["key"] for w in waiting]})
+                    log.event("alert sent", to=name, alerts=len(waiting))
     return [p for p, _ in told], failed
 
 

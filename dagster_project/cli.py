@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import time
+import uuid
 from pathlib import Path
 
 import click
 
+from dagster_project import log
 from dagster_project.commands import audit, fetch, files, rounds, running, simulation, verify
 from dagster_project.diagnostics import OppfolgingError, PipelineProblem
 from dagster_project.private import keep_private
@@ -25,6 +29,11 @@ Exit codes:
   9  a public service did not answer, or answered in an unknown way
 """
 
+
+LEVELS = (logging.INFO, logging.WARNING)
+"""Of the log: a command that did what it was asked for, and another."""
+
+AFTER_COMMAND = "oppfolging.after_command"
 
 HEADINGS = {
     "Files": (files, fetch),
@@ -46,19 +55,49 @@ class Readable(click.Group):
                 formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> object:
+        start, code, error = time.monotonic(), 1, None
+        ctx.meta[AFTER_COMMAND] = ctx.args[:1]  # click empties them before the function of the group is called
+        try:
+            result = self._told(ctx)
+            code = 0
+            return result
+        except (click.exceptions.Exit, click.ClickException) as end:
+            code = end.exit_code
+            raise
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+            raise
+        except BaseException as unforeseen:
+            error = type(unforeseen).__name__
+            raise
+        finally:
+            seconds = round(time.monotonic() - start, 3)
+            log.event("command finished", LEVELS[min(code, 1)], exit_code=code, seconds=seconds, error=error)
+
+    def _told(self, ctx: click.Context) -> object:
+        """Run the command, and show an error of the project as a person reads it."""
         try:
             return super().invoke(ctx)
         except OppfolgingError as error:
+            log.findings(error.findings)
             if ctx.params.get("debug"):
                 raise
             click.echo(error.as_text(), err=True)
-            ctx.exit(error.exit_code)
+            raise click.exceptions.Exit(error.exit_code) from error
         except OSError as error:  # a full disk, a folder that may not be written, a file where a folder should be
             if ctx.params.get("debug"):
                 raise
             click.echo(f"The file system refused: {error}. Half-written files are ignored. Correct the cause and "
                        "repeat the command.", err=True)  # fmt: skip
-            ctx.exit(PipelineProblem.exit_code)
+            raise click.exceptions.Exit(PipelineProblem.exit_code) from error
+
+
+def _words(ctx: click.Context) -> str:
+    """The command and what it does, such as ``round show``, without what it is given."""
+    name = ctx.invoked_subcommand or ""
+    known = main.commands.get(name)
+    more = [w for w in ctx.meta[AFTER_COMMAND] if isinstance(known, click.Group) and w in known.commands]
+    return " ".join([name, *more])
 
 
 @click.group(cls=Readable, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -73,6 +112,8 @@ def main(ctx: click.Context, home: Path | None, debug: bool) -> None:
     """
     keep_private()
     ctx.obj = load_settings(home)
+    ctx.with_resource(log.following(ctx.obj.home, invocation=str(uuid.uuid4()), command=_words(ctx)))
+    log.event("command started")
 
 
 for _modules in HEADINGS.values():

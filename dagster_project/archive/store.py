@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dagster_project import log
 from dagster_project.diagnostics import Finding, IntegrityProblem, Severity
 from dagster_project.private import READ_ONLY
 from dagster_project.settings import Settings
@@ -31,6 +32,8 @@ COMMITS = ("published", "round_released", "round_withdrawn")
 """Events that put a revision in force. Each names its subject (``round``), ``revision`` and ``manifest_sha256``."""
 LINE_LOST = "ledger-line-lost"
 CHUNK = 1 << 20
+LOGGED = ("sha256", "file", "round", "revision")
+"""What the log says of an event of the ledger; the rest may name people."""
 ARRIVING = ".arriving-"
 TORN = "If a run was killed just now, the next run sets this line aside, and so does `oppfolging doctor --fix`."
 
@@ -190,7 +193,9 @@ class Archive:
                 except BaseException:
                     handle.truncate(before)
                     raise
-        return self.head()
+        head = self.head()
+        log.event(str(event.get("event")), line=head.lines, **{k: v for k, v in event.items() if k in LOGGED})
+        return head
 
     def _lines(self) -> list[bytes]:
         """The whole lines of the ledger; what a killed writer left of a line is none."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from dagster_project import log
 from dagster_project.archive.guard import writing as guarded
 from dagster_project.diagnostics import Finding, OppfolgingError, Severity
 from dagster_project.orchestration.outcomes import by_run
@@ -18,10 +19,25 @@ WORST = 15
 def writing(context: dg.AssetExecutionContext, settings: Settings) -> Iterator[None]:
     """Hold the write lock of the home. An error of the project fails the step with its own message, place and fix."""
     try:
-        with guarded(settings, by_run(context.run.run_id), lambda who: context.log.info(f"waits for {who}")):
+        with (
+            log.following(settings.home, run=context.run.run_id),
+            log.timed("step", step=context.op_def.name),
+            _logged(),
+            guarded(settings, by_run(context.run.run_id), lambda who: context.log.info(f"waits for {who}")),
+        ):
             yield
     except OppfolgingError as error:
         raise dg.Failure(description=error.as_text(), allow_retries=False) from error
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Log the findings of an error."""
+    try:
+        yield
+    except OppfolgingError as error:
+        log.findings(error.findings)
+        raise
 
 
 def as_table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.TableMetadataValue:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from dagster_project import clock
+from dagster_project import clock, log
 from dagster_project.commands.answer import Answer, answers, progress_line, say
 from dagster_project.commands.rounds import waits
 from dagster_project.commands.running import whole_run
@@ -105,6 +105,7 @@ def check(settings: Settings, files: tuple[Path, ...]) -> Answer:
     for path in _expand(files):
         screening = screen_path(path, settings, now=clock.now())
         summaries.append(screening.summary())
+        log.findings(screening.findings)
         lines.append(f"{screening.file}: {screening.verdict.value}")
         lines += [f"  {verdict.value:4} {stage}" for stage, verdict in screening.stages.items()]
         lines += ["  " + finding.as_text().replace("\n", "\n  ") for finding in screening.findings]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dagster_project import log
 from dagster_project.commands.answer import Answer, answers, progress_line, terminal_width
 from dagster_project.diagnostics import Finding, IntegrityProblem, OppfolgingError
 from dagster_project.settings import Settings
@@ -137,6 +138,7 @@ def doctor(settings: Settings, fix: bool) -> Answer:
         with writing(settings, "doctor", waits):
             rebuilt = [str(finding.file) for finding in doctors.fix(settings)]
     found = [state.finding for state in doctors.examine(settings)]
+    log.findings(found)
     lines = [*(f"rebuilt: {file}" for file in rebuilt), *(finding.as_text() for finding in found)]
     if not found and not settings.ledger.exists():
         lines.append(f"No files have been ingested in {settings.home}. `oppfolging demo` writes fictional ones.")

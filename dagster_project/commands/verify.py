@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from dagster_project import clock
+from dagster_project import clock, log
 from dagster_project.commands.answer import Answer, answers, progress_line
 from dagster_project.diagnostics import IntegrityProblem
 from dagster_project.settings import Settings
@@ -31,6 +31,7 @@ def verify(settings: Settings, round_id: str, revision: str | None, quick: bool,
         result = verify_round(
             settings, round_id, revision=revision, quick=quick, key=key, on_stage=lambda stage: status.update(stage)
         )
+    log.findings(result.findings)
     return Answer(result.as_dict(), result.as_text(), 0 if result.ok else IntegrityProblem.exit_code)
 
 

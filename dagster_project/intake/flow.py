@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from dagster_project import clock, schema
+from dagster_project import clock, log, schema
 from dagster_project.archive import Archive, journal
 from dagster_project.archive.files import ARRIVED, File, files_of, find_file, lost_its_list, open_files
 from dagster_project.diagnostics import NotFound, OppfolgingError, Severity, UnreadableFile
@@ -103,6 +103,7 @@ def _too_large(path: Path, settings: Settings, now: dt.datetime) -> IntakeResult
     except UnreadableFile as problem:
         refused = Screening(name, "", None, {"readable": Severity.FAIL}, problem.findings)
         journal.record_screening(settings, {"time": now.isoformat(), **refused.summary()})
+        log.findings(problem.findings)
         return IntakeResult(name, "", "rejected", refused)
     return None
 
@@ -236,6 +237,7 @@ def _settle(settings: Settings, reader: Reader, file: File, now: dt.datetime) ->
         names = {page.file.sha256: page.file.name for page in pages}
         screening = screen(extracts, found, file.sha256, file.name, now=now, line=file.line, names=names)
         journal.record_screening(settings, {"time": now.isoformat(), **screening.summary()})
+        log.findings(screening.findings)
         event: dict[str, Any] = {
             "time": now.isoformat(),
             "sha256": file.sha256,

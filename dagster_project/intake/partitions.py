@@ -20,7 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagster_project import schema
+from dagster_project import log, schema
 from dagster_project.archive import Archive, Head
 from dagster_project.archive.files import File, Key, files_of, in_force
 from dagster_project.archive.store import sha256_of
@@ -350,6 +350,7 @@ class Extracts:
         }  # fmt: skip
         with replacing(path.parent / RECORD) as temporary:
             temporary.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        log.event("partition made", dataset=key[0], school_year=key[1], rows=table.num_rows)
         return table
 
     def stale(self) -> list[Key]:

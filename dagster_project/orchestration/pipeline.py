@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from dagster_project import TELEMETRY_OFF, diagnostics, progress
+from dagster_project import TELEMETRY_OFF, diagnostics, log, progress
 from dagster_project.archive import Archive
 from dagster_project.archive.store import COMMITS
 from dagster_project.atomic import replacing
@@ -133,9 +133,14 @@ def run_everything(settings: Settings, load: Callable[[], dg.Definitions]) -> Ru
     # Dagster raises the level again while it runs; a model that was not built anew has no check results to wait for
     logging.getLogger("dagster._core.execution.plan.active").setLevel(logging.ERROR)
     run_id, before = str(uuid.uuid4()), Archive(settings).head().lines
-    with dg.DagsterInstance.get() as instance:
+    with (
+        log.following(settings.home, run=run_id),
+        log.timed("run", job="everything") as logged,
+        dg.DagsterInstance.get() as instance,
+    ):
         killed = end_runs_of_gone_processes(instance)
         result = _execute(defs.resolve_job_def("everything"), instance, run_id)
+        logged["success"] = result.success
         with progress.stage("lineage"):
             from dagster_project.orchestration import openlineage
             from dagster_project.orchestration.outcomes import record_of

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from dagster_project import clock
+from dagster_project import clock, log
 from dagster_project.intake.inbox import is_being_written, name_of, waiting
 from dagster_project.orchestration import openlineage
 from dagster_project.orchestration.outcomes import record_of
@@ -139,6 +139,8 @@ def lineage_sensor(status: dg.DagsterRunStatus) -> dg.SensorDefinition:
         record = record_of(context.instance, run_id, context.repository_def, settings)
         for warning in openlineage.deliver(settings, record):
             context.log.warning(warning.as_text())
+        with log.following(settings.home, run=run_id):
+            log.event("run finished", job=context.dagster_run.job_name, success=status is dg.DagsterRunStatus.SUCCESS)
 
     return deliver_lineage
 

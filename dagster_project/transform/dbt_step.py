@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from dagster_project import log
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.settings import Settings, load_settings
 from dagster_project.transform import columns
@@ -178,14 +179,17 @@ def build(
         arguments += ["--exclude-resource-type", "test"]
     if select:
         arguments += ["--select", *select]
-    with dbt_environment(settings):
-        return _invoke(
+    with log.timed("dbt build") as told, dbt_environment(settings):
+        outcome = _invoke(
             settings,
             arguments,
             target_path=settings.warehouse.parent / "dbt",
             manifest=parsed_manifest(settings.dbt_manifest.parent),
             on_node=on_node,
         )
+        told |= {"success": outcome.success, "nodes": len(outcome.results)}
+    log.findings(outcome.findings)
+    return outcome
 
 
 def warm() -> None:
