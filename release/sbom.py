@@ -66,11 +66,11 @@ def licence_of(name: str, known: dict[str, dict[str, str]]) -> str:
     Raises:
         Unclear: neither the metadata of the package nor the register says which it is.
     """
-    about = metadata.metadata(name)
-    stated = [known["packages"].get(name), about.get("License-Expression"), (about.get("License") or "").split("\n")[0]]
-    families = [c.split(" :: ")[-1] for c in about.get_all("Classifier", []) if c.startswith("License :: ")]
+    about: dict[str, Any] = metadata.metadata(name).json
+    stated = [known["packages"].get(name), about.get("license_expression"), about.get("license", "").split("\n")[0]]
+    families = [c.split(" :: ")[-1] for c in about.get("classifier", []) if c.startswith("License :: ")]
     for said in [s.strip() for s in stated if s] + (families if len(families) == 1 else []):
-        expression = known["words"].get(said.split(" :: ")[-1], said)
+        expression: str = known["words"].get(said.split(" :: ")[-1], said)
         with suppress(ExpressionError):
             SPDX.parse(expression, validate=True)
             return expression
