@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from dagster_project import log
-from dagster_project.commands import audit, fetch, files, rounds, running, simulation, verify
+from dagster_project.commands import audit, fetch, files, keeping, rounds, running, simulation, verify
 from dagster_project.diagnostics import OppfolgingError, PipelineProblem
 from dagster_project.private import keep_private
 from dagster_project.settings import load_settings
@@ -41,6 +41,7 @@ HEADINGS = {
     "Rounds": (rounds,),
     "Why, and is it so": (audit, verify),
     "What if, and how sure": (simulation,),
+    "Keeping": (keeping,),
 }
 
 

@@ -130,7 +130,7 @@ def tree_hash(folder: Path) -> str:
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in (".lock", ".write-lock")):
         if path.relative_to(folder).parts[0] == log.FOLDER:
             continue
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+        digest.update(os.fsencode(path.relative_to(folder)) + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -217,11 +217,14 @@ def lost_lines(settings: Settings) -> list[Finding]:
     manifests, the marts, the snapshots of runs, the last writer, and the archived files.
     """
     archive = Archive(settings)
+    # what is there is looked at before the ledger: a run that goes on may add a file and its line in between
+    published = {name: revisions_of(settings, name) for name in subjects(settings)}
+    stored = {p.name for p in (settings.archive / "objects").glob("??/*") if not p.name.startswith(".")}
     events = archive.events()
     findings = []
-    for name in subjects(settings):
+    for name, folders in published.items():
         known = {c["revision"]: manifest_hash(c) for c in commits_of(events, name)}
-        for folder in revisions_of(settings, name):
+        for folder in folders:
             if folder.name not in known:
                 findings.append(
                     Finding(
@@ -240,7 +243,6 @@ def lost_lines(settings: Settings) -> list[Finding]:
             named = path.relative_to(settings.home).as_posix()
             findings.append(lost_line(head.lines, head.sha256, found=f"{len(events)} lines; {named} knows more"))
             break
-    stored = {p.name for p in (settings.archive / "objects").glob("??/*") if not p.name.startswith(".")}
     unknown = stored - {e["sha256"] for e in events if "sha256" in e}
     if unknown:
         findings.append(

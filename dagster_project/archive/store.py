@@ -103,6 +103,10 @@ class Archive:
         """Where the file with this hash lies."""
         return self.root / "objects" / sha256[:2] / sha256
 
+    def arriving(self, sha256: str) -> Path:
+        """Where a file lies hidden until the ledger has its arrival."""
+        return self.root / "objects" / f"{ARRIVING}{sha256}"
+
     def store(self, path: Path) -> Stored:
         """Copy a file into the archive; its hash is taken while it is copied. The same bytes lie once.
 
@@ -127,7 +131,7 @@ class Archive:
             target = self.path(sha256)
             is_new = not target.exists()
             if is_new:
-                target = objects / f"{ARRIVING}{sha256}"
+                target = self.arriving(sha256)
                 temporary.chmod(READ_ONLY)
                 temporary.replace(target)
         finally:
@@ -136,7 +140,7 @@ class Archive:
 
     def keep(self, sha256: str) -> Path:
         """Give a file its name under its hash, once the ledger has its arrival; return where it lies."""
-        target, hidden = self.path(sha256), self.root / "objects" / f"{ARRIVING}{sha256}"
+        target, hidden = self.path(sha256), self.arriving(sha256)
         if hidden.exists():
             target.parent.mkdir(exist_ok=True)
             hidden.replace(target)
@@ -162,6 +166,14 @@ class Archive:
         with (self.root / ".lock").open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+
+    @contextlib.contextmanager
+    def unchanged(self) -> Iterator[bytes]:
+        """The whole lines of the ledger as bytes. Until the block ends, no line is added."""
+        with contextlib.ExitStack() as held:
+            if (lock := self.root / ".lock").exists():  # opened to read: the home may not be writable
+                fcntl.flock(held.enter_context(lock.open("rb")), fcntl.LOCK_SH)
+            yield b"".join(line + b"\n" for line in self._lines())
 
     def _set_torn_aside(self) -> None:
         """Move what a killed writer left of a line from the end of the ledger into ``ledger.torn``. Under the lock."""

@@ -35,6 +35,7 @@ import yaml
 from dagster_project import fingerprint, schema
 from dagster_project.archive.guard import writing
 from dagster_project.archive.store import sha256_of
+from dagster_project.audit import backup as backups
 from dagster_project.audit import doctor
 from dagster_project.forms.spec import DECISIONS
 from dagster_project.forms.write import write_form
@@ -458,6 +459,14 @@ def fix(settings: Settings) -> list[str]:
         return [finding.code for finding in doctor.fix(settings)]
 
 
+def backup(settings: Settings, target: str) -> None:
+    backups.backup(settings, Path(target), now=NOW)
+
+
+def restore(settings: Settings, source: str) -> None:
+    backups.restore(settings, Path(source))
+
+
 finalise, amend, withdraw_release, reopen, keep = (
     _on_round(act) for act in (release.finalise, release.amend, release.withdraw, release.reopen, release.keep)
 )
@@ -466,7 +475,7 @@ ACTS: dict[str, Callable[..., Any]] = {
     "archive": archive, "settle": settle, "ingest": ingest, "extracts": extracts, "parameters": parameters,
     "models": models, "estimates": estimates, "publish": publish, "run": run, "finalise": finalise, "amend": amend,
     "withdraw_release": withdraw_release, "reopen": reopen, "withdraw": withdraw, "dismiss": dismiss, "accept": accept,
-    "accept_missing": accept_missing, "fix": fix,
+    "accept_missing": accept_missing, "fix": fix, "backup": backup, "restore": restore,
 }  # fmt: skip
 
 
@@ -486,10 +495,13 @@ def released(specimens: Specimens) -> Settings:
 
 
 class _Writes:
-    """The writes of this process below a folder. The process ends at number ``at``; without it they are listed."""
+    """The writes of this process below a folder. The process ends at number ``at``; without it they are listed.
 
-    def __init__(self, folder: Path, at: int | None) -> None:
-        self.folder, self.at, self.seen = f"{folder}/", at, list[str]()
+    Of a file that is open, the first write counts, or ``every`` one.
+    """
+
+    def __init__(self, folder: Path, at: int | None, every: bool = False) -> None:
+        self.folder, self.at, self.every, self.seen = f"{folder}/", at, every, list[str]()
 
     def before(self, what: str, path: Any, half: Callable[[], object] | None = None) -> None:
         """A write is about to happen. ``half`` does a part of it: then it counts twice, once before and once within."""
@@ -522,7 +534,7 @@ class _Writes:
         opened, synced, written, copied = io.open, os.fsync, pq.write_table, shutil.copyfile
 
         def opening(path: Any, mode: str = "r", *more: Any, **named: Any) -> Any:
-            if not set(mode) & set("wax"):
+            if not set(mode) & set("wax+"):
                 return opened(path, mode, *more, **named)
             self.before("open", path)
             return _Handle(opened(path, mode, *more, **named), self, path)
@@ -559,7 +571,7 @@ class _Handle:
         self._handle, self._writes, self._path, self._first = handle, writes, path, True
 
     def write(self, data: Any) -> Any:
-        if self._first:
+        if self._first or self._writes.every:
             self._first = False
             self._writes.before("write", self._path, lambda: self._write_and_flush(data[: len(data) // 2]))
         return self._handle.write(data)
@@ -613,10 +625,12 @@ class Server:
         self._process.communicate()
 
     def put_through(
-        self, settings: Settings, act: str, *arguments: str, at: int | None = None, quick: bool = True
-    ) -> Died:
-        """Do an act to a home in another process, and end that at its n-th write."""
-        request = {"home": str(settings.home), "act": act, "arguments": arguments, "at": at, "quick": quick}
+        self, settings: Settings, act: str, *arguments: str, at: int | None = None, quick: bool = True,
+        watched: Path | None = None,
+    ) -> Died:  # fmt: skip
+        """Do an act to a home in another process, and end that at its n-th write: to the home, or below ``watched``."""
+        request = {"home": str(settings.home), "act": act, "arguments": arguments, "at": at, "quick": quick,
+                   "watched": str(watched or "")}  # fmt: skip
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps(request).encode() + b"\n")
         self._process.stdin.flush()
@@ -627,7 +641,8 @@ class Server:
 def _child(request: dict[str, Any], answer: int) -> None:
     """Do the act; tell what was written and what was raised."""
     settings = load_settings(request["home"])
-    writes, error = _Writes(settings.home, request["at"]), ""
+    watched = request["watched"]
+    writes, error = _Writes(Path(watched) if watched else settings.home, request["at"], bool(watched)), ""
     try:
         with quickly(request["quick"]):
             writes.install()
