@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+TEMPORARY = re.compile(r"\..*?(?P<pid>\d+)\.tmp")
+"""Names of files that a process was writing, with its number."""
 
 
 @contextmanager

@@ -82,7 +82,8 @@ def lost_releases(settings: Settings, name: str, events: Iterable[Event]) -> lis
     if not any(c["event"] != "published" for c in commits):
         return []
     folder = settings.published / name / commits[-1]["revision"]
-    if folder.exists() or building_folder(settings, name, commits[-1]["revision"]).exists():
+    # in this order: a run that goes on may rename the folder between the two looks
+    if building_folder(settings, name, commits[-1]["revision"]).exists() or folder.exists():
         return []
     return [not_as_published(folder, "", "a released revision is missing")]
 

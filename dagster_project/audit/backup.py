@@ -30,7 +30,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 from urllib.parse import quote, unquote_to_bytes
@@ -232,20 +232,19 @@ def _add_revisions(settings: Settings, target: _Target, events: list[dict[str, A
             if not any(place.exists() for place in (*places, folder)):
                 continue  # superseded, and removed since
 
-            def take(file: str, stated: Any, places: tuple[Path, ...] = places, name: str = name) -> None:
-                source = _opened(*(place / file for place in places))
+            files = {commits.MANIFEST: commits.manifest_hash(commit)}
+            if (manifest := _opened(*(place / commits.MANIFEST for place in places))) is not None:
+                with manifest, suppress(ValueError):  # one that is no JSON is not the one that was committed
+                    files |= {n: f["sha256"] for n, f in json.load(manifest)["files"].items()}
+            for file, stated in files.items():
+                found, source = None, _opened(*(place / file for place in places))
                 if source is not None:
                     with source:
                         found = target.add(f"{name}/{file}", source)
-                if source is None or found != stated:
-                    finding = commits.not_as_published(places[0], file, "a published file is not what it was",
-                                                       expected=stated)  # fmt: skip
+                if found != stated:
+                    finding = commits.not_as_published(folder, file, "a published file is not what it was",
+                                                       found=found, expected=stated)  # fmt: skip
                     raise IntegrityProblem("No backup was made, because a revision is damaged.", [finding])
-
-            take(commits.MANIFEST, commits.manifest_hash(commit))
-            manifest = next(commits.read_manifest(p) for p in (*places, folder) if (p / commits.MANIFEST).exists())
-            for file, entry in manifest["files"].items():
-                take(file, entry["sha256"])
             yield f"{subject} {commit['revision']}"
 
 

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+from dagster_project import clock
 from dagster_project.archive import Archive, commits
 from dagster_project.archive.files import open_files
+from dagster_project.archive.guard import clock_set_back
 from dagster_project.diagnostics import Finding, OppfolgingError, Severity
 from dagster_project.intake import inbox
 from dagster_project.intake.partitions import Extracts, name_of
@@ -71,6 +73,8 @@ def _examined(settings: Settings) -> Iterator[State]:
     yield from (State(finding) for finding in lost)
     if lost:
         return
+    if (behind_ledger := clock_set_back(settings, clock.now())) is not None:
+        yield State(behind_ledger)
     yield from _publications(settings)
     yield from _derived(settings)
     yield from _waiting(settings)

@@ -101,8 +101,10 @@ def still(paths: Iterable[Path], seconds: float = STILL_SECONDS) -> tuple[list[P
 
 
 def new_batch(settings: Settings) -> Path:
-    """The folder for the files that one call claims. Folders sort in the order in which they were asked for."""
-    return settings.inbox / CLAIMED / f"{time.time_ns():020d}"
+    """The folder for the files that one call claims. Folders sort in the order in which they were asked for, also when
+    the clock was set back meanwhile."""
+    before = (int(p.name) for p in (settings.inbox / CLAIMED).glob("*/") if p.name.isdigit())
+    return settings.inbox / CLAIMED / f"{max(time.time_ns(), max(before, default=0) + 1):020d}"
 
 
 def batches(inbox: Path) -> list[list[Path]]:

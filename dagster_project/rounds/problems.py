@@ -10,11 +10,12 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from dagster_project import clock
 from dagster_project.alerts import Problem
 from dagster_project.archive import Archive
 from dagster_project.archive.commits import committed
 from dagster_project.archive.files import File, files_of, in_force, open_files
-from dagster_project.archive.guard import refuse_lost_ledger
+from dagster_project.archive.guard import clock_set_back, refuse_lost_ledger
 from dagster_project.forms.candidates import unanswered
 from dagster_project.intake import quarantine
 from dagster_project.intake.inbox import LEFT_LYING, left_lying, name_of
@@ -31,6 +32,7 @@ KINDS = {
     "overdue figures": "overdue_figures",
     "overdue reply": "overdue_replies",
     "overdue report": "overdue_reports",
+    "clock": "clock_set_back",
 }
 """What a key begins with, and how many of its kind are called."""
 NOTHING_TO_DO = "pending"
@@ -49,7 +51,7 @@ def open_problems(settings: Settings, today: dt.date) -> list[Problem]:
     refuse_lost_ledger(settings)
     files = files_of(Archive(settings).events())
     return [*_files(settings, files), *_missing(settings), *_figures(files, today), *_replies(settings, today),
-            *_reports(settings)]  # fmt: skip
+            *_reports(settings), *_clock(settings)]  # fmt: skip
 
 
 def count_by_kind(problems: list[Problem]) -> dict[str, int]:
@@ -161,6 +163,11 @@ def _reports(settings: Settings) -> Iterator[Problem]:
             f"published/{cohort}",
             "Remind the senders; put the list of reports received into the inbox.",
         )
+
+
+def _clock(settings: Settings) -> Iterator[Problem]:
+    if (found := clock_set_back(settings, clock.now())) is not None:
+        yield Problem(f"clock: {found.row}", f"{found.message}: {found.found}", found.place, str(found.fix))
 
 
 def _rows(settings: Settings, mart: str, column: str, value: str) -> list[dict[str, Any]]:

@@ -151,6 +151,7 @@ def repin(settings: Settings, run_id: str) -> Snapshot:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(snapshot.as_dict(), indent=2) + "\n", encoding="utf-8")
-    for old in sorted(path.parent.glob("*.json"), key=lambda p: p.stat().st_mtime)[:-KEPT]:
+    others = [p for p in path.parent.glob("*.json") if p != path]
+    for old in sorted(others, key=lambda p: p.stat().st_mtime)[: -KEPT + 1]:
         old.unlink()
     return snapshot

@@ -180,6 +180,8 @@ class Kills:
         else:
             mended = self.server.put_through(home, "run", quick=False)
             assert mended.status == 0, f"{where}: {mended.error}"
+        left = [p for p in home.home.rglob("*.tmp") if p.is_file()]
+        assert not left, f"{where}: the next run did not sweep {left}"
         grave = [s.finding.code for s in doctor.examine(home) if s.finding.severity is Severity.FAIL]
         assert not grave, f"{where}: after the next run the doctor still names {grave}"
         found, compared = self.result(home), list(Result.__dataclass_fields__)

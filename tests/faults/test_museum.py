@@ -34,7 +34,8 @@ NO_SPECIMEN = {
 
 # specimens that need a home with a history stand in tests of their own
 ELSEWHERE = (
-    "faults/test_hostile_archives.py", "faults/test_tampering.py", "rounds/test_forms.py", "rounds/test_inputs.py", "rounds/test_life.py",
+    "faults/test_disturbances.py", "faults/test_hostile_archives.py", "faults/test_tampering.py", "rounds/test_forms.py",
+    "rounds/test_inputs.py", "rounds/test_life.py",
     "simulation/test_what_if.py", "unit/test_built.py", "unit/test_expectations.py", "unit/test_geography.py", "unit/test_intake.py",
 )  # fmt: skip
 
