@@ -14,6 +14,7 @@ import logging
 import smtplib
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from email.message import EmailMessage
 from typing import Any
@@ -21,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 
 from dagster_project import log
 from dagster_project.archive.journal import append_line, read_lines
+from dagster_project.atomic import replacing
 from dagster_project.diagnostics import Finding, Severity
 from dagster_project.settings import Settings
 
@@ -99,6 +101,31 @@ def tell(
                     write({"event": "sent", "time": time, "to": name, "keys": [w["key"] for w in waiting]})
                     log.event("alert sent", to=name, alerts=len(waiting))
     return [p for p, _ in told], failed
+
+
+def forget(settings: Settings, before: dt.datetime, *, remove: bool) -> int:
+    """How many lines are older, and neither of a problem that is open nor unsent; with ``remove`` they are gone."""
+    path = settings.home / FILE
+    if not path.exists():
+        return 0
+    with path.with_name(".lock").open("a") if remove else nullcontext() as lock:
+        if lock is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        every = read_lines(path)
+        lines = _whole(every)
+        needed = {key for key, line in _open(lines).items() if line["standing"]}
+        for channel in {name for line in lines for name in line.get("to", ()) if line["event"] == "problem"}:
+            needed |= {waiting["key"] for waiting in _unsent(lines, channel)}
+        kept = [
+            line for line in every
+            if str(line.get("time")) >= before.isoformat() or needed & {line.get("key"), *line.get("keys", ())}
+        ]  # fmt: skip
+        if remove and len(kept) < len(every):
+            with replacing(path) as temporary:
+                temporary.touch()
+                for line in kept:
+                    append_line(temporary, line)
+    return len(every) - len(kept)
 
 
 def _in_time(send: Callable[[list[dict[str, str]]], None], alerts: list[dict[str, str]]) -> None:

@@ -108,6 +108,10 @@ class Settings(BaseModel):
         return self._own_or_shipped("uncertainty.yaml")
 
     @property
+    def retention(self) -> Path:
+        return self._own_or_shipped("retention.yaml")
+
+    @property
     def variants(self) -> Path:
         return self._own_or_shipped("variants")
 

@@ -22,7 +22,9 @@ from dagster_project.settings import Settings
 MANIFEST = "manifest.json"
 POINTER = "current.json"
 MOVED = "round_state"
-BUILDING = ".building-"
+BUILDING, REMOVING = ".building-", ".removing-"
+REMOVED = "revision_removed"
+"""A revision that was superseded for long was removed (``audit/retention.py``)."""
 LOCK = ".write-lock"
 """The file whose lock a writer of the home holds (see ``guard``)."""
 Event = Mapping[str, Any]
@@ -37,6 +39,12 @@ def commits_of(events: Iterable[Event], name: str) -> list[Event]:
 def committed(events: Iterable[Event]) -> set[str]:
     """The rounds and cohorts of which a revision was ever put in force."""
     return {e["round"] for e in events if e["event"] in COMMITS}
+
+
+def why_gone(events: Iterable[Event], name: str, revision: str | None) -> str:
+    """Who removed a revision when, as the end of a message that it is not there; empty when nobody did."""
+    found = [e for e in events if e["event"] == REMOVED and (e["round"], e["revision"]) == (name, revision)]
+    return f" {found[-1]['by']} removed it on {found[-1]['time'][:10]}, when it was superseded." if found else ""
 
 
 def manifest_hash(commit: Event) -> str | None:
@@ -198,7 +206,7 @@ def finish(settings: Settings) -> None:
     """
     for name, revision in unfinished(settings):
         building_folder(settings, name, revision).rename(settings.published / name / revision)
-    for folder in uncommitted(settings):
+    for folder in (*uncommitted(settings), *settings.published.glob(f"*/{REMOVING}*")):
         shutil.rmtree(folder)
     for name in wrong_pointers(settings):
         write_pointer(settings, name)

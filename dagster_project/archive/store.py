@@ -320,6 +320,12 @@ def _chain_findings(lines: list[bytes], events: list[dict[str, Any] | None]) -> 
         return Finding(code, Severity.FAIL, message, stage="archive", file="ledger.jsonl", row=row,
                        fix="Restore the ledger from a copy of the archive.", **more)  # fmt: skip
 
+    if lines and DIGEST.encode() not in b"".join(lines):
+        yield replace(
+            finding("ledger-line-changed", "no line has a hash of its own: it is of version 0.1, or was changed", 1),
+            count=len(lines), fix="Of version 0.1: ingest the originals into a new home (docs/operations.md, Upgrade).",
+        )  # fmt: skip
+        return
     hashes = [hashlib.sha256(line).hexdigest() for line in lines]
     first_at = {h: i for i, h in reversed(list(enumerate(hashes)))}
     moved: list[int] = []

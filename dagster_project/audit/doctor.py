@@ -96,10 +96,13 @@ def _publications(settings: Settings) -> Iterator[State]:
         yield _state("pointer-not-derived", "current.json does not agree with the ledger", FIX,
                      partial(commits.finish, settings), file=f"published/{name}/{commits.POINTER}")  # fmt: skip
     unfinished = {commits.building_folder(settings, n, r) for n, r in commits.unfinished(settings)}
-    for folder in settings.published.glob(f"*/{commits.BUILDING}*"):
-        if folder not in unfinished:
-            yield _state("revision-not-committed", "a run was killed while building a revision", FIX,
-                         partial(shutil.rmtree, folder), file=folder.relative_to(settings.home).as_posix())  # fmt: skip
+    begun = {commits.BUILDING: ("revision-not-committed", "a run was killed while building a revision"),
+             commits.REMOVING: ("revision-half-removed", "`prune` was killed while removing a revision")}  # fmt: skip
+    for prefix, (code, message) in begun.items():
+        for folder in settings.published.glob(f"*/{prefix}*"):
+            if folder not in unfinished:
+                yield _state(code, message, FIX, partial(shutil.rmtree, folder),
+                             file=folder.relative_to(settings.home).as_posix())  # fmt: skip
 
 
 def _derived(settings: Settings) -> Iterator[State]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster_project.arrow import write_parquet
+from dagster_project.audit.earlier_rules import in_todays_keys
 from dagster_project.diagnostics import PipelineProblem
 from dagster_project.intake.partitions import Extracts
 from dagster_project.publication.edition import RULEBOOK, fill_data, marked_withdrawn, subject_tables
@@ -33,6 +34,9 @@ def lay_out_rules(revision: Path, scratch: Settings) -> None:
     import yaml
 
     shutil.copytree(revision / RULEBOOK, scratch.home, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    for rules in scratch.rules.glob("*.yaml"):
+        if (today := in_todays_keys(then := yaml_of(rules))) != then:
+            rules.write_text(yaml.safe_dump(today, allow_unicode=True), encoding="utf-8")
     rounds = yaml_of(scratch.rounds)
     known = {path.stem for path in scratch.rules.glob("*.yaml")}
     rounds["rounds"] = [r for r in rounds["rounds"] if r["rule_set"] in known]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.archive import Archive
-from dagster_project.archive.commits import MANIFEST, current_revision, read_manifest
+from dagster_project.archive.commits import MANIFEST, current_revision, read_manifest, why_gone
 from dagster_project.archive.published import INTERNAL, read_published
 from dagster_project.audit.earlier_rules import in_todays_keys
 from dagster_project.diagnostics import NotFound
@@ -147,7 +147,9 @@ def open_revision(settings: Settings, round_id: str, revision: str | None = None
         raise NotFound(f"Round {round_id} is not published here. Published: {', '.join(known) or 'none'}.")
     folder = current.parent / revision if revision else current
     if not (folder / MANIFEST).exists():
-        raise NotFound(f"Round {round_id} has no revision {revision}. Known: {', '.join(_names(current.parent))}.")
+        gone = why_gone(Archive(settings).events(), round_id, revision)
+        names = ", ".join(_names(current.parent))
+        raise NotFound(f"Round {round_id} has no revision {revision}.{gone} Known: {names}.")
     return Published(folder)
 
 

@@ -35,6 +35,7 @@ from dagster_project.archive.commits import (
     manifest_hash,
     pointer_text,
     read_manifest,
+    why_gone,
 )
 from dagster_project.archive.published import INTERNAL
 from dagster_project.archive.store import LINE_LOST, ledger_lines, lost_line, sha256_of, whole_line
@@ -130,7 +131,8 @@ def verify(
     revisions = sorted(p.name for p in folder.glob("r[0-9]*") if p.is_dir())
     if not revisions or (revision is not None and revision not in revisions):
         what = f"revision {revision} of round {round_id}" if revisions else f"round {round_id}"
-        raise NotFound(f"{what[0].upper()}{what[1:]} is not published here.")
+        gone = why_gone(Archive(settings).events(), round_id, revision)
+        raise NotFound(f"{what[0].upper()}{what[1:]} is not published here.{gone}")
     result = Verification(round_id, "")
     on_stage("archive")
     broken = Archive(settings).broken_lines()

@@ -36,7 +36,7 @@ from dagster_project import fingerprint, schema
 from dagster_project.archive.guard import writing
 from dagster_project.archive.store import sha256_of
 from dagster_project.audit import backup as backups
-from dagster_project.audit import doctor
+from dagster_project.audit import doctor, retention
 from dagster_project.forms.spec import DECISIONS
 from dagster_project.forms.write import write_form
 from dagster_project.intake import flow, reader
@@ -467,6 +467,11 @@ def restore(settings: Settings, source: str) -> None:
     backups.restore(settings, Path(source))
 
 
+def prune(settings: Settings, now: str) -> None:
+    with writing(settings, "prune"):
+        retention.prune(settings, by=BY, now=dt.datetime.fromisoformat(now))
+
+
 finalise, amend, withdraw_release, reopen, keep = (
     _on_round(act) for act in (release.finalise, release.amend, release.withdraw, release.reopen, release.keep)
 )
@@ -475,7 +480,7 @@ ACTS: dict[str, Callable[..., Any]] = {
     "archive": archive, "settle": settle, "ingest": ingest, "extracts": extracts, "parameters": parameters,
     "models": models, "estimates": estimates, "publish": publish, "run": run, "finalise": finalise, "amend": amend,
     "withdraw_release": withdraw_release, "reopen": reopen, "withdraw": withdraw, "dismiss": dismiss, "accept": accept,
-    "accept_missing": accept_missing, "fix": fix, "backup": backup, "restore": restore,
+    "accept_missing": accept_missing, "fix": fix, "backup": backup, "restore": restore, "prune": prune,
 }  # fmt: skip
 
 
