@@ -94,7 +94,7 @@ def prune(settings: Settings, do_it: bool, by: str) -> Answer:
         f"{kind.replace('_', ' '):22}{n:7}  older than {getattr(ages, kind).value} days" for kind, n in counts.items()
     ]
     lines += [f"revisions: {', '.join(names)}"] if names else []
-    done = "Removed" if do_it else "Nothing was removed. With --do-it --by NAME"
+    done = "Removed" if do_it else "Nothing was removed. --do-it --by NAME removes"
     lines.append(f"{done}: {sum(counts.values())} records, {size / 1e6:.1f} MB of files.")
     content = {"removed": do_it, "counts": counts, "bytes": size, "revisions": names}
     return Answer(content, "\n".join(lines))
