@@ -14,11 +14,13 @@ withdrawn  somebody took an accepted file out of force
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Literal
 
 from dagster_project import schema
+from dagster_project.archive.store import FIRST, Archive, Head
 from dagster_project.diagnostics import NotFound
 
 Status = Literal["pending", "accepted", "held", "rejected", "dismissed", "withdrawn"]
@@ -85,10 +87,46 @@ class File:
         return bool((self.decision or {}).get("fictional"))
 
 
+@dataclass
+class _Standing:
+    """How the arrivals stand by their line, and the newest arrival of each file, after the events up to ``head``."""
+
+    files: dict[int, File] = field(default_factory=dict)
+    newest: dict[str, int] = field(default_factory=dict)
+    head: Head = field(default_factory=lambda: Head(0, FIRST))
+
+
+_standing: dict[Path, _Standing] = {}
+"""How the arrivals of each ledger stood when they were asked for last, so that only new events are looked at."""
+
+
+def files_at(archive: Archive, head: Head) -> tuple[File, ...]:
+    """Every arrival in order, as the ledger stood at ``head``.
+
+    Raises:
+        IntegrityProblem: as ``Archive.events``.
+    """
+    events = archive.events(until=head)
+    known = _standing.pop(archive.ledger, _Standing())
+    # the hash of a line tells all lines before it
+    if known.head.lines > head.lines or not archive.holds(known.head):
+        known = _Standing()
+    _stand(known, events[known.head.lines :])
+    known.head = head
+    _standing[archive.ledger] = known
+    return tuple(known.files.values())
+
+
 def files_of(events: Iterable[Mapping[str, Any]]) -> tuple[File, ...]:
     """Every arrival in order, as it stands after these events (with their ``line``)."""
-    files: dict[int, File] = {}
-    newest: dict[str, int] = {}
+    standing = _Standing()
+    _stand(standing, events)
+    return tuple(standing.files.values())
+
+
+def _stand(standing: _Standing, events: Iterable[Mapping[str, Any]]) -> None:
+    """Move the arrivals on by some events."""
+    files, newest = standing.files, standing.newest
     for event in events:
         if event["event"] == ARRIVED:
             newest[event["sha256"]] = event["line"]
@@ -110,12 +148,11 @@ def files_of(events: Iterable[Mapping[str, Any]]) -> tuple[File, ...]:
                 known, status=STATUS[event["event"]], decision=said, datasets=datasets,
                 format=said.get("format") or known.format,
             )  # fmt: skip
-    return tuple(files.values())
 
 
 def in_force(files: Sequence[File]) -> dict[Key, tuple[File, ...]]:
     """The accepted files of each partition, in the order in which they arrived. A page counts with its whole answer."""
-    found: dict[Key, tuple[File, ...]] = {}
+    found: dict[Key, list[File]] = {}
     pages = {(file.sha256, file.answer) for file in files if file.status == "accepted"}
     for file in files:
         if (
@@ -124,8 +161,8 @@ def in_force(files: Sequence[File]) -> dict[Key, tuple[File, ...]]:
             and all((page, file.answer) in pages for page in file.answer)
         ):
             for key in file.partitions:
-                found[key] = (*found.get(key, ()), file)
-    return dict(sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or "")))
+                found.setdefault(key, []).append(file)
+    return {key: tuple(found[key]) for key in sorted(found, key=lambda key: (key[0], key[1] or ""))}
 
 
 def lost_its_list(file: File, files: Sequence[File]) -> bool:

@@ -88,8 +88,17 @@ def ledger_lines(content: bytes) -> list[bytes]:
     return content.split(b"\n")[:-1] if content.endswith(b"\n") or not content else content.split(b"\n")
 
 
-_found_whole: dict[Path, list[bytes]] = {}
-"""The lines of each ledger that this process has found whole and linked, so that only new ones are looked at."""
+@dataclass(frozen=True)
+class _Whole:
+    """What a ledger was found to hold: its bytes, its lines, and the event of each with its ``line``."""
+
+    content: bytes = b""
+    lines: tuple[bytes, ...] = ()
+    events: tuple[dict[str, Any], ...] = ()
+
+
+_found_whole: dict[Path, _Whole] = {}
+"""Each ledger as far as this process has found it whole and linked, so that only new lines are parsed."""
 
 
 class Archive:
@@ -213,7 +222,10 @@ class Archive:
         """The whole lines of the ledger; what a killed writer left of a line is none."""
         if not self.ledger.exists():
             return []
-        return self.ledger.read_bytes().split(b"\n")[:-1]
+        content, known = self.ledger.read_bytes(), _found_whole.get(self.ledger, _Whole())
+        if not content.startswith(known.content):
+            known = _Whole()
+        return [*known.lines, *content[len(known.content) :].split(b"\n")[:-1]]
 
     def head(self) -> Head:
         """Where the ledger ends."""
@@ -230,7 +242,8 @@ class Archive:
     def events(self, kind: str | None = None, until: Head | None = None) -> list[dict[str, Any]]:
         """All events in order, or those of one kind, as the ledger stood at ``until``. A torn last line is no event.
 
-        Each event has its line as ``line``, counted from 1; its own hash is left out.
+        Each event has its line as ``line``, counted from 1; its own hash is left out. Who asks again gets the same
+        events: nobody changes them.
 
         Raises:
             IntegrityProblem: a line is not as it was written, or does not follow the one before; or the ledger no
@@ -240,23 +253,26 @@ class Archive:
             raise IntegrityProblem("The ledger has been changed and cannot be relied on.", broken)
         if until is not None and not self.holds(until):
             raise IntegrityProblem(f"The ledger has lost line {until.lines}.", [lost_line(until.lines, until.sha256)])
-        events = [json.loads(line) for line in self._lines()[: until.lines if until else None]]
-        for number, event in enumerate(events, start=1):
-            event.pop(DIGEST, None)
-            event["line"] = number
+        events = _found_whole[self.ledger].events[: until.lines if until else None]
         return [e for e in events if kind is None or e["event"] == kind]
 
     def broken_lines(self) -> list[Finding]:
         """What is wrong with the lines of the ledger and their links. Lines found whole before are not parsed again."""
-        lines, whole = self._lines(), _found_whole.get(self.ledger, [])
-        new = lines[len(whole) :] if lines[: len(whole)] == whole else lines
-        last = hashlib.sha256(lines[len(lines) - len(new) - 1]).hexdigest() if len(new) < len(lines) else FIRST
+        lines, whole = self._lines(), _found_whole.setdefault(self.ledger, _Whole())
+        if tuple(lines[: len(whole.lines)]) != whole.lines:
+            whole = _Whole()
+        new, events = lines[len(whole.lines) :], list(whole.events)
+        last = hashlib.sha256(whole.lines[-1]).hexdigest() if whole.lines else FIRST
         for line in new:
             event = whole_line(line)
             if event is None or event["previous"] != last:
                 return list(_chain_findings(lines, [whole_line(each) for each in lines]))
             last = hashlib.sha256(line).hexdigest()
-        _found_whole[self.ledger] = lines
+            events.append({**event, "line": len(events) + 1})
+            del events[-1][DIGEST]
+        if new or len(lines) != len(_found_whole[self.ledger].lines):
+            content = whole.content + b"".join(line + b"\n" for line in new)
+            _found_whole[self.ledger] = _Whole(content, tuple(lines), tuple(events))
         return []
 
     def damage(self, sha256: str) -> Finding | None:

@@ -14,14 +14,14 @@ Whatever a file does, it never stops the files behind it.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from dagster_project import clock, log, schema
 from dagster_project.archive import Archive, journal
-from dagster_project.archive.files import ARRIVED, File, files_of, find_file, lost_its_list, open_files
+from dagster_project.archive.files import ARRIVED, File, Key, files_of, find_file, lost_its_list, open_files
 from dagster_project.diagnostics import NotFound, OppfolgingError, Severity, UnreadableFile
 from dagster_project.intake import inbox as inboxes
 from dagster_project.intake import quarantine
@@ -36,9 +36,18 @@ from dagster_project.intake.text import encoding_of, refuse_oversize, sniff
 from dagster_project.settings import Settings
 from dagster_project.validation import frames
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 Outcome = Literal["accepted", "held", "rejected", "duplicate", "moving", "pending"]
 FIRST = (unit_list.FORMAT, "klass_version", "klass_version_csv", "klass_changes", "klass_changes_csv", "nsr_v4")
-NOT_ITS_FAULT = {"reader-failed", "reader-died", "reading-took-too-long", "screening-failed"}
+NOT_ITS_FAULT = {
+    "reader-failed",
+    "reader-died",
+    "reading-took-too-long",
+    "reading-took-too-much-memory",
+    "screening-failed",
+}
 """What the program or the machine did wrong, such as a full disk: a file that comes again gets another try."""
 REGISTERS = (schema.MUNICIPALITY_VERSIONS, schema.MUNICIPALITY_CHANGES, schema.SCHOOL_REGISTER)
 Told = Callable[[str], None]
@@ -272,13 +281,18 @@ def _settle(settings: Settings, reader: Reader, file: File, now: dt.datetime) ->
                 archive.append({**event, **page.told(), "event": "accepted", "answer": answer, "changes": []})
         if answer:
             event |= {**pages[-1].told(), "answer": answer}
-        changes = _changes(extracts, file, screening)
+        made = list(_with(extracts, file, screening))
+        changes = tuple(difference(*each) for each in made)
         archive.append(
             {**event, "event": "accepted", "fictional": _any_fictional(screening.tables),
              "signature": list(screening.signature), "changes": [c.as_dict() for c in changes]}
         )  # fmt: skip
     with Extracts(settings) as after:
-        after.ensure(screening.partitions)
+        for key, _, table in made:
+            before = {f.line for f in extracts.in_force.get(key, ())}
+            # with a page, others of its answer come into force, and those of an older answer may go
+            alone = {f.line for f in after.in_force.get(key, ())} == {*before, file.line}
+            after.make(key, table if alone else None)
     return IntakeResult(file.name, file.sha256, "accepted", shown, changes, line=file.line)
 
 
@@ -339,17 +353,19 @@ def _whole(extracts: Extracts, reader: Reader, file: File) -> tuple[ReadFile, li
     return replace(found, tables=tables), [*pages, own], units
 
 
-def _changes(extracts: Extracts, file: File, screening: Screening) -> tuple[Change, ...]:
-    """What the file changes in each partition, in its place in the order of arrival."""
-    found = []
+def _with(extracts: Extracts, file: File, screening: Screening) -> Iterator[tuple[Key, pa.Table | None, pa.Table]]:
+    """Each partition of the file, as it is and as it will be with the file in its place in the order of arrival."""
     for key in keys_of(screening.tables):
         rows, before = rows_for(screening.tables, key), extracts.table(key)
         assert rows is not None, "the keys are those of its own rows"
         files = extracts.in_force.get(key, ())
-        parts = extracts.parts(key, [f for f in files if f.line < file.line])
-        parts += [rows, *extracts.parts(key, [f for f in files if f.line > file.line])]
-        found.append(difference(key, before, merged(key[0], parts)))
-    return tuple(found)
+        later = [f for f in files if f.line > file.line]
+        if before is not None and not later:
+            # what is in force is merged already: a partition of many files is not made of all of them once more
+            yield key, before, merged(key[0], [before, rows])
+        else:
+            parts = extracts.parts(key, [f for f in files if f.line < file.line])
+            yield key, before, merged(key[0], [*parts, rows, *extracts.parts(key, later)])
 
 
 def take_in_all(

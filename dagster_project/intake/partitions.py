@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from dagster_project import log, schema
 from dagster_project.archive import Archive, Head
-from dagster_project.archive.files import File, Key, files_of, in_force
+from dagster_project.archive.files import File, Key, files_at, in_force
 from dagster_project.archive.store import sha256_of
 from dagster_project.arrow import same_values, write_parquet
 from dagster_project.atomic import replacing
@@ -221,7 +221,7 @@ class Extracts:
         self.settings, self.out = settings, out or settings
         archive = Archive(settings)
         self.head = head or archive.head()
-        self.files = files_of(archive.events(until=self.head))
+        self.files = files_at(archive, self.head)
         self.only = only
         self._reader = Reader(settings, self.out.read if anew else settings.read)
         self._tables: dict[tuple[str, str, str | None], tuple[ExtractTable, ...]] = {}
@@ -334,13 +334,15 @@ class Extracts:
             return found, None
         return reader.read(sha256, name, path=path, out=out, units=self.unit_list), self.unit_list
 
-    def make(self, key: Key) -> pa.Table:
+    def make(self, key: Key, table: pa.Table | None = None) -> pa.Table:
         """Make a partition anew on the disk; return it. The caller holds the write lock.
+
+        ``table`` is what its files give together, where the caller has merged them already.
 
         Raises:
             PipelineProblem: an accepted file can no longer be read.
         """
-        table = self.build(key)
+        table = self.build(key) if table is None else table
         path = self.path(key)
         (path.parent / RECORD).unlink(missing_ok=True)
         write_parquet(path, table)

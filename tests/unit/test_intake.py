@@ -200,7 +200,7 @@ def test_a_run_killed_between_two_pages_leaves_neither_in_force(
     first, second = as_files(tmp_path, answer(rows=4))
     take_in_one(settings, first)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(flow, "_changes", killed)
+        patch.setattr(flow, "_with", killed)
         take_in_one(settings, second)
     assert standing(settings) == [("side1.json", "accepted"), ("side2.json", "pending")]
     assert survey_cells(settings) is None
@@ -391,13 +391,36 @@ def test_a_run_that_is_killed_while_it_screens_is_finished_by_the_next(
     assert flow.settle(settings, now=NOW) == []
 
 
+def test_a_partition_to_which_files_were_added_one_by_one_is_the_one_made_of_all_of_them(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """A file is merged into what is in force, and not once more with every file before it."""
+    starred = samples.text(samples.rows("45*"))
+    fewer = [r for r in samples.rows("46") if r[4] != "100000016"]
+    paths = [
+        export_of(tmp_path / "a.csv"), samples.write(tmp_path / "b.csv", starred),
+        samples.national_tests(tmp_path / "c.csv", [*samples.rows("*"), *samples.abroad("48", "0,1", "9")]),
+        samples.national_tests(tmp_path / "d.csv", fewer), export_of(tmp_path / "e.csv", "47"),
+    ]  # fmt: skip
+    for path in paths:
+        if (result := take_in_one(settings, path)).status == "held":
+            assert result.screening is not None
+            for code in result.screening.blocking_codes:
+                flow.accept(settings, path.name, code=code, now=NOW, **SIGNED)
+    with Extracts(settings) as extracts:
+        assert len(extracts.in_force[KEY]) == 5
+        added = extracts.path(KEY).read_bytes()
+        extracts.make(KEY)
+        assert extracts.path(KEY).read_bytes() == added
+
+
 def test_a_run_that_is_killed_before_the_extract_was_made_leaves_no_old_one_in_use(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take_in_one(settings, export_of(tmp_path / "old.csv"))
     flow.take_in(export_of(tmp_path / "new.csv", "47"), settings, now=NOW)
     with monkeypatch.context() as patch:
-        patch.setattr(Extracts, "ensure", killed)
+        patch.setattr(Extracts, "make", killed)
         with pytest.raises(KeyboardInterrupt):
             flow.settle(settings, now=NOW)
     assert flow.settle(settings, now=NOW) == []
