@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from io import StringIO
 from pathlib import Path
 
 import click
 
 from dagster_project import log
 from dagster_project.commands import audit, fetch, files, keeping, rounds, running, simulation, verify
+from dagster_project.commands.answer import echo
 from dagster_project.diagnostics import OppfolgingError, PipelineProblem
 from dagster_project.private import keep_private
 from dagster_project.settings import load_settings
@@ -79,18 +81,23 @@ class Readable(click.Group):
         """Run the command, and show an error of the project as a person reads it."""
         try:
             return super().invoke(ctx)
+        except click.ClickException as error:  # a wrong argument, which may be the name of a file
+            said = StringIO()
+            error.show(said)
+            echo(said.getvalue().removesuffix("\n"), err=True)
+            ctx.exit(error.exit_code)
         except OppfolgingError as error:
             log.findings(error.findings)
             if ctx.params.get("debug"):
                 raise
-            click.echo(error.as_text(), err=True)
-            raise click.exceptions.Exit(error.exit_code) from error
+            echo(error.as_text(), err=True)
+            ctx.exit(error.exit_code)
         except OSError as error:  # a full disk, a folder that may not be written, a file where a folder should be
             if ctx.params.get("debug"):
                 raise
-            click.echo(f"The file system refused: {error}. Half-written files are ignored. Correct the cause and "
-                       "repeat the command.", err=True)  # fmt: skip
-            raise click.exceptions.Exit(PipelineProblem.exit_code) from error
+            echo(f"The file system refused: {error}. Half-written files are ignored. Correct the cause and "
+                 "repeat the command.", err=True)  # fmt: skip
+            ctx.exit(PipelineProblem.exit_code)
 
 
 def _words(ctx: click.Context) -> str:

@@ -147,9 +147,9 @@ def _waiting(settings: Settings) -> Iterator[State]:
     for path in inbox.waiting(settings.inbox):
         yield _state("file-in-the-inbox", "the file is not ingested: it arrived after the last run, is still being "
                      "written, or is too large", RUN, file=inbox.name_of(path))  # fmt: skip
-    for path in inbox.left_lying(settings.inbox):
-        yield _state("not-a-file", "folders and links in the inbox are never ingested", inbox.LEFT_LYING,
-                     file=inbox.name_of(path))  # fmt: skip
+    for path, what in inbox.left_lying(settings.inbox).items():
+        yield _state("not-a-file", "only files of its own that can be read are ingested from the inbox",
+                     inbox.LEFT_LYING, file=inbox.name_of(path), found=what)  # fmt: skip
     for file in open_files(Extracts(settings).files):
         fix = {
             "held": f"oppfolging accept {file.sha256[:12]} --code CODE --by NAME --reason WHY, or dismiss it",

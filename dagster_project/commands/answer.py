@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from dagster_project.diagnostics import OppfolgingError
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from dagster_project.printable import printable
 
 WIDEST = 120
 
@@ -41,12 +40,12 @@ def answers(command: Callable[..., Answer]) -> Callable[..., None]:
             answer = command(*args, **given)
         except OppfolgingError as error:  # its text goes to the error stream, as without --json
             if as_json:
-                click.echo(json_of({"error": error.message, "findings": [f.as_dict() for f in error.findings]}))
+                echo(json_of({"error": error.message, "findings": [f.as_dict() for f in error.findings]}))
             raise
         if as_json:
-            click.echo(json_of(answer.content))
+            echo(json_of(answer.content))
         elif answer.text and (not quiet or answer.exit_code):
-            click.echo(answer.text, nl=not answer.text.endswith("\n"))
+            echo(answer.text.removesuffix("\n"))
         if answer.exit_code:
             sys.exit(answer.exit_code)
 
@@ -62,14 +61,33 @@ def say(line: str) -> None:
     """Tell a person at once what a long command has done; nothing with --json or --quiet."""
     params = click.get_current_context().params
     if not (params.get("as_json") or params.get("quiet")):
-        click.echo(line)
+        echo(line)
 
 
-def progress_line() -> Console:
-    """Where a line that changes tells what a long command does: the terminal's error stream."""
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a line. What commands print holds names and cells of files, which must not steer the terminal."""
+    click.echo(printable(text), err=err)
+
+
+@contextmanager
+def progress_line() -> Iterator[Callable[[str], None]]:
+    """A line that changes tells what a long command does, on the terminal's error stream; what is given tells it."""
     from rich.console import Console
+    from rich.markup import escape
 
-    return Console(stderr=True, quiet=bool(click.get_current_context().params.get("quiet")))
+    from dagster_project import progress
+
+    console = Console(stderr=True, quiet=bool(click.get_current_context().params.get("quiet")))
+    with console.status("starting") as status:
+
+        def tell(text: str) -> None:
+            status.update(escape(printable(text, one_line=True)))
+
+        progress.listen(lambda stage, detail: tell(f"{stage} {detail}"))
+        try:
+            yield tell
+        finally:
+            progress.listen(None)
 
 
 def terminal_width() -> int:

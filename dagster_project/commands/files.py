@@ -62,13 +62,11 @@ def demo(
 
 def _tell(settings: Settings, scale: int, seed: int) -> list[str]:
     """Tell the country's story with real runs in between; a run that stops ends it. Returns the runs."""
-    from dagster_project import progress
     from dagster_project.demo.story import tell
     from dagster_project.diagnostics import PipelineProblem
 
     runs: list[str] = []
-    with progress_line().status("starting") as status:
-        progress.listen(lambda stage, detail: status.update(f"{stage} {detail}"))
+    with progress_line():
 
         def run() -> None:
             outcome = whole_run(settings)
@@ -78,7 +76,6 @@ def _tell(settings: Settings, scale: int, seed: int) -> list[str]:
             say(f"  run {outcome.run_id[:8]}: {outcome.timings['total']:.1f} s")
 
         tell(settings, run, lambda text: say(f"Fabelland, {text}"), clock=clock.now, seed=seed, scale=scale)
-        progress.listen(None)
     return runs
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from dagster_project import clock
-from dagster_project.commands.answer import Answer, answers
+from dagster_project.commands.answer import Answer, answers, echo
 from dagster_project.settings import Settings
 
 
@@ -21,7 +21,7 @@ def round_() -> None:
 
 def waits(who: str) -> None:
     """Say that the command waits for another process."""
-    click.echo(f"waiting for {who or 'another process that writes to this data folder'}", err=True)
+    echo(f"waiting for {who or 'another process that writes to this data folder'}", err=True)
 
 
 def _act(act: Callable[..., str]) -> click.Command:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dagster_project import log
-from dagster_project.commands.answer import Answer, answers, progress_line, terminal_width
+from dagster_project.commands.answer import Answer, answers, echo, progress_line, terminal_width
 from dagster_project.diagnostics import Finding, IntegrityProblem, OppfolgingError
 from dagster_project.settings import Settings
 
@@ -58,19 +58,16 @@ def _alert(settings: Settings, run_id: str | None, failure: str | None) -> list[
 @click.pass_obj
 def run(settings: Settings, timings: bool) -> Answer:
     """Run the whole pipeline once (inbox, extracts, checks, rules, models, publication) and show the result."""
-    from dagster_project import progress
     from dagster_project.archive import Archive
     from dagster_project.commands import report
 
     before = Archive(settings).head().lines
-    with progress_line().status("starting") as status:
-        progress.listen(lambda stage, detail: status.update(f"{stage} {detail}"))
+    with progress_line():
         try:
             outcome = whole_run(settings)
         except OppfolgingError as error:
             _alert(settings, None, error.as_text())
             raise
-        progress.listen(None)
     unsent = _alert(settings, outcome.run_id, None if outcome.success else outcome.message)
     warnings = [*unsent, *outcome.warnings]
     content: dict[str, Any] = {
@@ -83,7 +80,7 @@ def run(settings: Settings, timings: bool) -> Answer:
         made = (
             f"Published before that: {', '.join(outcome.published)}." if outcome.published else "Nothing is published."
         )
-        click.echo(f"The run stopped. {made}\n{outcome.message}", err=True)
+        echo(f"The run stopped. {made}\n{outcome.message}", err=True)
         return Answer(content, "\n".join(lines), outcome.exit_code)
     found = report.standing(settings)
     seconds = outcome.timings["total"]

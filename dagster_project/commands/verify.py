@@ -27,10 +27,8 @@ def verify(settings: Settings, round_id: str, revision: str | None, quick: bool,
     """
     from dagster_project.audit.verify import verify as verify_round
 
-    with progress_line().status("verifying") as status:
-        result = verify_round(
-            settings, round_id, revision=revision, quick=quick, key=key, on_stage=lambda stage: status.update(stage)
-        )
+    with progress_line() as tell:
+        result = verify_round(settings, round_id, revision=revision, quick=quick, key=key, on_stage=tell)
     log.findings(result.findings)
     return Answer(result.as_dict(), result.as_text(), 0 if result.ok else IntegrityProblem.exit_code)
 

@@ -14,12 +14,13 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from dagster_project.printable import printable
 from dagster_project.settings import Settings
 
 UNFINISHED = {".tmp", ".part", ".partial", ".crdownload", ".download", ".filepart"}
 CLAIMED = ".claimed"
 STILL_SECONDS = 1.0
-LEFT_LYING = "Put the files themselves into the inbox, without a folder or a link."
+LEFT_LYING = "Put the files themselves into the inbox, readable, without a folder or a link."
 
 
 def is_finished(path: Path) -> bool:
@@ -31,19 +32,35 @@ def waiting(inbox: Path) -> list[Path]:
     """The files of the inbox that may be taken in, by name."""
     if not inbox.is_dir():
         return []
-    return sorted(p for p in inbox.iterdir() if p.is_file() and not p.is_symlink() and is_finished(p))
+    return sorted(p for p in inbox.iterdir() if is_finished(p) and _no_file(p) is None)
 
 
-def left_lying(inbox: Path) -> list[Path]:
-    """What lies in the inbox and is never taken in: folders and links. Only files of its own can be archived."""
+def left_lying(inbox: Path) -> dict[Path, str]:
+    """What lies in the inbox and is never taken in, each with what it is. Only files of its own can be archived."""
     if not inbox.is_dir():
-        return []
-    return sorted(p for p in inbox.iterdir() if is_finished(p) and (p.is_dir() or p.is_symlink()))
+        return {}
+    return {p: what for p in sorted(inbox.iterdir()) if is_finished(p) and (what := _no_file(p)) is not None}
+
+
+def _no_file(path: Path) -> str | None:
+    """What something in the inbox is, when it is no file that can be read. Nothing is opened: a pipe would wait."""
+    if path.is_symlink():
+        return "a link" if path.exists() else "a link to nothing"
+    if path.is_dir():
+        return "a folder"
+    if not path.is_file():
+        return "a pipe, socket or device"
+    return None if os.access(path, os.R_OK) else "a file that may not be read"
 
 
 def name_of(path: Path) -> str:
-    """A file's name as text: what of it is no text stands as a replacement character."""
-    return path.name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    """A file's name as text, on one line. A name that is not UTF-8 is taken for Windows' or Latin-1's."""
+    name = os.fsencode(path.name)
+    try:
+        text = name.decode("utf-8")
+    except UnicodeDecodeError:
+        text = name.decode("cp1252", "replace")
+    return printable(text, one_line=True)
 
 
 def claimed(inbox: Path) -> list[Path]:
@@ -138,7 +155,7 @@ def give_back(claimed: Path, inbox: Path) -> None:
     target, number = inbox / claimed.name, 1
     while target.exists():
         number += 1
-        target = inbox / f"{claimed.stem} ({number}){claimed.suffix}"
+        target = inbox / f"{claimed.stem[:80]} ({number}){claimed.suffix[:20]}"
     claimed.rename(target)
 
 

@@ -63,7 +63,7 @@ def read_file(
     if known.format == "zip":
         return _read_zip(path, sha256, name, units)
     if known.format in _REGISTERS:
-        return _REGISTERS[known.format](load_json(path, name, halves=True), name, sha256)
+        return _REGISTERS[known.format](load_json(path, name), name, sha256)
     if known.format == "form_workbook":
         return forms.read_workbook(path, name, sha256)
     if known.format == unit_list.FORMAT:

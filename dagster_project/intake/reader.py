@@ -41,8 +41,9 @@ from dagster_project.settings import REPOSITORY, Settings
 if TYPE_CHECKING:
     pass
 
-SECONDS = 300
-MEMORY_BYTES = 12 << 30
+SECONDS = 60
+# of address space: the libraries alone reserve 2.4 GiB of it and use 0.1
+MEMORY_BYTES = 4 << 30
 RESULT = "result.json"
 READER_FAILED = "reader-failed"
 STAGES = ("recognised", "readable", "schema")
@@ -112,6 +113,9 @@ def read_into(path: Path, sha256: str, name: str, folder: Path, units: Path | No
     except FileProblem as problem:
         failed = {UnrecognisedFile: "recognised", UnreadableFile: "readable"}.get(type(problem), "schema")
         result |= {"failed": failed, "findings": [f.as_dict() for f in problem.findings], "tables": []}
+    except MemoryError:
+        findings = _stopped(name, "reading-took-too-much-memory", "more memory than a file may take").findings
+        result |= {"failed": "readable", "findings": [f.as_dict() for f in findings], "tables": []}
     except Exception as error:
         result |= {"failed": "readable", "findings": [_broke(name, error).as_dict()], "tables": []}
     result["recognised"] = known and asdict(known)

@@ -47,8 +47,8 @@ ACCEPTED = (
 
 ZIP, OLD_OFFICE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 MAX_MEMBERS = 200
-MAX_REGISTER_BYTES = 300_000_000
-_HALF_OF_A_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+# each byte takes up to twenty in memory; the register of a country ten times as large has 14 MB
+MAX_REGISTER_BYTES = 50_000_000
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[{}\[\]:]', re.DOTALL)
 
 
@@ -84,8 +84,8 @@ def _by_header(header: tuple[str, ...], container: str) -> Recognised | None:
     return Recognised("form_csv", container, (form.dataset,)) if form else None
 
 
-def load_json(path: Path, name: str, *, halves: bool = False) -> Any:
-    """A whole JSON document. With ``halves``, a text may hold half of a pair of surrogates: the reader names where.
+def load_json(path: Path, name: str) -> Any:
+    """A whole JSON document. A text in it may hold half of a pair of surrogates: the reader names where.
 
     Raises:
         UnreadableFile: ``file-too-large``, ``damaged-json``, or what ``decode`` raises.
@@ -94,10 +94,7 @@ def load_json(path: Path, name: str, *, halves: bool = False) -> Any:
     text = decode(path, name)
     with damaged("damaged-json", "the JSON ends early or is damaged", name, expected="a whole JSON document",
                  fix="Download the file again."):  # fmt: skip
-        found = json.loads(text)
-        if not halves and _HALF_OF_A_PAIR.search(text):  # an escape that stands for no character: no table can hold it
-            json.dumps(found, ensure_ascii=False).encode("utf-8")
-        return found
+        return json.loads(text)
 
 
 def _keys(text: str) -> tuple[str, ...]:
@@ -191,8 +188,11 @@ def members(package: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
     """The files in a zip by their names without folders. The name is part of the place of a cell, so it stands once.
 
     Raises:
-        UnreadableFile: ``empty-zip``, ``too-many-files``, ``repeated-file``.
+        UnreadableFile: ``damaged-zip``, ``empty-zip``, ``too-many-files``, ``repeated-file``.
     """
+    if not all(m.filename for m in package.infolist()):
+        raise unreadable("damaged-zip", "a file in the zip has no name", name, expected="a name for each file",
+                         fix="Pack the files again.")  # fmt: skip
     files = [m for m in package.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX")]
     if not files:
         raise unreadable("empty-zip", "the zip holds no files", name, found="no file", expected="one file or more",

@@ -18,13 +18,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster_project.diagnostics import Finding, UnreadableFile
-from dagster_project.intake.text import CONTROL, damaged, decode, fault, open_zip, refuse_oversize, shown, unreadable
+from dagster_project.intake.convert import column_of
+from dagster_project.intake.text import (
+    CONTROL,
+    MAX_SLOW_CELLS,
+    damaged,
+    decode,
+    fault,
+    open_zip,
+    refuse_cells,
+    refuse_oversize,
+    shown,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SHOWN_PLACES = 20
 # a sheet of a workbook can hold no more
+MAX_PART_BYTES = 50_000_000
+"""Of a sheet, or of the texts of all sheets: the library reads some parts whole before the first cell is asked for."""
 MAX_COLUMNS, MAX_ROWS, MAX_CELL_CHARACTERS = 16_384, 1_048_576, 32_767
 FIRST_ROWS = 40
 MACROS = "xl/vbaProject.bin"
@@ -186,6 +200,7 @@ def read_csv(path: Path, name: str) -> TextTable:
         raise unreadable("too-many-columns", "the file has more columns than any real export", name, row=header_line,
                          found=f"{len(header):,} columns", expected=f"at most {MAX_COLUMNS:,}",
                          fix="Send the original download.")  # fmt: skip
+    refuse_cells(name, text.count("\n", 0, -1) * len(header))
     body = text.split("\n", header_line)[-1] if text.count("\n") >= header_line else ""
     nothing = unreadable("no-rows", "the file has a header but no rows", name, row=header_line,
                          expected="a row for each unit", fix="Download the file again.")  # fmt: skip
@@ -246,7 +261,7 @@ def open_workbook(path: Path, name: str) -> Iterator[list[Any]]:
     """The sheets of a workbook that hold cells, read as they are asked for. What is damaged in them is told as such.
 
     Raises:
-        UnreadableFile: ``damaged-workbook``, ``macros-in-workbook``, or what ``open_zip`` raises.
+        UnreadableFile: ``damaged-workbook``, ``macros-in-workbook``, ``file-too-large``, or what ``open_zip`` raises.
     """
     from openpyxl import load_workbook
 
@@ -257,6 +272,12 @@ def open_workbook(path: Path, name: str) -> Iterator[list[Any]]:
                 "macros-in-workbook", "arbeidsboken inneholder makroer, og slike tas ikke imot", name,
                 found=MACROS, expected="en .xlsx uten makroer",
                 fix="Lagre den som vanlig Excel-arbeidsbok (.xlsx) og send den på nytt.",
+            )  # fmt: skip
+        for part in (p for p in package.infolist() if p.file_size > MAX_PART_BYTES):
+            raise unreadable(
+                "file-too-large", "a part of the workbook is larger than any real one", name,
+                found=f"{part.filename}, {part.file_size:,} bytes", expected=f"at most {MAX_PART_BYTES:,} bytes",
+                fix="Delete blank rows and columns with formats, or send the original download.",
             )  # fmt: skip
     # by handle: the library judges a path by its ending, and the archive has none
     with path.open("rb") as handle, damaged(
@@ -272,12 +293,15 @@ def filled_rows(sheet: Any, name: str, most: int | None = None) -> list[tuple[in
     """The rows of a sheet that hold something, or those of its first ``most`` rows, each with its 1-based number.
 
     Raises:
-        UnreadableFile: ``too-many-rows``: the sheet numbers its rows beyond the last one Excel has.
+        UnreadableFile: ``too-many-rows``: the sheet numbers its rows beyond the last one Excel has;
+            ``too-many-cells``, before the rest of the sheet is read.
     """
     # what a file says of the size of its sheets may be wrong, and cells outside of it would not be read
     sheet.reset_dimensions()
-    rows = []
+    rows, cells = [], 0
     for number, row in enumerate(sheet.iter_rows(max_row=most, values_only=True), start=1):
+        cells += len(row)
+        refuse_cells(name, cells, MAX_SLOW_CELLS, number)
         if number > MAX_ROWS:
             raise unreadable("too-many-rows", "a sheet has more rows than Excel can hold", name, row=number,
                              expected=f"at most {MAX_ROWS:,} rows", fix="Save it again as .xlsx.")  # fmt: skip
@@ -324,6 +348,7 @@ def read_xlsx(path: Path, name: str) -> TextTable:
         raise unreadable("no-rows", "the first sheet has no rows", name, expected="a header and a row for each unit",
                          fix="Put the table on the first sheet.")  # fmt: skip
     width = max(len(titles), *(len(row) for _, row in lines))
+    refuse_cells(name, width * len(lines), MAX_SLOW_CELLS)
     header = (*titles, *[""] * (width - len(titles)))
     columns: list[list[str]] = [[] for _ in header]
     findings: list[Finding] = []
@@ -339,8 +364,9 @@ def read_xlsx(path: Path, name: str) -> TextTable:
     for _, row in lines:
         for position, column in enumerate(columns):
             column.append(cell_text(row[position]) if position < len(row) else "")
-    arrays = [pa.array(column, pa.string()) for column in columns]
-    return _as_table(name, header_row, header, arrays, pa.array([n for n, _ in lines], pa.int64()), "xlsx")
+    numbers = [number for number, _ in lines]
+    arrays = [column_of(c, pa.string(), name, _letters(at), numbers) for at, c in enumerate(columns)]
+    return _as_table(name, header_row, header, arrays, pa.array(numbers, pa.int64()), "xlsx")
 
 
 def is_blank(value: object) -> bool:

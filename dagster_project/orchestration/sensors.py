@@ -105,7 +105,8 @@ def inbox_sensor(job: dg.JobDefinition) -> dg.SensorDefinition:
         if files and cursor != context.cursor:
             # A file that is still being copied changes between two looks, so new files wait for the second look.
             return dg.SensorResult(skip_reason="new files; waiting until they stop changing", cursor=cursor)
-        if open_files := [name for name in files if is_being_written(inbox / name)]:
+        # a name as text may be another than the one that the file system knows
+        if open_files := [name_of(path) for path in waiting(inbox) if is_being_written(path)]:
             reason = f"some program still has a file open for writing: {', '.join(open_files)}"
             return dg.SensorResult(skip_reason=reason, cursor=cursor)
         delivery = delivery_of(files) if files else unfinished(context.instance, job.name)

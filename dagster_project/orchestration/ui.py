@@ -12,6 +12,7 @@ from pathlib import Path
 from dagster_project.orchestration import manifest
 from dagster_project.orchestration.pipeline import set_environment
 from dagster_project.orchestration.processes import end_runs_of_gone_processes
+from dagster_project.printable import printable
 from dagster_project.settings import REPOSITORY, Settings
 
 HOST, WEB_SERVER = "127.0.0.1", "dagster_project.orchestration.web_server"
@@ -37,7 +38,7 @@ def _end_killed_runs() -> None:
 
     with dg.DagsterInstance.get() as instance:
         for finding in end_runs_of_gone_processes(instance):
-            print(finding.as_text(), flush=True)
+            print(printable(finding.as_text()), flush=True)
 
 
 def serve(settings: Settings, port: int) -> int:

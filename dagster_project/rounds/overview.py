@@ -201,7 +201,8 @@ def _open(settings: Settings, files: Sequence[File]) -> list[OpenFile]:
     why = why_open(settings)
     found = [OpenFile(f.name, f.sha256, f.status, tuple(f.codes), why(f)) for f in files]
     found += [OpenFile(name_of(path), "", "in the inbox", ()) for path in waiting(settings.inbox)]
-    found += [OpenFile(name_of(path), "", "no file", (), LEFT_LYING) for path in left_lying(settings.inbox)]
+    left = left_lying(settings.inbox).items()
+    found += [OpenFile(name_of(path), "", "no file", (), f"{what}. {LEFT_LYING}") for path, what in left]
     return found
 
 

@@ -94,9 +94,9 @@ def _files(settings: Settings, files: Sequence[File]) -> Iterator[Problem]:
             quarantine.place(settings, file.sha256) or f"archive {file.sha256[:12]}",
             _todo(file),
         )
-    for path in left_lying(settings.inbox):
+    for path, what in left_lying(settings.inbox).items():
         yield Problem(
-            f"file: {name_of(path)} in the inbox", f"{name_of(path)} lies in the inbox: {LEFT_LYING}",
+            f"file: {name_of(path)} in the inbox", f"{name_of(path)} in the inbox is {what}. {LEFT_LYING}",
             f"inbox/{name_of(path)}", "Move it out of the inbox, or put its files there one by one.",
         )  # fmt: skip
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from dagster_project import log
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
+from dagster_project.printable import printable
 from dagster_project.settings import Settings, load_settings
 from dagster_project.transform import columns
 from dagster_project.transform.parsed import parsed_manifest
@@ -297,7 +298,7 @@ def main() -> int:
     try:
         done = prepare(load_settings(), force="--force" in sys.argv[1:])
     except PipelineProblem as problem:
-        print(problem.as_text(), file=sys.stderr)
+        print(printable(problem.as_text()), file=sys.stderr)
         return problem.exit_code
     print("dbt manifest made" if done else "dbt manifest is up to date")
     return 0

@@ -293,11 +293,20 @@ UNREAD: dict[str, Specimen] = {
     ),
     "zip_with_a_name_twice": Specimen(zipped({"a/x.csv": b"1", "b/x.csv": b"2"}), "repeated-file", words=("x.csv", "b/x.csv")),
     "zip_of_many_files": Specimen(zipped({f"{i}.csv": b"1" for i in range(201)}), "too-many-files", words=("201 files",)),
+    "zip_with_a_file_without_a_name": Specimen(
+        zipped({"a": b"1"}, lambda b: b[: b.index(b"PK\1\2") + 46] + b"\0" + b[b.index(b"PK\1\2") + 47 :]), "damaged-zip", words=("a name for each file",),
+    ),
     "workbook_with_a_damaged_sheet": Specimen(
         workbook(samples.header(), *samples.rows(), broken=in_sheet(b"</row>", b"</rov>")), "damaged-workbook", words=("without a password",),
     ),
     "workbook_of_two_thousand_million_rows": Specimen(
         workbook(samples.header(), *samples.rows(), broken=in_sheet(b'<row r="7"', b'<row r="2000000000"')), "too-many-rows", 1_048_577,
+    ),
+    "workbook_of_wide_rows": Specimen(
+        workbook(samples.header(), *([None] * 16_383 + ["1"] for _ in range(35))), "too-many-cells", 20, words=("at most 300,000 cells",),
+    ),
+    "table_of_many_cells": Specimen(
+        raw(b"EnhetNivaa\t2024-25.x" + b"\t" * 15_000 + (b"\n1" + b"\t" * 15_001) * 700), "too-many-cells", words=("found: 10,501,400 cells", "10,000,000"),
     ),
     "formula_in_a_workbook": Specimen(table_workbook(4, 9, "=1+1"), "formula-in-cell", 5, SCORE, ("=1+1",)),
     "formula_of_several_cells": Specimen(table_workbook(4, 9, "{=SUM(A1:A2)}"), "formula-in-cell", 5, SCORE, ("=SUM(A1:A2)",)),
@@ -417,6 +426,9 @@ UNREAD: dict[str, Specimen] = {
     ),
     "pivot_with_a_number_for_a_text": Specimen(pivot(lambda d: d["rows"][3]["data"].__setitem__(0, 4.8)), "damaged-record", 3, "data", ("text or null",)),
     "pivot_with_a_cell_too_few": Specimen(pivot(lambda d: d["rows"][3]["data"].pop()), "damaged-record", 3, "data", ("found: 2 cells", "3 cells")),
+    "half_a_character_in_a_pivot": Specimen(
+        raw(json.dumps(pivots.national_tests()).replace('"48"', '"4\\ud800"').encode()), "not-storable", 2, SCORE, ("found: 4\\ud800", "expected: text"),
+    ),
     "pivot_without_rows": Specimen(pivot(lambda d: d["rows"].clear()), "no-figures", None, "rows", ("0 rows of 3 columns",)),
     "pivot_of_one_header_level": Specimen(pivot(lambda d: d["metadata"].update(columns=d["metadata"]["columns"][-1:])), "damaged-pivot", None, "columns", ("Usikkerhet",)),
     "pivot_whose_levels_differ": Specimen(pivot(lambda d: d["metadata"]["columns"][0][0].update(columnCount=2)), "damaged-pivot", None, "columns", ("2, 3, 3",)),
@@ -452,7 +464,7 @@ UNREAD: dict[str, Specimen] = {
 
 FILES: dict[str, Specimen] = {
     **UNREAD,
-    "two_gigabytes_in_one_line": Specimen(two_gigabytes, "file-too-large", words=("2,000,000,000", "1,500,000,000")),
+    "two_gigabytes_in_one_line": Specimen(two_gigabytes, "file-too-large", words=("2,000,000,000", "200,000,000")),
     # values
     "value_off_scale": Specimen(changed("\t48\t1,8", "\t148\t1,8"), "value-off-scale", 6, SCORE, ("found: 148",)),
     "mistyped_organisation_number": Specimen(changed("100000008", "100000007"), "invalid-organisation-number", 6, words=("found: 100000007",)),

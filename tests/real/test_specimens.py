@@ -10,6 +10,7 @@ import pytest
 from dagster_project.diagnostics import OppfolgingError
 from dagster_project.intake.read import read_file
 from dagster_project.intake.recognise import load_json
+from tests import pivots
 from tests.conftest import real_data
 from tests.samples import write
 
@@ -30,12 +31,13 @@ def test_a_specimen_is_read_or_refused_with_findings(path: Path) -> None:
 
 
 @pytest.mark.parametrize("half", ["\\ud800", "\\uDFFF", "a\\udc00b"])
-def test_half_of_a_pair_of_surrogates_is_no_text(tmp_path: Path, half: str) -> None:
+def test_half_of_a_pair_of_surrogates_is_named_by_row_and_column(tmp_path: Path, half: str) -> None:
     """An escape of JSON that stands for no character: pyarrow raised on it."""
-    path = write(tmp_path / "pivot.json", json.dumps({"x": ["HALF"]}).replace("HALF", half), "utf-8")
+    content = json.dumps(pivots.national_tests()).replace('"1,8"', f'"{half}"')
     with pytest.raises(OppfolgingError) as refused:
-        load_json(path, path.name)
-    assert [f.code for f in refused.value.findings] == ["damaged-json"]
+        read_file(write(tmp_path / "pivot.json", content, "utf-8"), "a" * 64)
+    (finding,) = refused.value.findings
+    assert (finding.code, finding.row, str(finding.column).endswith("Usikkerhet")) == ("not-storable", 3, True)
 
 
 def test_a_whole_pair_of_surrogates_is_a_character(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,22 @@ def test_every_command_can_answer_a_program_and_be_quiet() -> None:
     without = {words for words, command in EVERY.items() if not {"--json", "--quiet"} <= {
         name for p in command.params for name in p.opts}}  # fmt: skip
     assert without == {("ui",), ("round",)}
+
+
+@pytest.mark.parametrize("odd", ["\x1b[31m", "\x9b2J", "\u202e", "\u2066", "\u200b", "\x07", "\r"])
+def test_no_command_lets_a_name_or_a_cell_steer_the_terminal(odd: str, tmp_path: Path) -> None:
+    """Control characters and marks of direction are printed as their escape, in JSON too, where it says the same."""
+    home, named = tmp_path / "home", tmp_path / f"a{odd}b.csv"
+    samples.write(named, samples.text(samples.rows("4B" + odd)).replace("Nedre", "Ned" + odd + "re"))
+    escape = f"\\u{ord(odd[0]):04x}" if odd != "\r" else " "
+    printed = []
+    for arguments in (["check", str(named)], ["ingest", str(named)], ["status", "--why"], ["status", "--json"],
+                      ["accept", f"x{odd}", "--code", "x", "--by", "x", "--reason", "x"], ["check", f"no{odd}file"],
+                      ["ingest", str(named), f"--no{odd}option"], ["doctor"], ["run", "--round", odd]):  # fmt: skip
+        _, output = call(home, *arguments)
+        assert not [c for c in output if c in odd[:1] or (unicodedata.category(c) == "Cc" and c not in "\n\t")], output
+        printed.append(output)
+    assert all(escape in printed[n] for n in (0, 1, 2, 4)) and json.loads(printed[3])["files"] == {"rejected": 1}
 
 
 def test_a_quiet_command_prints_only_what_is_wrong(tmp_path: Path) -> None:

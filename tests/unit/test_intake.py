@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -33,6 +34,7 @@ from dagster_project.intake.checks import check_partition
 from dagster_project.intake.partitions import PART, RECORD, Extracts, partition_folder, read_partition
 from dagster_project.intake.reader import Reader
 from dagster_project.intake.screen import screen_path
+from dagster_project.rounds.problems import open_problems
 from dagster_project.settings import Settings, load_settings
 from dagster_project.validation import frames
 from dagster_project.validation.suites import load_suite
@@ -647,6 +649,7 @@ def test_a_rejected_file_is_screened_again_by_another_program_and_only_then(
 RAISES = "raise RuntimeError('nobody foresaw this')"
 DIES = "os.kill(os.getpid(), 9)"
 HANGS = "time.sleep(60)"
+EATS = "bytearray(8 << 30)"
 FULL = "raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))"
 
 
@@ -655,6 +658,7 @@ FULL = "raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))"
     [
         (RAISES, "reader-failed", "RuntimeError: nobody foresaw this"),
         (DIES, "reader-died", "the process ended with -9; it may have needed more memory"),
+        (EATS, "reading-took-too-much-memory", "more memory than a file may take"),
     ],
 )
 def test_a_file_whose_reader_raises_or_dies_does_not_stop_the_files_behind_it(
@@ -875,7 +879,7 @@ def test_a_name_that_is_no_text_comes_in_under_one_that_is(settings: Settings, c
         os.utime(path, (old, old))
     taken = flow.take_in_inbox(settings, now=NOW)
     assert [r.status for r in taken] == ["accepted", "duplicate"] and not list(settings.inbox.rglob("*.csv"))
-    assert {r.file for r in taken} == {"bl\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}r.csv", "other.csv"}
+    assert {r.file for r in taken} == {"blåbær.csv", "other.csv"}
     screened = screen_path(in_inbox(settings, name, content), settings, now=NOW)
     assert screened.verdict is Severity.PASS
     json.dumps(screened.summary(), ensure_ascii=False).encode("utf-8")
@@ -895,6 +899,57 @@ def test_a_folder_or_a_link_in_the_inbox_stays_there_and_is_named(
     named = {s.finding.file: s.finding for s in examine(settings)}
     assert {"a-delivery", "link.csv"} <= set(named)
     assert {named[n].code for n in ("a-delivery", "link.csv")} == {"not-a-file"} and named["link.csv"].fix
+
+
+def test_what_is_no_file_of_its_own_is_told_by_its_kind_and_stops_nothing(
+    settings: Settings, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe was opened and never answered; a file that nobody may read, and a link to nothing, were passed over."""
+    in_inbox(settings, "good.csv", content)
+    os.mkfifo(settings.inbox / "pipe.csv")
+    (settings.inbox / "gone.csv").symlink_to("/nowhere/x.csv")
+    (settings.inbox / "out.csv").symlink_to("/etc/hostname")
+    (settings.inbox / "folder").mkdir()
+    (settings.inbox / "shut.csv").write_bytes(content)
+    with socket.socket(socket.AF_UNIX) as door:
+        monkeypatch.chdir(settings.inbox)  # the path of a socket may have 107 bytes
+        door.bind("door.csv")
+        access = os.access
+        monkeypatch.setattr(os, "access", lambda path, mode: "shut" not in str(path) and access(path, mode))
+        assert [(r.file, r.status) for r in flow.take_in_inbox(settings, now=NOW)] == [("good.csv", "accepted")]
+        kinds = {s.finding.file: s.finding.found for s in examine(settings) if s.finding.code == "not-a-file"}
+        told = [p.what for p in open_problems(settings, NOW.date())]
+    of_pipe = "a pipe, socket or device"
+    assert kinds == {"pipe.csv": of_pipe, "door.csv": of_pipe, "gone.csv": "a link to nothing", "out.csv": "a link",
+                     "folder": "a folder", "shut.csv": "a file that may not be read"}  # fmt: skip
+    assert all(any(f"{name} in the inbox is {kind}." in what for what in told) for name, kind in kinds.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"f\xf8rste.csv", "første.csv"),
+        (b"a\nFAIL forged: b.csv", "a FAIL forged: b.csv"),
+        (b"\x1b[31mred.csv", "\\u001b[31mred.csv"),
+        ("a\u202evsc.csv".encode(), "a\\u202evsc.csv"),
+        (b"x" * 251 + b".csv", "x" * 251 + ".csv"),
+        (b"-rf.csv", "-rf.csv"),
+        ("å" * 125 + ".csv", None),
+    ],
+)
+def test_a_file_of_an_odd_name_is_archived_under_one_that_can_be_read(
+    name: bytes | str, shown: str | None, settings: Settings, content: bytes
+) -> None:
+    in_inbox(settings, os.fsdecode(name), content)
+    in_inbox(settings, "behind.csv", content.replace("48".encode("utf-16-le"), "47".encode("utf-16-le")))
+    batch = inbox.new_batch(settings)  # claimed by a run that was killed, while another of its name came
+    assert inbox.claim(settings.inbox / os.fsdecode(name), batch) is not None
+    in_inbox(settings, os.fsdecode(name), b"no figures")
+    inbox.give_back(batch / os.fsdecode(name), settings.inbox)
+    taken = {r.file: r.status for r in flow.take_in_inbox(settings, now=NOW)}
+    assert len(taken) == 3 and taken.pop("behind.csv") == "accepted"
+    assert sorted(taken.values()) == ["accepted", "rejected"]
+    assert taken[shown or os.fsdecode(name)] == "rejected" and inbox.waiting(settings.inbox) == []
 
 
 def test_a_torn_line_of_the_journal_stops_nobody(settings: Settings) -> None:

@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,8 +26,12 @@ from dagster_project.diagnostics import FileProblem, Severity
 from dagster_project.forms.spec import FORMS, Form
 from dagster_project.forms.spec import Column as FormColumn
 from dagster_project.intake import labels
+from dagster_project.intake import tables as of_tables
 from dagster_project.intake.cells import ExtractTable, is_school_year
+from dagster_project.intake.convert import table_of
 from dagster_project.intake.read import _REGISTERS, _TABULAR, PIVOTS, read_file
+from dagster_project.intake.readers import pivots as readers_of_pivots
+from dagster_project.intake.readers import survey_api
 from dagster_project.intake.readers.headers import Column, parse_header, split_levels
 from dagster_project.intake.recognise import recognise
 from dagster_project.intake.text import SNIFF_BYTES, decode
@@ -331,6 +336,52 @@ def test_a_workbook_is_read_whole_whatever_it_says_of_its_size(tmp_path: Path, s
         *rows, broken=museum.in_sheet(b'<dimension ref="A1:L7"/>', f'<dimension ref="{size}"/>'.encode())
     )
     assert cells_of(maker(tmp_path / "xlsx")) == cells_of(samples.national_tests(tmp_path / "plain"))
+
+
+@pytest.mark.parametrize(
+    ("where", "limit", "most", "make"),
+    [
+        (survey_api, "MAX_CELLS", 36, museum.as_json(museum.survey_of() * 2)),
+        (readers_of_pivots, "MAX_SLOW_CELLS", 17, museum.as_json(pivots.national_tests())),
+        (readers_of_pivots, "MAX_SLOW_CELLS", 5, museum.survey_csv()),
+        (of_tables, "MAX_SLOW_CELLS", 80, museum.workbook(samples.header(), *samples.rows())),
+    ],
+    ids=["survey", "pivot", "pivot as CSV", "workbook"],
+)
+def test_a_file_of_too_many_cells_is_refused_before_it_is_made_a_table(
+    where: Any, limit: str, most: int, make: museum.Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make(tmp_path / "x")
+    with monkeypatch.context() as patch, pytest.raises(FileProblem) as refused:
+        patch.setattr(where, limit, most)
+        read_file(path, "a" * 64)
+    assert [f.code for f in refused.value.findings] == ["too-many-cells"]
+    assert f"at most {most} cells" in refused.value.as_text()
+
+
+def test_a_part_of_a_workbook_that_the_library_would_read_whole_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_tables, "MAX_PART_BYTES", 4000)
+    with pytest.raises(FileProblem) as refused:
+        read_file(museum.workbook(samples.header(), *samples.rows())(tmp_path / "x"), "a" * 64)
+    assert [f.code for f in refused.value.findings] == ["file-too-large"] and "styles" not in str(refused.value)
+
+
+def test_a_key_with_half_a_character_can_be_stored(tmp_path: Path) -> None:
+    path = museum.raw(json.dumps({"EnhetListe": [museum.school(**{"a\ud800": 1})]}).encode())(tmp_path / "x")
+    assert "a\\ud800" in read_file(path, "a" * 64)[0].columns_seen
+
+
+@pytest.mark.parametrize("value", [2**31, "x", "\ud800", [], float("nan")])
+def test_a_value_that_its_column_cannot_hold_is_named(value: object) -> None:
+    kinds = pa.schema([("n", pa.int32()), ("source_row", pa.int64())])
+    kind = pa.string() if value == "\ud800" else pa.int32()
+    records = [{"n": good, "source_row": 7 + at} for at, good in enumerate(["a" if kind == pa.string() else 1, value])]
+    with pytest.raises(FileProblem) as refused:
+        table_of(records, kinds.set(0, pa.field("n", kind)), "x.json")
+    (finding,) = refused.value.findings
+    assert (finding.code, finding.file, finding.row, finding.column) == ("not-storable", "x.json", 8, "n")
 
 
 def test_a_chart_before_the_table_is_passed_over(tmp_path: Path) -> None:

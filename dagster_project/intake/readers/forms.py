@@ -20,6 +20,7 @@ from typing import Any
 from dagster_project.diagnostics import Finding, Severity
 from dagster_project.forms.spec import FORMS, Column, Form, form_schema
 from dagster_project.intake.cells import FIRST_FICTIONAL_COUNTY, ExtractTable, problem, refuse
+from dagster_project.intake.convert import table_of
 from dagster_project.intake.numbers import OUT_OF_RANGE, TOO_MANY_DECIMALS, BadNumber, parse_number
 from dagster_project.intake.tables import (
     ERRORS,
@@ -32,7 +33,7 @@ from dagster_project.intake.tables import (
     is_formula,
     open_workbook,
 )
-from dagster_project.intake.text import shown, unreadable
+from dagster_project.intake.text import CONTROL, shown, unreadable
 
 ENOUGH_HEADERS = 0.6
 OWN_SHEETS = {"Veiledning", "Kandidater", "Områder", "Skoler", "Liste"}
@@ -151,7 +152,6 @@ def _assemble(
     sha256: str,
     notes: tuple[Finding, ...],
 ) -> ExtractTable:
-    import pyarrow as pa
 
     findings: list[Finding] = []
     in_table = [c for c in (*form.fields, *form.columns) if c.norsk in headers]
@@ -192,7 +192,7 @@ def _assemble(
         refuse(name, findings)
         raise unreadable("no-rows", "skjemaet er ikke fylt ut", name, row=header_row,
                          fix="Fyll ut minst én rad og send det på nytt.")  # fmt: skip
-    table = pa.Table.from_pylist(rows, schema=form_schema(form.dataset))
+    table = table_of(rows, form_schema(form.dataset), name)
     return ExtractTable(form.dataset, table, tuple(h for h in headers if h), (*notes, *findings))
 
 
@@ -239,6 +239,8 @@ def _converted(column: Column, value: Any) -> tuple[str | None, str, Any]:
         return "error-in-cell", "en verdi, ikke en feilmelding fra regnearket", None
     if len(text) > MAX_CELL_CHARACTERS:
         return "cell-too-long", f"høyst {MAX_CELL_CHARACTERS} tegn", None
+    if re.search(CONTROL, text):
+        return "control-character", "bokstaver, sifre og tegn", None
     if column.kind in ("whole", "money"):
         return _number(column, value, text)
     if column.kind == "date":

@@ -27,12 +27,14 @@ from dagster_project import schema
 from dagster_project.diagnostics import FileProblem, Finding
 from dagster_project.intake import labels
 from dagster_project.intake.cells import ExtractTable, problem, refuse
+from dagster_project.intake.convert import column_of
 from dagster_project.intake.readers import headers, pivot_units, statistikkbanken
 from dagster_project.intake.readers.pivot_units import Column, Place, Row, Wide
 from dagster_project.intake.readers.registers import Odd, as_text, collect
 from dagster_project.intake.readers.survey_api import GROUP_SPELLINGS, WHOLE_INDICATOR
 from dagster_project.intake.readers.unit_list import UnitList
 from dagster_project.intake.tables import TextTable, refuse_odd_cells
+from dagster_project.intake.text import MAX_SLOW_CELLS, refuse_cells
 
 METADATA, ROWS = "metadata", "rows"
 QUESTIONS = ("Spoersmaalkode", "Spoersmaalnavn")
@@ -80,6 +82,7 @@ def read(document: Any, name: str, sha256: str, dataset: str, units: UnitList | 
         refuse(name, [problem("no-figures", "the pivot holds no figures", name, column=ROWS if columns else METADATA,
                               found=f"{len(rows)} rows of {len(columns)} columns", expected="a row for each unit",
                               fix="Choose a school year that the report has figures for.")])  # fmt: skip
+    refuse_cells(name, len(rows) * len(columns), MAX_SLOW_CELLS)
     found = [row["row"] for row in rows]
     hierarchy = metadata.get("rowHierarchy")
     meant = [labels.meaning("hierarchy", text) if isinstance(text, str) else None for text in _list(hierarchy)]
@@ -125,6 +128,7 @@ def read_table(table: TextTable, sha256: str, units: UnitList | None = None) -> 
     """
     import pyarrow.compute as pc
 
+    refuse_cells(table.name, len(table) * len(table.header), MAX_SLOW_CELLS)
     cells = {name: pc.utf8_trim_whitespace(column).to_pylist() for name, column in table.columns.items()}
     group = next(name for name in GROUP_SPELLINGS if name in table.header)
     dotted = [name for name in table.header if "." in name]
@@ -244,9 +248,9 @@ def _read(wide: Wide, name: str, sha256: str) -> list[ExtractTable]:
         **{column: [wide.units[at].cells[column] for at in lines] for column in statistikkbanken.UNIT_COLUMNS},
         **{title: [cell.text if (cell := wide.cells.get((at, title))) else "" for at in lines] for title in titles},
     }
-    columns = {title: pa.array(cells, pa.string()) for title, cells in texts.items()}
-    table = TextTable(name, tuple(columns), columns, pa.array(lines, pa.int64()), "json")
     try:
+        columns = {title: column_of(cells, pa.string(), name, title, lines) for title, cells in texts.items()}
+        table = TextTable(name, tuple(columns), columns, pa.array(lines, pa.int64()), "json")
         refuse_odd_cells(name, columns.items(), table.rows)
         found = statistikkbanken.read(table, sha256)
     except FileProblem as wrong:

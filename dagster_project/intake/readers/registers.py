@@ -17,8 +17,9 @@ from typing import Any
 from dagster_project import schema
 from dagster_project.diagnostics import SchemaProblem
 from dagster_project.intake.cells import FIRST_FICTIONAL_COUNTY, ExtractTable, problem, refuse
+from dagster_project.intake.convert import table_of
 from dagster_project.intake.tables import MAX_CELL_CHARACTERS, TextTable
-from dagster_project.intake.text import CONTROL
+from dagster_project.intake.text import CONTROL, shown
 
 NSR_LIST, KLASS_CHANGES, KLASS_ITEMS = "EnhetListe", "codeChanges", "classificationItems"
 DATASETS = {
@@ -162,12 +163,11 @@ def collect(
         if row is not None:
             rows.append(row)
     refuse(name, findings)
-    return rows, tuple(items[0]) if items else ()
+    return rows, tuple(shown(key) for key in items[0]) if items else ()
 
 
 def read_nsr(content: Record, name: str, sha256: str) -> list[ExtractTable]:
     """Schools of the register; units that are no schools are left out."""
-    import pyarrow as pa
 
     def make(position: int, unit: Record) -> dict[str, Any] | None:
         if not _flag(unit, "ErSkole"):
@@ -195,13 +195,12 @@ def read_nsr(content: Record, name: str, sha256: str) -> list[ExtractTable]:
 
     schools, keys = collect(content if NSR_LIST in content else {NSR_LIST: [content]}, NSR_LIST, name, make)
     newest = {row["school_code"]: row for row in schools}
-    table = pa.Table.from_pylist(list(newest.values()), schema=schema.register_schema())
+    table = table_of(list(newest.values()), schema.register_schema(), name)
     return [ExtractTable(schema.SCHOOL_REGISTER, table, keys)]
 
 
 def read_changes(content: Record, name: str, sha256: str) -> list[ExtractTable]:
     """Changes of municipality codes, as published; what they mean is worked out in the models."""
-    import pyarrow as pa
 
     def make(position: int, change: Record) -> dict[str, Any]:
         old, new = as_code(change, "oldCode"), as_code(change, "newCode")
@@ -219,13 +218,12 @@ def read_changes(content: Record, name: str, sha256: str) -> list[ExtractTable]:
 
     rows, keys = collect(content, KLASS_CHANGES, name, make)
     unique = {(r["old_code"], r["new_code"], r["change_date"]): r for r in rows}
-    table = pa.Table.from_pylist(list(unique.values()), schema=schema.changes_schema())
+    table = table_of(list(unique.values()), schema.changes_schema(), name)
     return [ExtractTable(schema.MUNICIPALITY_CHANGES, table, keys)]
 
 
 def read_version(content: Record, name: str, sha256: str) -> list[ExtractTable]:
     """Municipality codes valid from a day."""
-    import pyarrow as pa
 
     def make(position: int, item: Record) -> dict[str, Any]:
         code = as_code(item, "code")
@@ -241,7 +239,7 @@ def read_version(content: Record, name: str, sha256: str) -> list[ExtractTable]:
         }
 
     rows, keys = collect(content, KLASS_ITEMS, name, make)
-    table = pa.Table.from_pylist(rows, schema=schema.versions_schema())
+    table = table_of(rows, schema.versions_schema(), name)
     return [ExtractTable(schema.MUNICIPALITY_VERSIONS, table, keys)]
 
 

@@ -45,7 +45,7 @@ from dagster_project.intake.numbers import parse_column, parse_count, parse_numb
 from dagster_project.intake.paging import NUMBER, SIZE, TOTAL, page_of
 from dagster_project.intake.readers.statistikkbanken import UNIT_COLUMNS
 from dagster_project.intake.tables import SHOWN_PLACES, TextTable, refuse_odd_cells
-from dagster_project.intake.text import damaged, encoding_of, shown, sniff, unreadable
+from dagster_project.intake.text import MAX_CELLS, damaged, encoding_of, refuse_cells, shown, sniff, unreadable
 
 if TYPE_CHECKING:
     import duckdb
@@ -117,11 +117,13 @@ def _read_json(path: Path, name: str) -> TextTable:
         keys = ask(f"select json_keys(json) as keys from {source} limit 1")["keys"].to_pylist()[0]
         read = [key for key in READ_KEYS if key in keys]
         wanted = json.dumps(dict.fromkeys(read, "VARCHAR"))
+        most = MAX_CELLS // max(len(read), 1)
         # as text from the start: a type taken from the first objects would lose or rewrite values of later ones
         table = ask(
             f"select shape, cells.* from (select hash(json_keys(json)) as shape, from_json(json, '{wanted}') as cells"
-            f" from {source})"
+            f" from {source} limit {most + 1})"
         )
+        refuse_cells(name, table.num_rows * len(read), most * len(read))
         shapes = [{"keys": keys, "row": 0, "count": table.num_rows}]
         if len(table["shape"].unique()) > 1:
             shapes = ask(
