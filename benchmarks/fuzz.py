@@ -459,9 +459,9 @@ def worker(begin: list[Seed], seed: int, first: int, answers: int, screen: bool)
         for number in range(first, sys.maxsize):
             name, content = input_of(begin, seed, number)
             path.write_bytes(content)
-            before, start = _peak(reset=True), time.perf_counter()
+            before, start = _peak(reset=True), time.process_time()
             kind, code = outcome(path, name, screen)
-            took, grown = time.perf_counter() - start, _peak() - before
+            took, grown = time.process_time() - start, _peak() - before
             line = {"n": number, "kind": kind, "code": code, "seconds": round(took, 3), "bytes": grown, "of": name}
             os.write(answers, json.dumps(line).encode() + b"\n")
 

@@ -385,6 +385,9 @@ UNREAD: dict[str, Specimen] = {
         as_json([survey(RaderTotalt=9), survey(TrinnKode="10", RaderTotalt=8)]), "parts-of-several-answers", 1, "RaderTotalt", ("1 of 8 rows, 1 of 9 rows",),
     ),
     "total_that_is_none": Specimen(as_json([survey(RaderTotalt="mange")]), "not-a-number", 0, "RaderTotalt", ("found: mange",)),
+    "survey_cut_off_after_an_object": Specimen(
+        raw(json.dumps([survey(), survey(TrinnKode="10")]).replace("}, {", "},\n{").encode().partition(b"\n")[0] + b"\n"), "damaged-json", words=("a list that is closed",),
+    ),
     "survey_nested_a_hundred_thousand_deep": Specimen(
         raw(json.dumps([survey(Score="@")]).replace('"@"', "[" * 100_000 + "]" * 100_000).encode()), "cell-too-long", 0, "Score", ("200,000 characters",),
     ),
@@ -488,6 +491,10 @@ FILES: dict[str, Specimen] = {
     "later_export_with_half_of_the_units": Specimen(many(20), "cells-in-force-would-vanish", words=("at most 0.05",), status="held", before=many(40)),
     "a_third_of_the_pupils_in_no_school": Specimen(
         many(40, elsewhere=400), "schools-short-of-nation", words=("found: 0.333", "at most 0.2"), status="held", before=None,
+    ),
+    "last_school_of_the_municipality_gone": Specimen(
+        lambda p: samples.write(p, many(40)(p).read_text("utf-16-le").rstrip("\n").rpartition("\n")[0] + "\n"), "parts-short-of-whole", 4,
+        words=("found: 20", "800 pupils of the unit in its schools"), status="held", before=None,
     ),
     "rows_of_the_municipalities_left_out": Specimen(
         many(40, municipality=False), "municipalities-short-of-nation", words=("found: 1", "at most 0.05"), status="held", before=None,

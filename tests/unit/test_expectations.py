@@ -52,7 +52,10 @@ def cells(*measured: tuple[str, int, float]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-UNITS = pd.DataFrame([{"source_row": 1, "unit_code": "1103", "pupils": 90, "pupils_of_parts": 90, "parts": "sexes"}])
+UNITS = pd.DataFrame(
+    [{"source_row": 1, "unit_code": "1103", "pupils": 90, "pupils_of_parts": 90, "parts": "sexes", "schools": 40,
+      "pupils_missing": 0}]
+)  # fmt: skip
 SLICES = pd.DataFrame(
     [
         {"indicator": "bullying", "grade": 7, "school_year": "2024-25", "schools": 40, "schools_before": 40,
@@ -181,6 +184,7 @@ SPECIMENS: dict[str, list[Case]] = {
         ("value-off-scale", 0, [{"value": -0.1}, {"value": 100.1}], [{"value": 0.0}, {"value": 100.0}]),
         ("schools-short-of-nation", 0, *limits("pupils_outside_schools", None, 0.2, **FEW)),
         ("municipalities-short-of-nation", 0, *limits("pupils_outside_municipalities", None, 0.05, **FEW)),
+        ("parts-short-of-whole", 0, [{"pupils_missing": 1}], [{"pupils_missing": 0}, {"pupils_missing": 9, "schools": 19}]),
     ],
     "grade_points": [
         ("unknown-indicator", 0, [{"indicator": "bullying"}], []),
@@ -257,7 +261,7 @@ SPECIMENS: dict[str, list[Case]] = {
 }  # fmt: skip
 WARNINGS = {
     "national-far-from-schools", "suppressed-share-jumped", "number-of-schools-jumped", "national-value-shifted",
-    "cells-in-force-would-vanish", "schools-short-of-nation", "municipalities-short-of-nation", "reply-too-late",
+    "cells-in-force-would-vanish", "schools-short-of-nation", "municipalities-short-of-nation", "parts-short-of-whole", "reply-too-late",
     "granted-more-than-applied", "spent-more-than-granted",
 }  # fmt: skip
 """What somebody may accept by name and reason. Everything else blocks for good."""

@@ -45,7 +45,16 @@ from dagster_project.intake.numbers import parse_column, parse_count, parse_numb
 from dagster_project.intake.paging import NUMBER, SIZE, TOTAL, page_of
 from dagster_project.intake.readers.statistikkbanken import UNIT_COLUMNS
 from dagster_project.intake.tables import SHOWN_PLACES, TextTable, refuse_odd_cells
-from dagster_project.intake.text import MAX_CELLS, damaged, encoding_of, refuse_cells, shown, sniff, unreadable
+from dagster_project.intake.text import (
+    MAX_CELLS,
+    SNIFF_BYTES,
+    damaged,
+    encoding_of,
+    refuse_cells,
+    shown,
+    sniff,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -94,6 +103,11 @@ def read_json(path: Path, name: str) -> TextTable:
     if encoding not in ("utf-8", "utf-8-sig"):
         raise unreadable("wrong-encoding", "the JSON is not UTF-8", name, found=encoding or "no text", expected="UTF-8",
                          fix="Send the original download instead of a copy that was saved again.")  # fmt: skip
+    with path.open("rb") as handle:
+        handle.seek(max(path.stat().st_size - SNIFF_BYTES, 0))
+        if not (end := handle.read().rstrip()).endswith(b"]"):  # the database takes a list that ends after a comma
+            raise unreadable("damaged-json", "the JSON ends early", name, found=f"{end[-40:].decode(errors='replace')}",
+                             expected="a list that is closed", fix="Download the file again.")  # fmt: skip
     try:
         return _read_json(path, name)
     except UnreadableFile:
