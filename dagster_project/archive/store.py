@@ -16,7 +16,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -203,8 +203,10 @@ class Archive:
         """
         with self._locked():
             self._set_torn_aside()
-            linked = {**event, "previous": self.head().sha256}
-            line = memoryview(_encoded({**linked, DIGEST: _digest(linked)}) + b"\n")
+            last = self.head()
+            linked = {**event, "previous": last.sha256}
+            written = _encoded({**linked, DIGEST: _digest(linked)})
+            line = memoryview(written + b"\n")
             with self.ledger.open("ab", buffering=0) as handle:
                 before = handle.tell()
                 try:
@@ -214,7 +216,7 @@ class Archive:
                 except BaseException:
                     handle.truncate(before)
                     raise
-        head = self.head()
+        head = Head(last.lines + 1, hashlib.sha256(written).hexdigest())
         log.event(str(event.get("event")), line=head.lines, **{k: v for k, v in event.items() if k in LOGGED})
         return head
 
@@ -234,9 +236,12 @@ class Archive:
 
     def holds(self, head: Head) -> bool:
         """Whether the ledger still has the line that was its last one then."""
+        return self._among(self._lines(), head)
+
+    @staticmethod
+    def _among(lines: Sequence[bytes], head: Head) -> bool:
         if head.lines == 0:
             return True
-        lines = self._lines()
         return len(lines) >= head.lines and hashlib.sha256(lines[head.lines - 1]).hexdigest() == head.sha256
 
     def events(self, kind: str | None = None, until: Head | None = None) -> list[dict[str, Any]]:
@@ -251,10 +256,11 @@ class Archive:
         """
         if broken := self.broken_lines():
             raise IntegrityProblem("The ledger has been changed and cannot be relied on.", broken)
-        if until is not None and not self.holds(until):
+        whole = _found_whole[self.ledger]
+        if until is not None and not self._among(whole.lines, until):
             raise IntegrityProblem(f"The ledger has lost line {until.lines}.", [lost_line(until.lines, until.sha256)])
-        events = _found_whole[self.ledger].events[: until.lines if until else None]
-        return [e for e in events if kind is None or e["event"] == kind]
+        events = whole.events[: until.lines if until else None]
+        return list(events) if kind is None else [e for e in events if e["event"] == kind]
 
     def broken_lines(self) -> list[Finding]:
         """What is wrong with the lines of the ledger and their links. Lines found whole before are not parsed again."""

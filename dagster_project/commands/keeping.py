@@ -22,7 +22,8 @@ def backup(settings: Settings, target: Path) -> Answer:
     """
     from dagster_project.audit import backup as backups
 
-    with progress_line().status("backing up"):
+    with progress_line() as tell:
+        tell("backing up")
         made = backups.backup(settings, target, now=clock.now()).summary()
     size = target.stat().st_size
     text = (
@@ -44,7 +45,8 @@ def restore(settings: Settings, source: Path) -> Answer:
     from dagster_project.audit import backup as backups
     from dagster_project.audit import doctor
 
-    with progress_line().status("restoring"):
+    with progress_line() as tell:
+        tell("restoring")
         made = backups.restore(settings, source).summary()
         left = [state.finding for state in doctor.examine(settings)]
     lines = [
