@@ -34,8 +34,10 @@ with hidden_besides as (
 decided as (
     select
         s.*,
-        case when s.publication = 'shown' and h.unit_code is not null then 'hidden_complementary' else s.publication end
-            as decision
+        case
+            when s.publication = 'shown' and not s.known and h.unit_code is not null then 'hidden_complementary'
+            else s.publication
+        end as decision
     from {{ ref('int_public_small') }} as s
     left join hidden_besides as h
         on
@@ -62,6 +64,8 @@ select
     n_pupils,
     owner,
     has_public_twin,
+    known,
+    pupils_known,
     decision as publication,
     decision = 'shown' as pupils_shown
 from decided

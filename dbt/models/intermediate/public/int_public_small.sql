@@ -1,7 +1,8 @@
 -- First question to every source cell that a round looks at: may it be shown by itself? Shares of one dataset have nearly
 -- the same pupils, and a share tells how many they may be; so they are shown together or not at all. A cell that was
--- hidden in an edition stays hidden. `known` marks a figure that an earlier edition has shown. A municipality's figures of all
--- and of its public schools together tell of the private ones, so of two the one of public schools is shown.
+-- hidden in an edition stays hidden. A figure that one has shown (`known`) stays shown, unless the figure itself may not be: to
+-- hide it hides nothing any more. A municipality's figures of all and of its public schools together tell of the private
+-- ones, so of two the one of public schools is shown.
 with looked_at as (
     select distinct
         r.origin,
@@ -42,7 +43,8 @@ earlier as (
         l.school_year,
         max(case when e.is_shown then 0 else 1 end) = 1 as was_hidden,
         max(case when e.is_shown and e.value = l.value and coalesce(e.n_pupils, l.n_pupils) = l.n_pupils then 1 else 0 end)
-        = 1 as is_known
+        = 1 as is_known,
+        max(case when e.is_shown and e.value = l.value and e.n_pupils = l.n_pupils then 1 else 0 end) = 1 as pupils_known
     from looked_at as l
     inner join {{ ref('stg_public_register') }} as e
         on
@@ -62,6 +64,7 @@ alone as (
         case when l.share_of_pupils then l.dataset else l.indicator end as hiding_group,
         case when l.unit_level = 'school' then coalesce(s.ownership, 'unknown') end as owner,
         coalesce(e.is_known, false) as known,
+        coalesce(e.pupils_known, false) as pupils_known,
         l.ownership = 'all'
         and max(case when l.ownership = 'public' then 1 else 0 end) over (
             partition by l.origin, l.unit_level, l.unit_code, l.indicator, l.grade, l.school_year
@@ -71,7 +74,7 @@ alone as (
             when l.state <> 'observed' then 'no_figure'
             when l.restricted then 'hidden_restricted'
             when coalesce(l.n_pupils, 0) < l.public_min_pupils then 'hidden_small'
-            when e.was_hidden then 'hidden_complementary'
+            when e.was_hidden and not e.is_known then 'hidden_complementary'
             else 'shown'
         end as publication
     from looked_at as l
@@ -112,6 +115,7 @@ select
     value,
     n_pupils,
     known,
+    pupils_known,
     has_public_twin,
     share_of_pupils,
     scale_min,
@@ -120,6 +124,8 @@ select
     public_min_hidden,
     public_min_counts,
     public_min_interval,
-    case when publication = 'shown' and (hidden_in_group = 1 or has_public_twin) then 'hidden_complementary' else publication end
-        as publication
+    case
+        when publication = 'shown' and not known and (hidden_in_group = 1 or has_public_twin) then 'hidden_complementary'
+        else publication
+    end as publication
 from together

@@ -4,8 +4,10 @@
 with decided as (
     select
         c.*,
-        case when c.publication = 'shown' and t.unit_code is not null then 'hidden_complementary' else c.publication end
-            as decision
+        case
+            when c.publication = 'shown' and not c.known and t.unit_code is not null then 'hidden_complementary'
+            else c.publication
+        end as decision
     from {{ ref('int_public_protected') }} as c
     left join {{ ref('int_public_told') }} as t
         on
@@ -32,7 +34,10 @@ select
     n_pupils,
     decision as publication,
     decision = 'shown'
-    and max(case when decision in ('shown', 'no_figure') then 0 else 1 end) over (
-        partition by origin, unit_level, unit_code, ownership, dataset, grade, school_year
-    ) = 0 as pupils_shown
+    and (
+        pupils_known
+        or max(case when decision in ('shown', 'no_figure') then 0 else 1 end) over (
+            partition by origin, unit_level, unit_code, ownership, dataset, grade, school_year
+        ) = 0
+    ) as pupils_shown
 from decided
