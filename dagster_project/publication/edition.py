@@ -58,7 +58,9 @@ MADE_FROM = {
     "illustrative", "placeholders", "round_entry", "rule_set", "registers", "inputs", "code_version", "packages",
     "python", "ledger", "snapshot", "extracts", "readers", "models",
 }  # fmt: skip
-FOR_PROGRAMS = {"point_sources"}
+SOURCES = ("point_sources", "cohort_sources")
+"""The tables of source cells, of a round and of a cohort."""
+FOR_PROGRAMS = frozenset(SOURCES)
 UNOFFICIAL = {"scenario", "watermark"}
 """Columns that mark a table as computed under another reading of the rule."""
 
@@ -372,7 +374,7 @@ def make_revision(
         crate.write_crate(building, manifest)
         _seal(building, manifest)
         record = {"event": "published", "time": now.isoformat(), "round": subject.name, **(commit or {})}
-        if (shown := building / public.PUBLIC / "point_sources.parquet").exists():
+        if (shown := building / public.PUBLIC / f"{SOURCES[subject.is_cohort]}.parquet").exists():
             register(settings, shown, {"time": record["time"], "round": subject.name, "revision": name})
         Archive(settings).append({**record, "revision": name, "manifest_sha256": sha256_of(building / MANIFEST)})
     finish(settings)

@@ -30,6 +30,7 @@ TABLES = {
     "round_inputs": N_("figures the round needs"),
     "selection_uncertainty": N_("uncertainty"),
     "point_sources": N_("source of every figure"),
+    "cohort_sources": N_("source of every figure"),
     "cohort_progress": N_("progress"),
     "cohort_effect": N_("effects"),
     "followup_report_status": N_("reports"),

@@ -1,7 +1,8 @@
 -- A hidden figure leaves an empty cell, never a missing row.
 with counted as (
     {% for name in [
-        'indicator_points', 'point_sources', 'school_ranking', 'municipality_ranking', 'selection', 'official_list'
+        'indicator_points', 'point_sources', 'school_ranking', 'municipality_ranking', 'selection', 'official_list',
+        'cohort_progress', 'cohort_sources'
     ] %}
     select
         '{{ name }}' as table_name,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dagster_project.publication import current_revision, public
+from dagster_project.publication.edition import SOURCES
 from dagster_project.publication.notes import model_note
 from dagster_project.settings import load_settings
 from tests.disclosure.attack import FEW, OUTSIDE, Tables, all_attacks, limits
@@ -115,12 +116,42 @@ def test_every_mart_is_public_or_was_decided_about_and_stands_in_three_formats(
     withheld = {
         m for m in marts if model_note(settings, m).get("config", {}).get("meta", {}).get("public") == "withheld"
     }
-    assert set(found) == marts - withheld and len(withheld) == 8
-    files = set(json.loads((revision / "manifest.json").read_text(encoding="utf-8"))["files"])
+    assert set(found) == marts - withheld and len(withheld) == 7
+    cohort = current_revision(settings, "uttrekk_2024")
+    assert cohort is not None
+    files = {
+        folder: set(json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["files"])
+        for folder in (revision, cohort)
+    }
     for name in (n for n in found if not public.is_comparison(settings, n)):
-        formats = ("parquet", "csv") if name == "point_sources" else ("parquet", "csv", "xlsx")
-        assert {f"public/{name}.{suffix}" for suffix in formats} <= files
-    assert not any(f.startswith("internal/public_") for f in files)
+        formats = ("parquet", "csv") if name in SOURCES else ("parquet", "csv", "xlsx")
+        folder = cohort if name.startswith("cohort") else revision
+        assert {f"public/{name}.{suffix}" for suffix in formats} <= files[folder]
+    assert not any(f.startswith("internal/public_") for of in files.values() for f in of)
+
+
+def test_a_cohort_shows_the_share_of_a_year_when_each_of_its_figures_is_shown(country_home: Path) -> None:
+    """Otherwise the points of the hidden one would follow from the share."""
+    folder = current_revision(load_settings(country_home), "uttrekk_2024")
+    assert folder is not None
+    shown, whole = (read(folder / edition / "cohort_progress.parquet") for edition in ("public", "internal"))
+    keys = ("municipality_code", "data_year", "indicator", "grade", "school_year")
+    true = {tuple(r[k] for k in keys): r for r in whole}
+    assert len(true) == len(shown) == len(whole)
+    hiding = {
+        (r["municipality_code"], r["data_year"])
+        for r in shown
+        if r["value"] is None and true[tuple(r[k] for k in keys)]["points"] is not None
+    }
+    shares = [r for r in shown if r["indicator"] == "risk_share"]
+    assert len(hiding) > 20 and sum(r["value"] is not None for r in shares) > 2_000
+    for row in shares:
+        assert row["value"] is None or (row["municipality_code"], row["data_year"]) not in hiding
+    for row in shown:
+        internal = true[tuple(row[k] for k in keys)]
+        assert all(row[c] is None or row[c] == internal[c] for c in internal if c in row)
+        few = row["indicator"] != "risk_share" and internal["state"] == "observed" and (internal["n_pupils"] or 0) < FEW
+        assert not few or all(row[c] is None for c in ("value", "gap", "points", "n_pupils"))
 
 
 def test_a_mart_nobody_decided_about_is_not_public(country_home: Path, tmp_path: Path) -> None:

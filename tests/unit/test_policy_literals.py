@@ -18,6 +18,8 @@ ALLOWED = {
     "int_followed_municipalities.sql": {"2": "order of who stands for a merged municipality"},
     "int_outcomes.sql": dict.fromkeys("234", "order of the lists"),
     "cohort_progress.sql": {"4": "the year in a school year label"},
+    "cohort_sources.sql": {"4": "the year in a school year label"},
+    "public_cohort_progress.sql": {"4": "the year in a school year label"},
     "int_observations.sql": {"2": "order of states", "3": "order of states", "4": "order of states"},
     "int_needed_inputs.sql": {"4": "the year in a school year label", "3": "its last two digits", "2": "its last two digits"},
     "int_restructured_cells.sql": {"100": "percent"},
