@@ -70,10 +70,10 @@ def register(settings: Settings, point_sources: Path, event: Mapping[str, Any]) 
     named = ", ".join(f"{theirs} as {ours}" for ours, theirs in COLUMNS.items())
     with duckdb.connect() as connection:
         connection.register("known", known)
-        new: pa.Table = connection.execute(
+        new: pa.Table = connection.sql(
             f"select {named}, publication = 'shown' as is_shown, cell_value as value, cell_n_pupils as n_pupils"
             " from read_parquet(?) where publication <> 'no_figure' except select * from known order by all",
-            [str(point_sources)],
+            params=[str(point_sources)],
         ).to_arrow_table()
     if new.num_rows == 0:
         return

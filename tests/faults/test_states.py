@@ -221,6 +221,8 @@ class Plain:
             self.locks[event["round"]] = None
         elif kind == "round_kept":
             self.kept.add(event["round"])
+        elif kind == "public_cells_registered":
+            assert event["revision"] not in self.commits.get(event["round"], {}), "registered after it was in force"
         else:
             assert kind == "round_state", kind
             self.moves[event["round"], event["revision"]] = event["to"]
