@@ -78,26 +78,29 @@ class Readable(click.Group):
             log.event("command finished", LEVELS[min(code, 1)], exit_code=code, seconds=seconds, error=error)
 
     def _told(self, ctx: click.Context) -> object:
-        """Run the command, and show an error of the project as a person reads it."""
+        """Run the command, and show an error of the project as a person reads it.
+
+        ``ctx.exit`` would close the context, and the log with it, before the end of the command is logged.
+        """
         try:
             return super().invoke(ctx)
         except click.ClickException as error:  # a wrong argument, which may be the name of a file
             said = StringIO()
             error.show(said)
             echo(said.getvalue().removesuffix("\n"), err=True)
-            ctx.exit(error.exit_code)
+            raise click.exceptions.Exit(error.exit_code) from error
         except OppfolgingError as error:
             log.findings(error.findings)
             if ctx.params.get("debug"):
                 raise
             echo(error.as_text(), err=True)
-            ctx.exit(error.exit_code)
+            raise click.exceptions.Exit(error.exit_code) from error
         except OSError as error:  # a full disk, a folder that may not be written, a file where a folder should be
             if ctx.params.get("debug"):
                 raise
             echo(f"The file system refused: {error}. Half-written files are ignored. Correct the cause and "
                  "repeat the command.", err=True)  # fmt: skip
-            ctx.exit(PipelineProblem.exit_code)
+            raise click.exceptions.Exit(PipelineProblem.exit_code) from error
 
 
 def _words(ctx: click.Context) -> str:
