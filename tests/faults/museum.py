@@ -294,7 +294,7 @@ UNREAD: dict[str, Specimen] = {
     "zip_with_a_name_twice": Specimen(zipped({"a/x.csv": b"1", "b/x.csv": b"2"}), "repeated-file", words=("x.csv", "b/x.csv")),
     "zip_of_many_files": Specimen(zipped({f"{i}.csv": b"1" for i in range(201)}), "too-many-files", words=("201 files",)),
     "zip_with_a_file_without_a_name": Specimen(
-        zipped({"a": b"1"}, lambda b: b[: b.index(b"PK\1\2") + 46] + b"\0" + b[b.index(b"PK\1\2") + 47 :]), "damaged-zip", words=("a name for each file",),
+        zipped({"a": b"1"}, lambda b: b[: b.index(b"PK\1\2") + 46] + b"\0" + b[b.index(b"PK\1\2") + 47 :]), "unsafe-path-in-zip", words=("outside of it",),
     ),
     "workbook_with_a_damaged_sheet": Specimen(
         workbook(samples.header(), *samples.rows(), broken=in_sheet(b"</row>", b"</rov>")), "damaged-workbook", words=("without a password",),

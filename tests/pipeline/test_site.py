@@ -125,7 +125,7 @@ def cohort(country_home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     """The pages of a cohort that is followed, with reports that are overdue."""
     folder = written(country_home, COHORT, tmp_path_factory.mktemp("cohorts"))
     found = {p: Page(p.read_text(encoding="utf-8")) for p in sorted((folder / "internal" / "site").rglob("*.html"))}
-    assert not (folder / "public").exists()
+    assert not (folder / "public" / "site").exists()
     return found
 
 
