@@ -1,4 +1,6 @@
-{#- The public edition of a mart of source cells: the content of each cell when everybody may see it. Where it stands is no figure. -#}
+{#-
+  The public edition of a mart of source cells: the content of each cell when everybody may see it. Where it stands is no figure.
+-#}
 {% macro public_sources(mart, keys) -%}
 select
     {% for column in keys + ['cell_unit_level', 'cell_unit_code', 'cell_school_year', 'cell_grade', 'cell_ownership'] -%}

@@ -185,6 +185,38 @@ class Attacker:
                 found[cell] = f"within {float(max(most) - min(least)):.2f}"
         return found
 
+    def by_the_rule(self, asked: int = FEWEST) -> dict[Cell, str]:
+        """Hidden cells of which he knows too much, since he knows the rule: of bullying, which hides by itself.
+
+        The smallest schools are hidden, until at least ``asked`` cases are left and as many pupils who are none. Where
+        schools and pupils were enough without the last one, the cases were not.
+        """
+        found = {}
+        for rest in self.rests():
+            if rest.whole[0] != "municipality" or rest.whole[3] != "bullying" or rest.least != rest.most:
+                continue
+            sizes = {c: n for c, n in zip(rest.parts, rest.sizes, strict=True) if n is not None}
+            chosen = [c for c in sizes if self.seen.hidden[c] == {"hidden_complementary"}]
+            if not chosen or len(rest.parts) - 1 < 2:
+                continue
+            last = max(chosen, key=lambda c: (sizes[c], c[1]))
+            left = rest.pupils - sizes[last]
+            if left < FEW_PUPILS:
+                continue
+            before = [
+                e for e in range(left + 1)
+                if min(e, left - e) < asked and 0 <= rest.least - e <= sizes[last]
+            ]  # fmt: skip
+            counts = {last: {int(rest.least) - e for e in before}}
+            for cell in sizes.keys() - {last}:
+                counts[cell] = {
+                    x for e in before for x in range(max(0, e - left + sizes[cell]), min(e, sizes[cell]) + 1)
+                }
+            for cell, possible in counts.items():
+                if before and len(possible) < min(FEWEST, sizes[cell] + 1):
+                    found[cell] = f"{sorted(possible)} of {sizes[cell]}"
+        return found
+
     def sizes(self) -> dict[Cell, int]:
         """Numbers of pupils of hidden cells that he finds without being given them, and that are right.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -51,7 +52,7 @@ def test_no_hidden_figure_of_the_story_can_be_counted_out_of_all_its_editions(
         seen = seen_in(order)
         attacker = Attacker(seen, places)
         assert seen.both == []
-        assert attacker.found() == {} and attacker.sizes() == {}
+        assert attacker.found() == {} and attacker.sizes() == {} and attacker.by_the_rule() == {}
     assert len(seen.shown) > 90_000 and len(list(attacker.rests())) > 3_000
 
 
@@ -90,6 +91,28 @@ def _hidden_by_size(rows: list[Row], places: Places) -> list[Row]:
     return [r if r["publication"] == "shown" else {**r, "cell_value": None, "cell_n_pupils": None} for r in rows]
 
 
+@pytest.mark.parametrize(
+    ("asked", "known"), [(2, {"c": "[7, 8] of 40", "a": "[0, 1] of 8", "b": "[0, 1] of 12"}), (3, {})]
+)
+def test_he_counts_backwards_from_a_rule_that_asks_for_no_more_cases_than_must_stay_possible(
+    asked: int, known: dict[str, str]
+) -> None:
+    """Two hidden schools had pupils enough and a third is hidden: so with fewer cases than were asked for, and 8 in all."""
+    pupils = {"a": 8, "b": 12, "c": 40, "d": 40, "m": 100}
+    cells = {code: ("municipality" if code == "m" else "school", code, "public" if code == "m" else "all", "bullying", 7, "y")
+             for code in pupils}  # fmt: skip
+    seen = Seen({cells["m"]: (Fraction(10), 100), cells["d"]: (Fraction(5), 40)})
+    for code, status in (("a", "hidden_small"), ("b", "hidden_at_source"), ("c", "hidden_complementary")):
+        seen.hidden[cells[code]] = {status}
+    schools = ("a", "b", "c", "d")
+    places = Places(
+        {(s, "y"): "m" for s in schools}, dict.fromkeys(schools, "public"), {cells[c]: n for c, n in pupils.items()}, {}
+    )
+    attacker = Attacker(seen, places)
+    assert attacker.found() == {}
+    assert {cell[1]: what for cell, what in attacker.by_the_rule(asked).items()} == known
+
+
 def nation(home: Path, seed: int) -> Path:
     """A random nation whose figures add up, with many rounds of random rules that share its cells."""
     write_home(home, Random(seed), 30, adds_up=True)
@@ -106,7 +129,7 @@ def counted_out(home: Path) -> tuple[Seen, Attacker]:
 def test_no_hidden_figure_of_a_random_nation_can_be_counted_out(seed: int, tmp_path: Path) -> None:
     """Of the second one a list told, and what was hidden for that told a school of another round."""
     seen, attacker = counted_out(nation(tmp_path, seed))
-    assert attacker.found() == {} and attacker.sizes() == {} and seen.both == []
+    assert attacker.found() == {} and attacker.sizes() == {} and attacker.by_the_rule() == {} and seen.both == []
     assert len(seen.shown) > 500 and len(list(attacker.rests())) > 40
 
 

@@ -1,5 +1,5 @@
--- First question to every source cell that a round looks at: may it be shown by itself? Shares of one dataset have nearly
--- the same pupils, and a share tells how many they may be; so they are shown together or not at all. A cell that was
+-- First question to every source cell that a round looks at: may it be shown by itself? The figures of a unit in a dataset have
+-- nearly the same pupils, and a share tells how many they may be; so it is not shown beside a hidden one. A cell that was
 -- hidden in an edition stays hidden. A figure that one has shown (`known`) stays shown, unless the figure itself may not be: to
 -- hide it hides nothing any more. A municipality's figures of all and of its public schools together tell of the private
 -- ones, so of two the one of public schools is shown.
@@ -95,8 +95,8 @@ together as (
     select
         *,
         max(case when publication in ('shown', 'no_figure') then 0 else 1 end) over (
-            partition by origin, unit_level, unit_code, ownership, hiding_group, grade, school_year
-        ) as hidden_in_group
+            partition by origin, unit_level, unit_code, ownership, dataset, grade, school_year
+        ) as hidden_in_dataset
     from alone
 )
 
@@ -125,7 +125,8 @@ select
     public_min_counts,
     public_min_interval,
     case
-        when publication = 'shown' and not known and (hidden_in_group = 1 or has_public_twin) then 'hidden_complementary'
+        when publication <> 'shown' or known then publication
+        when (share_of_pupils and hidden_in_dataset = 1) or has_public_twin then 'hidden_complementary'
         else publication
     end as publication
 from together

@@ -1,8 +1,8 @@
 -- Municipalities of which a place on the list of shares tells a hidden figure, with the source cells that are hidden for it.
 -- Who is on the list has a share no lower than those who are not, so the points of its hidden cells are at least so many;
--- who is not, at most. Where that leaves too few numbers of pupils behind a share, or too little of a mean's scale, all
--- figures of the municipality in that round are hidden, and a school in each that has no hidden one. A round with a figure
--- with a star is left out: nothing may depend on those.
+-- who is not, at most. Where that leaves one number of points, too few numbers of pupils behind a share, or too little of a
+-- mean's scale, all figures of the municipality in that round are hidden, and a school in each that has no hidden one.
+-- A round with a figure with a star is left out: nothing may depend on those.
 with judged as (
     {{ public_judged(ref('int_public_protected')) }}
 ),
@@ -134,7 +134,15 @@ told as (
         round,
         municipality_code
     from ends
-    where case
+    where
+        case when least_points - 0.00005 <= 0 then 1 else 0 end
+        + case
+            when least_points - 0.00005 <= points_national * weight and most_points + 0.00005 >= points_national * weight
+                then 1
+            else 0
+        end
+        + case when most_points + 0.00005 >= points_absolute * weight then 1 else 0 end = 1
+        or case
         when share_of_pupils then
             floor(greatest(worst_value, best_value) * n_pupils / 100)
             - ceil(least(worst_value, best_value) * n_pupils / 100) + 1 < public_min_counts
