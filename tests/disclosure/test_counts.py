@@ -127,7 +127,7 @@ def counted_out(home: Path) -> tuple[Seen, Attacker]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_hidden_figure_of_a_random_nation_can_be_counted_out(seed: int, tmp_path: Path) -> None:
-    """Of the second one a list told, and what was hidden for that told a school of another round."""
+    """Of the second one a list told; what was hidden for that told a school of another round, or of a figure of all owners."""
     seen, attacker = counted_out(nation(tmp_path, seed))
     assert attacker.found() == {} and attacker.sizes() == {} and attacker.by_the_rule() == {} and seen.both == []
     assert len(seen.shown) > 500 and len(list(attacker.rests())) > 40

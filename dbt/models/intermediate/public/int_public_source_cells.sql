@@ -14,7 +14,6 @@ with decided as (
             c.origin = t.origin
             and c.unit_level = t.unit_level
             and c.unit_code = t.unit_code
-            and c.ownership = t.ownership
             and c.dataset = t.dataset
             and c.grade = t.grade
             and c.school_year = t.school_year

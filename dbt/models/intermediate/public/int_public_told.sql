@@ -157,7 +157,6 @@ behind as (
         c.dataset,
         s.cell_unit_level,
         s.cell_unit_code,
-        s.cell_ownership,
         s.cell_grade as grade,
         s.cell_school_year as school_year,
         r.municipality_ownership
@@ -216,14 +215,14 @@ smallest as (
     from schools
 )
 
+-- whoever owns the schools they are of: a school that is hidden must not be what one of them leaves
 select
     origin,
     dataset,
     grade,
     school_year,
     cell_unit_level as unit_level,
-    cell_unit_code as unit_code,
-    cell_ownership as ownership
+    cell_unit_code as unit_code
 from behind
 where cell_unit_level = 'municipality'
 union
@@ -233,7 +232,6 @@ select
     grade,
     school_year,
     'school' as unit_level,
-    unit_code,
-    'all' as ownership
+    unit_code
 from smallest
 where none_hidden = 1 and place = 1
