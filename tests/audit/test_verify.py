@@ -119,7 +119,7 @@ def test_a_cohort_comes_out_byte_for_byte_but_for_a_forged_effect_and_a_changed_
         ("rebuilt-table-changed", "internal/cohort_effect.parquet"),
     ], result.as_text()
     assert "estimate" in result.findings[1].message and "not made from these inputs" in result.findings[1].message
-    assert result.checked[COUNT] == 14  # six tables and one of effects as CSV and Parquet
+    assert result.checked[COUNT] == 14  # seven tables, as CSV and as Parquet
 
 
 def test_a_cohort_of_a_version_that_did_not_record_the_day_is_compared_by_hash_and_says_why(
