@@ -197,7 +197,7 @@ class Attacker:
                 continue
             sizes = {c: n for c, n in zip(rest.parts, rest.sizes, strict=True) if n is not None}
             chosen = [c for c in sizes if self.seen.hidden[c] == {"hidden_complementary"}]
-            if not chosen or len(rest.parts) - 1 < 2:
+            if not chosen or len(rest.parts) <= 2:
                 continue
             last = max(chosen, key=lambda c: (sizes[c], c[1]))
             left = rest.pupils - sizes[last]

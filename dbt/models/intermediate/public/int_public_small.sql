@@ -125,8 +125,8 @@ select
     public_min_counts,
     public_min_interval,
     case
-        when publication <> 'shown' or known then publication
-        when (share_of_pupils and hidden_in_dataset = 1) or has_public_twin then 'hidden_complementary'
+        when publication = 'shown' and not known and ((share_of_pupils and hidden_in_dataset = 1) or has_public_twin)
+            then 'hidden_complementary'
         else publication
     end as publication
 from together

@@ -110,23 +110,33 @@ possible as (
     inner join indicators as i on c.round = i.round and c.indicator = i.indicator
 ),
 
--- the worst and the best value that is possible; half a ten-thousandth stands for rounding
+-- whether a cell can have no point, those of the national limit, or those of the absolute one; half a ten-thousandth stands
+-- for rounding
+reached as (
+    select
+        *,
+        least_points - 0.00005 <= 0 as has_none,
+        least_points - 0.00005 <= points_national * weight as has_national_at_most,
+        most_points + 0.00005 >= points_national * weight as has_national_at_least,
+        most_points + 0.00005 >= points_absolute * weight as has_absolute
+    from possible
+),
+
+-- the worst and the best value that is possible
 ends as (
     select
         *,
         case
-            when most_points + 0.00005 >= points_absolute * weight
-                then case when direction = 'higher_is_worse' then scale_max else scale_min end
-            when most_points + 0.00005 >= points_national * weight then absolute_limit
+            when has_absolute then case when direction = 'higher_is_worse' then scale_max else scale_min end
+            when has_national_at_least then absolute_limit
             else national_limit
         end as worst_value,
         case
-            when least_points - 0.00005 <= 0
-                then case when direction = 'higher_is_worse' then scale_min else scale_max end
-            when least_points - 0.00005 <= points_national * weight then national_limit
+            when has_none then case when direction = 'higher_is_worse' then scale_min else scale_max end
+            when has_national_at_most then national_limit
             else absolute_limit
         end as best_value
-    from possible
+    from reached
 ),
 
 told as (
@@ -135,19 +145,15 @@ told as (
         municipality_code
     from ends
     where
-        case when least_points - 0.00005 <= 0 then 1 else 0 end
-        + case
-            when least_points - 0.00005 <= points_national * weight and most_points + 0.00005 >= points_national * weight
-                then 1
-            else 0
-        end
-        + case when most_points + 0.00005 >= points_absolute * weight then 1 else 0 end = 1
+        case when has_none then 1 else 0 end
+        + case when has_national_at_most and has_national_at_least then 1 else 0 end
+        + case when has_absolute then 1 else 0 end = 1
         or case
-        when share_of_pupils then
-            floor(greatest(worst_value, best_value) * n_pupils / 100)
-            - ceil(least(worst_value, best_value) * n_pupils / 100) + 1 < public_min_counts
-        else abs(worst_value - best_value) < public_min_interval * (scale_max - scale_min)
-    end
+            when share_of_pupils then
+                floor(greatest(worst_value, best_value) * n_pupils / 100)
+                - ceil(least(worst_value, best_value) * n_pupils / 100) + 1 < public_min_counts
+            else abs(worst_value - best_value) < public_min_interval * (scale_max - scale_min)
+        end
 ),
 
 -- source cells behind every judged cell of such a municipality
