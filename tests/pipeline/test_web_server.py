@@ -1,4 +1,4 @@
-"""The Dagster UI answers nobody who asks for it under another machine's name."""
+"""The Dagster UI answers nobody who asks for it under another machine's name, and no page of another site."""
 
 from __future__ import annotations
 
@@ -22,9 +22,14 @@ from dagster_project.settings import REPOSITORY
 PATIENCE = 120
 
 
-def status_of(port: int, host: str, place: str = "/server_info", **headers: str) -> int:
+SOCKET = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+          "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": "graphql-ws"}  # fmt: skip
+
+
+def status_of(port: int, host: str, place: str = "/server_info", method: str = "GET", **headers: str) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("GET", place, headers={"Host": host, **headers})
+    body = b'{"query": "{version}"}' if method == "POST" else None
+    connection.request(method, place, body, {"Host": host, **{k.replace("_", "-"): v for k, v in headers.items()}})
     return connection.getresponse().status
 
 
@@ -77,10 +82,42 @@ def test_a_foreign_host_is_refused_everywhere(port: int, host: str, place: str) 
 
 
 def test_a_web_socket_of_a_foreign_host_is_refused(port: int) -> None:
-    wanted = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
-              "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": "graphql-ws"}  # fmt: skip
-    assert status_of(port, "evil.example", "/graphql", **wanted) in (400, 403)
-    assert status_of(port, f"127.0.0.1:{port}", "/graphql", **wanted) == 101
+    assert status_of(port, "evil.example", "/graphql", **SOCKET) in (400, 403)
+    assert status_of(port, f"127.0.0.1:{port}", "/graphql", **SOCKET) == 101
+
+
+JSON = {"Content_Type": "application/json"}
+
+
+@pytest.mark.parametrize("headers", [
+    {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec_Fetch_Site": "cross-site"},
+    {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "no-cors"}, {"Sec_Fetch_Site": "same-site"},
+    {"Origin": "http://127.0.0.1:1"}, {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"},
+])  # fmt: skip
+def test_what_a_page_of_another_site_sends_is_refused(port: int, headers: dict[str, str]) -> None:
+    """A POST as JSON, as a form, and a web socket: each could start a run, without the page reading the answer."""
+    here = f"127.0.0.1:{port}"
+    assert status_of(port, here, "/graphql", "POST", **JSON, **headers) == 403
+    assert status_of(port, here, "/graphql?query={version}", "POST", **headers, Content_Type="text/plain") == 403
+    if headers.get("Sec_Fetch_Mode") != "navigate":
+        assert status_of(port, here, "/graphql", **SOCKET, **headers) == 403
+        assert status_of(port, here, "/server_info", **headers) == 403
+
+
+def test_nothing_is_asked_by_a_link(port: int) -> None:
+    """An image or a link of any page can have a browser GET; the playground is a page, and asks nothing."""
+    here = f"127.0.0.1:{port}"
+    assert status_of(port, here, "/graphql?query=mutation{x}") == 405
+    assert status_of(port, here, "/graphql?query=mutation{x}", Accept="text/html", Sec_Fetch_Mode="navigate") == 200
+
+
+def test_the_ui_and_programs_are_answered_and_links_to_its_pages_are_followed(port: int) -> None:
+    here = f"127.0.0.1:{port}"
+    mine = {"Origin": f"http://{here}", "Sec_Fetch_Site": "same-origin", "Sec_Fetch_Mode": "cors"}
+    assert status_of(port, here, "/graphql", "POST", **JSON) == 200
+    assert status_of(port, here, "/graphql", "POST", **JSON, **mine) == 200
+    assert status_of(port, here, "/graphql", **SOCKET, Origin=f"http://{here}") == 101
+    assert status_of(port, here, "/runs", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate") == 200
 
 
 @pytest.fixture
@@ -116,9 +153,15 @@ def test_behind_the_proxy_of_the_documentation_only_who_logs_in_is_answered(prox
     login = {"Authorization": "Basic " + base64.b64encode(b"kari:passord").decode()}
     assert status_of(proxied, "oppfolging.example.org") == 401
     assert status_of(proxied, "oppfolging.example.org", "/server_info", **login) == 200
-    socket_ = {"Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-               "Sec-WebSocket-Protocol": "graphql-ws"}  # fmt: skip
-    assert status_of(proxied, "oppfolging.example.org", "/graphql", **login, **socket_) == 101
+    socket_ = {k: v for k, v in SOCKET.items() if k != "Connection"}
+    of_the_ui = {"Origin": "https://oppfolging.example.org", **login}
+    assert status_of(proxied, "oppfolging.example.org", "/graphql", **of_the_ui, **socket_) == 101
+    assert (
+        status_of(proxied, "oppfolging.example.org", "/graphql", "POST", **of_the_ui, Content_Type="application/json")
+        == 200
+    )
+    elsewhere = {**of_the_ui, "Origin": "https://evil.example"}
+    assert status_of(proxied, "oppfolging.example.org", "/graphql", "POST", **elsewhere) == 403
 
 
 def test_the_ui_is_started_with_this_server() -> None:
