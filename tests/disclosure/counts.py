@@ -34,6 +34,7 @@ class Seen:
 
     shown: dict[Cell, tuple[Fraction, int | None]] = field(default_factory=dict)
     hidden: dict[Cell, set[str]] = field(default_factory=lambda: defaultdict(set))
+    rows: set[Cell] = field(default_factory=set)
 
     def add(self, point_sources: Iterable[Row]) -> None:
         """One edition's table of source cells."""
@@ -42,6 +43,7 @@ class Seen:
                 row["cell_unit_level"], row["cell_unit_code"], row["cell_ownership"], row["indicator"],
                 row["cell_grade"], row["cell_school_year"],
             )  # fmt: skip
+            self.rows.add(cell)
             if row["cell_value"] is not None:
                 self.shown[cell] = (Fraction(row["cell_value"]), row["cell_n_pupils"])
             elif row["publication"] != "no_figure":
@@ -152,7 +154,46 @@ class Attacker:
         known = {}
         for rest in self.rests():
             known |= self.worked_out(rest)
+        for cells in self.municipalities.values():
+            for cell in cells:
+                # of two figures that of public schools is shown, and that of all is hidden without being a secret
+                is_twin = cell[2] == "all" and (*cell[:2], "public", *cell[3:]) in self.seen.rows
+                if (
+                    cell not in self.seen.shown
+                    and not is_twin
+                    and (what := self.too_narrow(cell, *self.from_below(cell)))
+                ):
+                    known[cell] = what
         return known
+
+    def from_below(self, municipality: Cell) -> tuple[Fraction, Fraction]:
+        """The least and the most that a hidden municipality's figure adds up to over its pupils, from its visible schools.
+
+        Where nobody counted its pupils they are those of its schools, if each of these is visible.
+        """
+        about = INDICATORS[municipality[3]]
+        scale = 1 if about.share_of_pupils else int(about.scale_max - about.scale_min)
+        parts = self.of(municipality)
+        visible = [c for c in parts if c in self.seen.shown and c in self.places.pupils]
+        sums = [_sum(self.seen.shown[c][0], self.places.pupils[c], c[3]) for c in visible]
+        least, most = sum(low for low, _ in sums), sum(high for _, high in sums)
+        left = self._left_pupils(municipality)
+        if left is None:
+            left = 0 if parts and len(visible) == len(parts) else 10**6
+        return Fraction(least), Fraction(most + scale * left)
+
+    def too_narrow(self, municipality: Cell, least: Fraction, most: Fraction) -> str | None:
+        """Whether too few counts, or too little of a mean's scale, lie between what a figure adds up to at least and at most."""
+        about = INDICATORS[municipality[3]]
+        pupils = self.places.pupils.get(municipality)
+        if pupils is None:
+            return "all its schools are shown" if least == most else None
+        if about.share_of_pupils:
+            counts = floor(most) - ceil(least) + 1
+            return f"{ceil(least)} to {floor(most)} of {pupils}" if 0 < counts < min(FEWEST, pupils + 1) else None
+        width = (most - least) / pupils
+        narrow = 0 <= width < WIDTH * int(about.scale_max - about.scale_min)
+        return f"within {float(width):.2f}" if narrow else None
 
     def worked_out(self, rest: Rest) -> dict[Cell, str]:
         """Hidden cells of a rest of which too little stays open. Of one hidden at its source nobody knows the pupils."""

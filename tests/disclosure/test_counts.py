@@ -17,12 +17,13 @@ from dagster_project.archive.register import REGISTERED, register, registered
 from dagster_project.archive.store import Archive
 from dagster_project.settings import load_settings
 from tests.disclosure.counts import Attacker, Places, Row, Seen, places_of
+from tests.disclosure.lists import Round, rounds_of, told
 from tests.oracle.compare import read
 from tests.oracle.nation import write_home
 from tests.oracle.test_small_nations import build
 
 pytestmark = pytest.mark.pipeline
-SEEDS = (1, 2)
+SEEDS = (1, 2, 4)
 
 
 def editions(home: Path) -> list[Path]:
@@ -33,6 +34,12 @@ def editions(home: Path) -> list[Path]:
 @pytest.fixture(scope="module")
 def places(country_home: Path) -> Places:
     return places_of(country_home)
+
+
+def lists_in(home: Path) -> dict[str, Path]:
+    """The latest public tables of each round that are published."""
+    latest = {folder.parent.parent.name: folder for folder in sorted((home / "published").glob("*/r*/public"))}
+    return {name: folder for name, folder in latest.items() if (folder / "selection.parquet").exists()}
 
 
 def seen_in(tables: list[Path]) -> Seen:
@@ -53,7 +60,16 @@ def test_no_hidden_figure_of_the_story_can_be_counted_out_of_all_its_editions(
         attacker = Attacker(seen, places)
         assert seen.both == []
         assert attacker.found() == {} and attacker.sizes() == {} and attacker.by_the_rule() == {}
+        assert {
+            key: what
+            for r in rounds_of(country_home, lists_in(country_home))
+            for key, what in told(r, attacker).items()
+        } == {}
     assert len(seen.shown) > 90_000 and len(list(attacker.rests())) > 3_000
+    assert (
+        sum(share is None for r in rounds_of(country_home, lists_in(country_home)) for _, share in r.shares.values())
+        > 100
+    )
 
 
 def test_of_an_edition_that_counts_schools_and_pupils_alone_he_counts_hundreds_out(
@@ -113,9 +129,63 @@ def test_he_counts_backwards_from_a_rule_that_asks_for_no_more_cases_than_must_s
     assert {cell[1]: what for cell, what in attacker.by_the_rule(asked).items()} == known
 
 
+YEAR = "2024-25"
+
+
+def _cell(code: str, grade: int = 10, indicator: str = "grade_points") -> tuple[str, str, str, str, int, str]:
+    return ("municipality", code, "public", indicator, grade, YEAR) if code.isupper() else ("school", code, "all", indicator, grade, YEAR)  # fmt: skip
+
+
+def test_a_hidden_municipality_is_read_off_its_visible_schools() -> None:
+    """`A` is hidden and both its schools are shown; of `B` one with 4 of 100 pupils is not, of `C` one with 20."""
+    pupils = {"A": 60, "a1": 20, "a2": 40, "B": 100, "b1": 96, "b2": 4, "C": 100, "c1": 80, "c2": 20}
+    at = {(school, YEAR): school[0].upper() for school in pupils if school.islower()}
+    seen = Seen({_cell(c): (Fraction(40), pupils[c]) for c in ("a1", "a2", "b1", "c1")})
+    for code in ("A", "B", "b2", "C", "c2"):
+        seen.hidden[_cell(code)] = {"hidden_complementary"}
+    places = Places(at, {s: "public" for s, _ in at}, {_cell(c): n for c, n in pupils.items()}, {})
+    assert {cell[1]: what for cell, what in Attacker(seen, places).found().items()} == {
+        "A": "within 0.10",
+        "B": "within 2.50",
+    }
+
+
+@pytest.mark.parametrize(
+    ("points", "place", "says"),
+    [
+        ((3, 1, 1), 2, {"has 3.0 points"}),  # who is not selected has 4 of 9: with 2 seen, at least 2 are hidden
+        ((3, 3, 0), 2, {"within 5.037"}),  # with 3 seen at least 1: from what the visible school leaves to the limit
+        ((3, 3, 3), 2, set()),  # with 6 seen the hidden cell may have any
+        ((0, 1, 3), 0, {"has 0.0 points"}),  # who is selected has 4 of 9, and 4 are seen
+        ((0, 0, 3), 0, set()),  # 0 or 1 points: down to the absolute limit, which is far
+        ((0, 0, 1), 0, set()),
+    ],
+)  # fmt: skip
+def test_a_list_tells_what_it_leaves_possible_of_a_hidden_figure(
+    points: tuple[int, int, int], place: int, says: set[str]
+) -> None:
+    """Three figures count, the first is hidden. Somebody else has 4 of 9 points, and is on the other side of the cut."""
+
+    def row(code: str, grade: int, shown: int | None) -> Row:
+        return {
+            "unit_code": code, "indicator": "grade_points", "grade": grade, "school_year": YEAR, "points": shown,
+            "weighted_points": shown, "possible_points": 3, "weight": 1, "national_limit": 35, "absolute_limit": 30,
+        }  # fmt: skip
+
+    shown = points[1:]
+    cells: dict[str, list[Row]] = {"B": [], "A": [row("A", 10, None), *(row("A", i, p) for i, p in enumerate(shown))]}
+    shares = {"A": (place, None), "B": (2 - place, Fraction(4, 9))}
+    round_ = Round("r", (Fraction(0), Fraction(1), Fraction(3)), "public", {"grade_points": False}, cells, shares)
+    seen = Seen({_cell("a1"): (Fraction(40), 75)})
+    seen.hidden[_cell("A")] = seen.hidden[_cell("a2")] = {"hidden_complementary"}
+    at = {("a1", YEAR): "A", ("a2", YEAR): "A"}
+    places = Places(at, {"a1": "public", "a2": "public"}, {_cell("A"): 100, _cell("a1"): 75, _cell("a2"): 25}, {})
+    assert set(told(round_, Attacker(seen, places)).values()) == says
+
+
 def nation(home: Path, seed: int) -> Path:
     """A random nation whose figures add up, with many rounds of random rules that share its cells."""
-    write_home(home, Random(seed), 30, adds_up=True)
+    write_home(home, Random(seed), 8, adds_up=True)
     build(home)
     return home
 
@@ -129,6 +199,9 @@ def counted_out(home: Path) -> tuple[Seen, Attacker]:
 def test_no_hidden_figure_of_a_random_nation_can_be_counted_out(seed: int, tmp_path: Path) -> None:
     """Of the second one a list told; what was hidden for that told a school of another round, or of a figure of all owners."""
     seen, attacker = counted_out(nation(tmp_path, seed))
+    names = {r["round"] for r in read(tmp_path / "marts" / "public_selection.parquet")}
+    lists = rounds_of(tmp_path, dict.fromkeys(sorted(names), tmp_path / "marts"))
+    assert {key: what for r in lists for key, what in told(r, attacker).items()} == {}
     assert attacker.found() == {} and attacker.sizes() == {} and attacker.by_the_rule() == {} and seen.both == []
     assert len(seen.shown) > 500 and len(list(attacker.rests())) > 40
 
@@ -170,8 +243,8 @@ def test_a_correction_opens_nothing_that_an_earlier_edition_hid(tmp_path: Path) 
     second = home / "marts" / "public_point_sources.parquet"
     before, after = seen_in([first]), seen_in([second])
     assert after.shown.keys() & before.hidden.keys() == set() and len(after.shown) > 300
-    latest = Attacker(seen_in([first, second]), places_of(home))
-    assert latest.found() == {}
+    # what both show is shown by the second, and what a correction changed does not add up with it
+    assert Attacker(after, places_of(home)).found().keys() <= before.shown.keys()
 
     register(settings, second, {**event, "revision": "r0002"})
     lines = Archive(settings).events(REGISTERED)

@@ -23,7 +23,7 @@ ALLOWED = {
     "int_observations.sql": {"2": "order of states", "3": "order of states", "4": "order of states"},
     "int_needed_inputs.sql": {"4": "the year in a school year label", "3": "its last two digits", "2": "its last two digits"},
     "int_restructured_cells.sql": {"100": "percent"},
-    "int_public_told.sql": {"100": "percent", "2": "order of the lists", "0.00005": "half a ten-thousandth"},
+    "int_public_near_cut.sql": {"2": "order of the lists"},
     "above_scale.sql": {"100": "percent", "50": "half of it, to round"},
     "int_school_ranks.sql": {"100": "percent"},
     "int_school_spread.sql": {"1000000": "millionths", "0.5": "half up", "0.75": "upper quartile", "0.25": "lower quartile"},

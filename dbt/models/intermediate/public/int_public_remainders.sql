@@ -1,6 +1,6 @@
 -- What is left of each municipality's figure when its visible schools are taken from it, for each number of schools that
--- could be hidden besides, the smallest first; and whether that keeps the hidden ones. A school of unknown ownership may
--- or may not be a part of the figure: `reading` 1 takes it for one, 0 does not.
+-- could be hidden besides, the smallest first; and whether that keeps the hidden ones, or the figure itself if that is
+-- hidden. A school of unknown ownership may or may not be a part of the figure: `reading` 1 takes it for one, 0 does not.
 with wholes as (
     select
         *,
@@ -212,6 +212,21 @@ sized as (
             coalesce(floor((left_pupils - counted_pupils) / nullif(uncounted_schools, 0)), 0)
         ) as largest
     from taken
+),
+
+-- Who knows the rule knows that the step before was not enough: so many cases too few were left, or pupils who are none.
+-- That must not tell those of the last school, so it is asked whether it could have all of them.
+backwards as (
+    select
+        *,
+        lag(excess) over one_more as excess_before,
+        lag(lack) over one_more as lack_before,
+        left_pupils - lag(left_pupils) over one_more as last_pupils
+    from sized
+    window one_more as (
+        partition by origin, indicator, grade, school_year, municipality, ownership, reading
+        order by step
+    )
 )
 
 select
@@ -237,13 +252,22 @@ select
     public_min_counts,
     public_min_interval,
     scale,
+    -- may the municipality's own figure be hidden with so many schools? Its visible schools must not tell it.
+    case
+        when hidden_schools = 0 then false
+        when publication in ('hidden_restricted', 'hidden_at_source') then true
+        when share_of_pupils then left_pupils >= public_min_counts
+        else left_pupils >= public_min_interval * n_pupils
+    end as hides_whole,
     case
         when hidden_schools = 0 then left_pupils = 0 or left_pupils >= public_min_pupils
         when hidden_schools < public_min_hidden or left_pupils < public_min_pupils then false
         when left_pupils - fewest_pupils < public_min_counts - 1 then false
         when most_pupils - left_pupils < public_min_counts - 1 then false
+        when share_of_pupils and excess_before < public_min_counts and excess > last_pupils then false
+        when share_of_pupils and lack_before < public_min_counts and lack > last_pupils then false
         else {{ leaves_open(
             'share_of_pupils', 'scale', 'largest', 'excess', 'lack', 'public_min_counts', 'public_min_interval'
         ) }}
     end as is_safe
-from sized
+from backwards
