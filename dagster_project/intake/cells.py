@@ -239,7 +239,7 @@ def _refuse_odd_units(table: TextTable, cols: Mapping[str, pa.Array], level: pa.
 
     lost = "A spreadsheet has turned codes into numbers: send the original download."
     county, municipality = (pc.utf8_length(cols[name]) for name in ("Fylkekode", "Kommunekode"))
-    formula = pc.match_substring_regex(cols["EnhetNavn"], "^[=@]|^[+-].*[(!]")
+    formula = pc.match_substring_regex(cols["EnhetNavn"], r"(^|[;\t])\s*([=@＝＠]|[+＋－-].*[(!（！])")
     checks = [
         ("EnhetNivaa", pc.is_valid(level), "unknown-level", "the level of the unit is unknown", "1, 2, 3 or 4",
          "Compulsory-school tables have these four levels; send one of them."),

@@ -132,6 +132,7 @@ def take_in(path: Path, settings: Settings, *, now: dt.datetime | None = None, b
         before = [f for f in extracts.files if f.sha256 == stored.sha256]
         if before and _stands(extracts, before[-1], now):
             archive.keep(stored.sha256)  # brings the original back where the archive had lost it
+            log.event("file known already", file=name, sha256=stored.sha256, status=before[-1].status)
             return IntakeResult(name, stored.sha256, "duplicate", earlier=before[-1].status, line=before[-1].line)
     known = _recognised(stored.path, name)
     head = archive.append(

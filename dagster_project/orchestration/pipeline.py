@@ -161,7 +161,8 @@ def run_everything(settings: Settings, load: Callable[[], dg.Definitions]) -> Ru
     told = [words_of(e) for e in errors if not (refused and CHECK_FAILED in str(e.message))]
     made = [e for e in Archive(settings).events()[before:] if e["event"] in COMMITS]
     return RunOutcome(
-        result.run_id, result.success, timings, "\n".join([*refused, *told]), (*killed, *warned, *warnings),
+        result.run_id, result.success, timings, "\n".join([*refused, *told]),
+        (*killed, *_known_already(result), *warned, *warnings),
         _exit_code(errors, result.success), tuple(f"{e['round']} {e['revision']}" for e in made),
     )  # fmt: skip
 
@@ -188,6 +189,18 @@ def _refused(evaluations: Iterable[dg.AssetCheckEvaluation]) -> Iterator[str]:
         if check.passed or check.partition is not None or check.severity.value != "ERROR":
             continue
         yield (check.description or f"{check.asset_key.to_user_string()}, {check.check_name} failed")
+
+
+def _known_already(result: dg.ExecuteInProcessResult) -> Iterator[Finding]:
+    """The files that the inbox was emptied of because the same bytes came before."""
+    for event in result.get_asset_materialization_events():
+        known = event.materialization.metadata.get("known_already")
+        for record in getattr(known, "records", ()):
+            yield Finding(
+                "file-known-already", Severity.PASS, "the same bytes came before; nothing has changed", stage="inbox",
+                file=str(record.data["file"]), found=f"{record.data['hash']}, which is {record.data['stands as']}",
+                fix="Nothing needs to be done. If another file was meant, send that one.",
+            )  # fmt: skip
 
 
 def _own_kind(error: Any) -> type[diagnostics.OppfolgingError] | None:

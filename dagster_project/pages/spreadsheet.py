@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+import re
+
+# at the start of a text, or where a program that splits lines at ; or tabs starts another cell; full-width signs are
+# read as the plain ones by some
+FORMULA = re.compile(r"""(^|[;\t\r\n])([\s"']*)(?=[=+\-@\t\r＝＋－＠])""")
 
 
 def safe_text(value: str) -> str:
-    """Text that a spreadsheet program will not take for a formula: such a text gets an apostrophe in front."""
-    return f"'{value}" if value.startswith(FORMULA_SIGNS) else value
+    """Text that a spreadsheet program will not take for a formula: an apostrophe stands before what would begin one."""
+    return FORMULA.sub(r"\1\2'", value)

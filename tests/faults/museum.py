@@ -363,6 +363,7 @@ UNREAD: dict[str, Specimen] = {
     "unknown_nation": Specimen(changed("1\tI\t00", "1\tX\t00"), "unknown-nation", 3, "Nasjonaltkode", ("found: X", "U for schools abroad")),
     "lost_leading_zero": Specimen(changed("I\t61\t6101\t100000008", "I\t6\t6101\t100000008"), "code-lost-leading-zero", 6, "Fylkekode", ("found: 6",)),
     "formula_in_a_name": Specimen(changed("Nedre skole", "=HYPERLINK(1)"), "formula-in-name", 7, "EnhetNavn", ("=HYPERLINK(1)",)),
+    "full_width_formula_in_a_name": Specimen(changed("Nedre skole", "＝HYPERLINK(1)"), "formula-in-name", 7, "EnhetNavn", ("HYPERLINK(1)",)),
     # the old download
     "grade_of_twenty_digits": Specimen(old_download("Brumeblom skole", grade="5" * 20), "not-a-grade", 2, "Trinn", ("such as Trinn 5",)),
     "period_of_five_years": Specimen(old_download("Brumeblom skole", period="2016-2021"), "not-a-school-year", 2, "Periode", ("found: 2016-2021",)),

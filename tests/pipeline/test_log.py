@@ -206,6 +206,16 @@ def test_a_run_of_dagster_can_be_followed_from_its_first_line_to_its_last(tmp_pa
     assert happened["published"] and happened["step started"] == happened["step finished"] > 5
     assert {"inbox", "national_tests", "dbt_models", "published_round"} <= {line.get("step") for line in mine}
 
+    # a file that is known is taken from the inbox, and told of
+    specimens.put(settings, "numeracy25")
+    again = json.loads(oppfolging(settings.home, "run", "--json").stdout)
+    (known,) = [w for w in again["warnings"] if w["code"] == "file-known-already"]
+    assert known["found"].endswith("which is accepted") and not list(settings.inbox.glob("*.*"))
+    assert [line["file"] for line in lines_of(settings.home) if line["event"] == "file known already"] == [
+        known["file"]
+    ]
+
+    lines = lines_of(settings.home)
     one = (
         "asset",
         "materialize",

@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable
@@ -26,6 +27,7 @@ Cells = dict[tuple[str, str, int], Row]
 HERE = Path(__file__).resolve().parent
 PROBLEMS: list[str] = []
 DONE: dict[str, int] = defaultdict(int)
+SAFE = re.compile(r"""(^|[;\t\r\n])([\s"']*)'(?=[=+\-@\t\r＝＋－＠])""")
 
 
 def claim(kind: str, ok: bool, message: str) -> None:
@@ -37,7 +39,7 @@ def claim(kind: str, ok: bool, message: str) -> None:
 
 def plain(text: str) -> str:
     """A cell of a table as it was before it was made harmless for spreadsheet programs."""
-    return text[1:] if text[:1] == "'" and text[1:2] in "=+-@\t" and len(text) > 1 else text
+    return SAFE.sub(r"\1\2", text)
 
 
 def table(name: str) -> list[Row]:
