@@ -44,7 +44,8 @@ class Finding:
     @property
     def place(self) -> str:
         """``file:row:column`` as far as it is known."""
-        parts = [self.file or "", "" if self.row is None else f"line {self.row}", self.column or ""]
+        row = "object" if (self.file or "").lower().endswith(".json") else "line"
+        parts = [self.file or "", "" if self.row is None else f"{row} {self.row}", self.column or ""]
         return ", ".join(p for p in parts if p)
 
     def as_text(self) -> str:

@@ -80,9 +80,14 @@ def _tell(settings: Settings, scale: int, seed: int) -> list[str]:
 
 
 def _expand(files: Sequence[Path]) -> list[Path]:
-    missing = [f for f in files if not f.is_file()]
-    if missing:
-        raise click.UsageError(f"no such file: {click.format_filename(missing[0])}")
+    from dagster_project.intake.inbox import no_file
+
+    for path in files:
+        name = click.format_filename(path)
+        if not path.exists() and not path.is_symlink():
+            raise click.UsageError(f"no such file: {name}")
+        if (what := no_file(path)) is not None and not (path.is_symlink() and path.is_file()):
+            raise click.UsageError(f"{name} is {what}; give the files themselves, readable")
     return list(files)
 
 

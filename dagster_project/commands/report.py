@@ -57,8 +57,10 @@ def _lines(found: Overview, *, names: bool, why: bool) -> Iterator[str]:
     if found.not_computed:
         more = f" and {len(found.not_computed) - 1} more" if len(found.not_computed) > 1 and not why else ""
         yield f"Not computed yet: {'; '.join(found.not_computed[: None if why else 1])}{more}. Run: oppfolging run"
-    if not (names and why):
-        yield "Municipalities by name: oppfolging status --list. Reasons: --why."
+    hints = [] if names else ["Municipalities by name: oppfolging status --list."]
+    hints += [] if why else ["Reasons: --why."]
+    if hints:
+        yield " ".join(hints)
 
 
 def _round(stand: Stand, *, names: bool, why: bool) -> Iterator[str]:
@@ -106,7 +108,9 @@ def _files(found: Overview, *, why: bool) -> Iterator[str]:
     parts = [f"{count} {'in force' if status == 'accepted' else status}" for status, count in found.files.items()]
     yield f"Files {total}" + (f": {', '.join(parts)}" if parts else "")
     shown = found.open if why else found.open[:SHOWN]
-    yield from (_file(file, why=why) for file in shown)
+    for file in shown:
+        yield _file(file, why=why)
+        yield from (f"    {line}" for line in file.todo if why)
     if len(shown) < len(found.open):
         yield f"  and {len(found.open) - len(shown)} more that wait: --why"
 

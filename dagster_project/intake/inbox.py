@@ -32,17 +32,17 @@ def waiting(inbox: Path) -> list[Path]:
     """The files of the inbox that may be taken in, by name."""
     if not inbox.is_dir():
         return []
-    return sorted(p for p in inbox.iterdir() if is_finished(p) and _no_file(p) is None)
+    return sorted(p for p in inbox.iterdir() if is_finished(p) and no_file(p) is None)
 
 
 def left_lying(inbox: Path) -> dict[Path, str]:
     """What lies in the inbox and is never taken in, each with what it is. Only files of its own can be archived."""
     if not inbox.is_dir():
         return {}
-    return {p: what for p in sorted(inbox.iterdir()) if is_finished(p) and (what := _no_file(p)) is not None}
+    return {p: what for p in sorted(inbox.iterdir()) if is_finished(p) and (what := no_file(p)) is not None}
 
 
-def _no_file(path: Path) -> str | None:
+def no_file(path: Path) -> str | None:
     """What something in the inbox is, when it is no file that can be read. Nothing is opened: a pipe would wait."""
     if path.is_symlink():
         return "a link" if path.exists() else "a link to nothing"

@@ -51,7 +51,10 @@ def to_sender(screening: Screening) -> str:
     for finding in (f for f in screening.findings if f.severity is Severity.FAIL):
         place = [t._("row {row}", row=finding.row)] if finding.row else []
         place += [finding.column] if finding.column else []
-        said = f"{finding.message.rstrip('.')}. {finding.fix or ''}".strip()
+        said = f"{finding.message.rstrip('.')}."
+        if finding.found and finding.expected:
+            said += " " + t._("Found: {found}. Expected: {expected}.", found=finding.found, expected=finding.expected)
+        said += f" {finding.fix}" if finding.fix else ""
         lines.append(f"- {', '.join(place)}: {said}" if place else f"- {said}")
     return "\n".join(lines) + "\n"
 

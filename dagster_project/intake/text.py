@@ -72,10 +72,15 @@ def damaged(code: str, message: str, file: str, **place: object) -> Iterator[Non
         # a place before the beginning of the file is the one error of the disk that content brings about
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
-        said = str(error.__cause__ or error).strip() or type(error).__name__
+        raised = error.__cause__ or error
+        said = str(raised).strip() or type(raised).__name__
         said = re.sub(r' in file "[^"]*"', "", said.splitlines()[0])
         if isinstance(error, UnicodeError):
             said = "bytes that are no text"
+        elif type(raised).__module__.startswith("defusedxml"):
+            said = "XML with an entity or a document type"
+        elif type(raised).__module__ == "builtins" and not isinstance(raised, OSError):
+            said = "a part of it is not as the format has it"  # Python's words are about the program that reads
         raise unreadable(code, message, file, found=said, **place) from error
 
 
@@ -100,7 +105,7 @@ def open_zip(path: Path, name: str) -> Iterator[zipfile.ZipFile]:
                 "zip-bomb", "the zip unpacks to far more than any real export", name,
                 found=f"{len(parts)} files, {size:,} bytes from {packed:,}",
                 expected=f"at most {MAX_UNPACKED_BYTES:,} bytes, packed {MAX_RATIO} times",
-                fix="Send the files unpacked.",
+                fix="Send the files unpacked; save a workbook again without blank rows and columns.",
             )  # fmt: skip
         _refuse_odd_parts(parts, path.stat().st_size, name)
         yield package

@@ -59,13 +59,14 @@ class Stand:
 
 @dataclass(frozen=True)
 class OpenFile:
-    """A file that is not in force and waits for somebody, with its first finding that says why."""
+    """A file that is not in force and waits for somebody, with its first finding: why, and what to do."""
 
     file: str
     sha256: str
     status: str
     codes: tuple[str, ...]
     why: str = ""
+    todo: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -198,8 +199,12 @@ def next_acts(round_: Round, selection: Sequence[Mapping[str, Any]], today: dt.d
 
 def _open(settings: Settings, files: Sequence[File]) -> list[OpenFile]:
     """The files that wait for somebody, those in the inbox and what is no file among them."""
-    why = why_open(settings)
-    found = [OpenFile(f.name, f.sha256, f.status, tuple(f.codes), why(f)) for f in files]
+    faults_of = _faults(settings)
+    found = []
+    for f in files:
+        first, why = next(iter(faults_of(f)), {}), _why(faults_of(f))
+        todo = tuple(f"{name}: {first[name]}" for name in ("expected", "fix") if first.get(name))
+        found.append(OpenFile(f.name, f.sha256, f.status, tuple(f.codes), why, todo))
     found += [OpenFile(name_of(path), "", "in the inbox", ()) for path in waiting(settings.inbox)]
     left = left_lying(settings.inbox).items()
     found += [OpenFile(name_of(path), "", "no file", (), f"{what}. {LEFT_LYING}") for path, what in left]
@@ -208,17 +213,22 @@ def _open(settings: Settings, files: Sequence[File]) -> list[OpenFile]:
 
 def why_open(settings: Settings) -> Callable[[File], str]:
     """Why a file waits: the first of the findings against it, with its place and what was found, and how many more."""
+    faults_of = _faults(settings)
+    return lambda file: _why(faults_of(file))
+
+
+def _faults(settings: Settings) -> Callable[[File], list[Mapping[str, Any]]]:
+    """The findings of the latest screening that a file waits for."""
     newest = {line["sha256"]: line for line in journal.screenings(settings)}
+    return lambda file: [f for f in newest.get(file.sha256, {}).get("findings", ()) if f["code"] in file.codes]
 
-    def why(file: File) -> str:
-        faults = [f for f in newest.get(file.sha256, {}).get("findings", ()) if f["code"] in file.codes]
-        if not faults:
-            return ""
-        found = f" (found {faults[0]['found']})" if faults[0].get("found") else ""
-        more = f"; {len(faults) - 1} more" if len(faults) > 1 else ""
-        return _place(faults[0]) + found + more
 
-    return why
+def _why(faults: Sequence[Mapping[str, Any]]) -> str:
+    if not faults:
+        return ""
+    found = f" (found {faults[0]['found']})" if faults[0].get("found") else ""
+    more = f"; {len(faults) - 1} more" if len(faults) > 1 else ""
+    return _place(faults[0]) + found + more
 
 
 def _place(finding: Mapping[str, Any]) -> str:

@@ -143,11 +143,11 @@ class _Builder:
         event = self.last = self.events.get_event()
         alias = isinstance(event, yaml.AliasEvent)
         if alias or event.anchor is not None:
-            self._refuse("yaml-alias", "anchors and aliases have no place in a rule file", event.start_mark,
+            self._refuse("yaml-alias", "anchors and aliases have no place here", event.start_mark,
                          f"{'*' if alias else '&'}{event.anchor}", "the value itself",
                          "Write the value out wherever it is needed.")  # fmt: skip
         if event.tag is not None:
-            self._refuse("yaml-tag", "tags have no place in a rule file", event.start_mark,
+            self._refuse("yaml-tag", "tags have no place here", event.start_mark,
                          event.tag, "a value without a tag", "Remove the tag.")  # fmt: skip
         return event
 
@@ -155,7 +155,7 @@ class _Builder:
         event = self._next()
         self.document.places.at.setdefault(path, _place(event.start_mark))
         if len(self.document.places.at) > MOST_VALUES:
-            self._refuse("file-too-large", f"{self.document.file} is too large for a rule file", event.start_mark,
+            self._refuse("file-too-large", f"{self.document.file} is larger than any real one", event.start_mark,
                          f"more than {MOST_VALUES:,} values", f"at most {MOST_VALUES:,} values",
                          "Replace it by the right file.")  # fmt: skip
         if isinstance(event, yaml.ScalarEvent):
@@ -237,7 +237,7 @@ def _text_of(path: Path, file: str) -> str:
     try:
         size = path.stat().st_size
         if size > MOST_BYTES:
-            raise refused("file-too-large", f"{file} is too large for a rule file", f"{size:,} bytes",
+            raise refused("file-too-large", f"{file} is larger than any real one", f"{size:,} bytes",
                           f"at most {MOST_BYTES:,} bytes", "Replace it by the right file.")  # fmt: skip
         raw = path.read_bytes()
     except OSError as error:

@@ -68,8 +68,10 @@ def _result(
         faults.setdefault(_fault(entry, row, number), []).append(row)
     most = len(rows) if len(faults) > SHOWN_PLACES else 0  # each fault is named, unless there are too many
     findings = []
-    for same in list(faults.values())[:SHOWN_PLACES]:
-        count = most or (1 if entry.batch in FORM_BATCHES else len(same))
+    for at, same in enumerate(list(faults.values())[:SHOWN_PLACES]):
+        count = len(same)
+        if most or entry.batch in FORM_BATCHES:
+            count = 1 if at else max(most, 1)  # the first tells how many there are
         named = names.get(same[0].get("source_sha256") or "", file)
         findings.append(_finding(entry, same[0], parameters, named, count))
     return CheckResult(entry.code, entry.stage, entry.severity, False, len(rows), tuple(findings), rows)

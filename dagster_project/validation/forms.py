@@ -76,7 +76,11 @@ class Known:
 def parameters(known: Known, dataset: str, rows: pa.Table, now: dt.datetime) -> dict[str, Any]:
     """What the expectations on a form are held to; ``now`` is the time of arrival."""
     today = dt.datetime.combine(now.date(), dt.time())
-    given: dict[str, Any] = {"today": today, "this_year": now.year, "origin": rows["fictional"][:1].to_pylist()}
+    given: dict[str, Any] = {
+        "today": today,
+        "this_year": now.year,
+        "origin": rows["fictional"].drop_null()[:1].to_pylist(),
+    }
     if "round" in rows.column_names:
         rounds = set(rows["round"].to_pylist()) & set(known.rounds)
         given["rounds"] = list(known.rounds)

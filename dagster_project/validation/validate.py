@@ -68,7 +68,7 @@ def _tables(
         if dataset == schema.GOVERNOR_PRIORITIES:
             tables["replies"] = forms.replies(known, frame)
         return tables, forms.parameters(known, dataset, rows, now)
-    parameters: dict[str, Any] = {"this_year": now.year, "origin": rows["fictional"][:1].to_pylist()}
+    parameters: dict[str, Any] = {"this_year": now.year, "origin": rows["fictional"].drop_null()[:1].to_pylist()}
     if dataset not in schema.YEARLY_DATASETS:
         return {"register": rows.to_pandas()}, parameters
     with frames.opened(rows) as connection:

@@ -225,6 +225,7 @@ def test_a_broken_reply_is_refused_whole_with_words_a_case_officer_understands(
     hits = [f for f in result.findings if f.code == code]
     assert hits, [f.as_text() for f in result.findings]
     assert len({(f.code, f.row, f.column) for f in result.findings}) == len(result.findings), "each fault once"
+    assert "fictional-and-official-mixed" not in {f.code for f in result.findings}, "a number that is unread is neither"
     assert hits[0].row or hits[0].column in ("Uttrekk", "Kandidatlistens kontrollkode") or code == "candidates-missing"
     assert words in hits[0].as_text() and hits[0].file == "svar.xlsx" and hits[0].count == 1 and hits[0].fix
 
@@ -262,6 +263,7 @@ def test_the_quarantine_of_a_form_names_the_cells_and_has_a_text_to_send_back(
     assert "kan ikke brukes ennå" in text and not re.search(r"[a-z]+-[a-z]+-[a-z]+|FAIL|line|found|expected", text)
     for finding in screening.findings:
         assert f"rad {finding.row}, {finding.column}: {finding.message.rstrip('.')}" in text
+        assert f"Funnet: {finding.found}. Ventet: {finding.expected}." in text
 
 
 def test_another_governors_municipality_is_refused(blank: Path, settings: Settings, tmp_path: Path) -> None:

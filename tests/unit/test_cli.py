@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +96,28 @@ def test_ingest_reports_and_refuses(tmp_path: Path) -> None:
     assert code == 3
     assert "accepted" in output and "rejected" in output and "empty-file" in output and "6 added" in output
     assert call(tmp_path / "home", "ingest", str(good))[0] == 0
+
+
+def test_what_is_no_file_is_named_for_what_it_is(tmp_path: Path) -> None:
+    folder, pipe, dangling = tmp_path / "folder", tmp_path / "pipe", tmp_path / "link"
+    folder.mkdir()
+    os.mkfifo(pipe)
+    dangling.symlink_to(tmp_path / "gone")
+    for command in ("ingest", "check"):
+        for path, what in (
+            (folder, f"{folder} is a folder"), (pipe, f"{pipe} is a pipe"), (dangling, f"{dangling} is a link to nothing"),
+            (tmp_path / "none", "no such file"),
+        ):  # fmt: skip
+            code, output = call(tmp_path / "home", command, str(path))
+            assert code == 2 and what in output, output
+
+
+def test_why_tells_of_a_waiting_file_what_was_expected_and_what_to_do(tmp_path: Path) -> None:
+    path = samples.write(tmp_path / "odd.csv", samples.text(samples.rows()).replace("\t48\t1,8", "\t4Q7X\t1,8"))
+    call(tmp_path / "home", "ingest", str(path))
+    short, long = (call(tmp_path / "home", "status", *more)[1] for more in ((), ("--why",)))
+    assert "found 4Q7X" in short and "Reasons: --why." in short and "fix:" not in short
+    assert "expected: a number" in long and "fix: Correct the cell" in long and "Reasons" not in long
 
 
 def test_an_unknown_round_is_a_sentence_and_not_a_traceback(tmp_path: Path) -> None:

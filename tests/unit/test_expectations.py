@@ -7,6 +7,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -425,3 +426,15 @@ def test_nothing_is_kept_of_a_file_that_is_only_checked(settings: Settings, tmp_
     rows = sample_rows(tmp_path)
     validate(settings, schema.NATIONAL_TESTS, rows, "a.csv", TODAY, lambda *_: None, keep=False)
     assert not (settings.home / checkpoints.RESULTS).exists()
+
+
+def test_of_many_faults_the_first_says_how_many_there_are() -> None:
+    """Each of the first twenty said "in 39 places"."""
+    suite = load_suite(REPOSITORY / "expectations", "decisions")
+    entry = next(e for e in suite if e.code == "municipality-not-in-round")
+    rows = [
+        {"source_row": n, "municipality_code": f"{6100 + n}", "round": "r", "round_municipality": ""} for n in range(39)
+    ]
+    outcome = SimpleNamespace(success=False, result={"unexpected_index_list": rows})
+    (result,) = findings.by_check([(entry, outcome)], {}, "f.xlsx")
+    assert [f.count for f in result.findings] == [39] + [1] * 19

@@ -182,10 +182,10 @@ def _assemble(
             continue
         values = {c.name: c.default for c in form.columns if c.later}
         values |= {c.name: _value(c, line.get(c.norsk), name, number, findings) for c in in_table}
-        code = values.get("municipality_code") or ""
+        code = values.get("municipality_code")
         rows.append(
-            {**given, **values, "fictional": FIRST_FICTIONAL_COUNTY <= code < "99", "source_sha256": sha256,
-             "source_row": number, "source_column": _place(form).norsk}
+            {**given, **values, "fictional": FIRST_FICTIONAL_COUNTY <= code < "99" if code else None,
+             "source_sha256": sha256, "source_row": number, "source_column": _place(form).norsk}
         )  # fmt: skip
     findings += _repeated(form, rows, name)
     if not rows:
