@@ -20,6 +20,7 @@ from dagster_project.intake.partitions import Extracts, name_of
 from dagster_project.private import MINE, open_to_others
 from dagster_project.publication import verify_revision
 from dagster_project.rounds.publishing import behind, changed_releases, open_rounds
+from dagster_project.rules import load_rules
 from dagster_project.settings import Settings
 from dagster_project.transform import dbt_step
 from dagster_project.transform.parameters import ensure_parameters, is_compiled
@@ -121,6 +122,7 @@ def _derived(settings: Settings) -> Iterator[State]:
                      "make manifest", file="dbt/target/manifest.json")  # fmt: skip
         return
     try:
+        load_rules(settings)
         snapshot = take(settings)
         if settings.parameters.exists() and not is_compiled(settings, snapshot):
             yield _state("parameters-not-current", "the parameters were not made from the rules and files in "

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dagster_project.audit import doctor
 from dagster_project.diagnostics import Finding, RuleProblem
 from dagster_project.effects.parameters import load_effect_parameters
 from dagster_project.fetch.addresses import load_services
@@ -499,6 +500,12 @@ def test_a_value_on_the_command_line_is_read_as_in_a_rule_file(value: bytes) -> 
             "nested-too-deeply",
         }
     assert parse("a=25") == ("a", 25) and values_of("0.1,none,true") == [0.1, "none", True]
+
+
+def test_the_doctor_names_a_broken_rule_file_of_a_home_in_which_nothing_was_ingested(rules_home: Settings) -> None:
+    assert not [s.finding for s in doctor.examine(rules_home) if s.finding.code == "invalid-yaml"]
+    (rules_home.home / "rounds.yaml").write_text("rounds: [\n")
+    assert "invalid-yaml" in {s.finding.code for s in doctor.examine(rules_home)}
 
 
 def test_yaml_is_loaded_in_one_place() -> None:
