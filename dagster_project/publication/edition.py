@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import errno
+import filecmp
 import json
 import os
 import shutil
@@ -321,6 +322,24 @@ def _seal(building: Path, manifest: dict[str, Any]) -> None:
             path.chmod(READ_ONLY)
 
 
+def _share(building: Path, before: Path) -> None:
+    """Let files that equal those of the revision before be the same bytes on the disk (hard links).
+
+    Revisions never change, and most of their tables do not differ from one to the next. Where the file system has no
+    hard links each keeps its own copy.
+    """
+    for path in (p for p in building.rglob("*") if p.is_file()):
+        other = before / path.relative_to(building)
+        if not other.is_file() or not filecmp.cmp(path, other, shallow=False):
+            continue
+        link = path.with_name(f".{path.name}.link")
+        try:
+            link.hardlink_to(other)
+        except OSError:
+            return
+        link.replace(path)
+
+
 def make_revision(
     settings: Settings,
     snapshot: Snapshot,
@@ -373,6 +392,8 @@ def make_revision(
         report_site.fill_sites(settings, rulebook, subject, building, manifest)
         crate.write_crate(building, manifest)
         _seal(building, manifest)
+        if current is not None:
+            _share(building, current)
         record = {"event": "published", "time": now.isoformat(), "round": subject.name, **(commit or {})}
         if (shown := building / public.PUBLIC / f"{SOURCES[subject.is_cohort]}.parquet").exists():
             register(settings, shown, {"time": record["time"], "round": subject.name, "revision": name})

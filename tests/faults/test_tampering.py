@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -25,7 +27,8 @@ from dagster_project.audit.verify import compare_extracts, difference, verify
 from dagster_project.cli import main
 from dagster_project.diagnostics import IntegrityProblem, PipelineProblem
 from dagster_project.intake.partitions import Extracts
-from dagster_project.publication import tables
+from dagster_project.private import READ_ONLY
+from dagster_project.publication import tables, verify_revision
 from dagster_project.publication.edition import make_revision, marked_withdrawn, released_tables, subject_tables
 from dagster_project.publication.subjects import round_subject
 from dagster_project.rounds.monitoring import current_effects
@@ -431,6 +434,43 @@ def test_a_release_withdrawn_after_new_files_came_is_built_from_its_own_inputs(h
                          life=life, unless_same=False, republished=revision(home))  # fmt: skip
     result = verify(settings, ROUND)
     assert (made.revision, result.revision) == ("r0002", "r0002") and result.ok and result.rebuilt, result.as_text()
+
+
+def test_a_revision_shares_the_bytes_of_what_did_not_change_and_each_is_verified_by_itself(home: Path) -> None:
+    """Most tables are the same from one revision to the next, and ten revisions took ten times the room."""
+    settings, first = load_settings(home), revision(home)
+    rulebook, life = load_rules(settings), {"status": "final", "release": "1.0"}
+    made = make_revision(settings, snapshot.take(settings), rulebook, round_subject(rulebook, ROUND), released_tables(first),
+                         now=NOW, life=life, unless_same=False, republished=first)  # fmt: skip
+    before, after = (read_manifest(folder)["files"] for folder in (first, made.path))
+    shared = {f for f in after if (made.path / f).samefile(first / f)}
+    assert shared == {f for f in after if before.get(f) == after[f]} and len(shared) > 20
+    assert {f"public/{name}.csv" for name in ("limits", "selection")} <= shared < set(after)
+    assert verify_revision(first) == [] and verify_revision(made.path) == []
+    assert {stat.S_IMODE((made.path / f).stat().st_mode) for f in after} == {READ_ONLY}
+    shutil.rmtree(first)  # as `prune` does
+    assert verify_revision(made.path) == []
+    victim = made.path / "public" / "limits.csv"
+    victim.chmod(0o600)
+    victim.write_bytes(victim.read_bytes()[:-1])
+    assert [f.code for f in verify_revision(made.path)] == ["published-file-changed"]
+
+
+def test_where_the_file_system_has_no_links_a_revision_has_its_own_copies(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+    settings, first = load_settings(home), revision(home)
+    rulebook, life = load_rules(settings), {"status": "final", "release": "1.0"}
+    made = make_revision(settings, snapshot.take(settings), rulebook, round_subject(rulebook, ROUND), released_tables(first),
+                         now=NOW, life=life, unless_same=False, republished=first)  # fmt: skip
+    assert verify_revision(made.path) == [] and not list(made.path.rglob(".*"))
+    assert not any(
+        (made.path / f).samefile(first / f) for f in read_manifest(first)["files"] if (made.path / f).exists()
+    )
 
 
 # --- an old or another ledger ---
