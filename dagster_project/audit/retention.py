@@ -72,8 +72,9 @@ class Old:
 
     @property
     def bytes(self) -> int:
+        """The room that its removal frees at least: what a revision shares with another one stays."""
         files = self.path.rglob("*") if self.path.is_dir() else [self.path]
-        return sum(p.stat().st_size for p in files if p.is_file())
+        return sum(p.stat().st_size for p in files if p.is_file() and p.stat().st_nlink == 1)
 
 
 def old(settings: Settings, now: dt.datetime) -> list[Old]:
