@@ -247,6 +247,9 @@ class Attacker:
             before = [
                 e for e in range(left + 1)
                 if min(e, left - e) < asked and 0 <= rest.least - e <= sizes[last]
+                # and with the last school it was enough
+                and (e >= asked or rest.least <= sizes[last])
+                and (left - e >= asked or rest.pupils - rest.least <= sizes[last])
             ]  # fmt: skip
             counts = {last: {int(rest.least) - e for e in before}}
             for cell in sizes.keys() - {last}:

@@ -185,12 +185,12 @@ HOSTILE: dict[str, tuple[Maker, str, str]] = {
     "name_twice": (twice("a.csv", "a.csv"), "repeated-file", "a.csv"),
     "name_twice_in_two_folders": (zipped({"a/a.csv": TABLE, "b/a.csv": TABLE}), "repeated-file", "b/a.csv"),
     # XML
-    "workbook_that_laughs": (part(STRINGS, declared(LAUGHS, "&a11;")), "damaged-workbook", "EntitiesForbidden"),
-    "sheet_that_laughs": (part(SHEET, declared(LAUGHS, "")), "damaged-workbook", "EntitiesForbidden"),
-    "list_of_sheets_that_laughs": (part(BOOK, declared(LAUGHS, "")), "damaged-workbook", "EntitiesForbidden"),
-    "quadratic_entities": (part(STRINGS, declared(QUADRATIC, "&a0;" * 10_000)), "damaged-workbook", "EntitiesForbidden"),
-    "entity_of_a_file": (part(STRINGS, declared(outside(FILE), "&a0;")), "damaged-workbook", "EntitiesForbidden"),
-    "entity_of_an_address": (part(STRINGS, declared(outside('SYSTEM "http://127.0.0.1:9/x"'), "&a0;")), "damaged-workbook", "EntitiesForbidden"),
+    "workbook_that_laughs": (part(STRINGS, declared(LAUGHS, "&a11;")), "damaged-workbook", "XML with an entity"),
+    "sheet_that_laughs": (part(SHEET, declared(LAUGHS, "")), "damaged-workbook", "XML with an entity"),
+    "list_of_sheets_that_laughs": (part(BOOK, declared(LAUGHS, "")), "damaged-workbook", "XML with an entity"),
+    "quadratic_entities": (part(STRINGS, declared(QUADRATIC, "&a0;" * 10_000)), "damaged-workbook", "XML with an entity"),
+    "entity_of_a_file": (part(STRINGS, declared(outside(FILE), "&a0;")), "damaged-workbook", "XML with an entity"),
+    "entity_of_an_address": (part(STRINGS, declared(outside('SYSTEM "http://127.0.0.1:9/x"'), "&a0;")), "damaged-workbook", "XML with an entity"),
     "elements_fifty_thousand_deep": (part(SHEET, deep), "no-rows", "a row for each unit"),
 }  # fmt: skip
 

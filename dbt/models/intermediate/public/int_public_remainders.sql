@@ -210,17 +210,22 @@ sized as (
         greatest(
             largest_counted,
             coalesce(floor((left_pupils - counted_pupils) / nullif(uncounted_schools, 0)), 0)
-        ) as largest
+        ) as largest,
+        hidden_schools >= public_min_hidden
+        and left_pupils >= public_min_pupils
+        and left_pupils - fewest_pupils >= public_min_counts - 1
+        and coalesce(most_pupils - left_pupils >= public_min_counts - 1, true) as has_pupils
     from taken
 ),
 
--- Who knows the rule knows that the step before was not enough: so many cases too few were left, or pupils who are none.
--- That must not tell those of the last school, so it is asked whether it could have all of them.
+-- Who knows the rule knows that the step before was not enough. Where it had schools and pupils enough, too few cases were
+-- left, or pupils who are none. That must not tell those of the last school, so it is asked whether it could have all of
+-- them. Where it had not, nothing about cases is asked of it, so that the answer tells nothing about them.
 backwards as (
     select
         *,
-        lag(excess) over one_more as excess_before,
-        lag(lack) over one_more as lack_before,
+        case when lag(has_pupils) over one_more then lag(excess) over one_more end as excess_before,
+        case when lag(has_pupils) over one_more then lag(lack) over one_more end as lack_before,
         left_pupils - lag(left_pupils) over one_more as last_pupils
     from sized
     window one_more as (
@@ -261,9 +266,7 @@ select
     end as hides_whole,
     case
         when hidden_schools = 0 then left_pupils = 0 or left_pupils >= public_min_pupils
-        when hidden_schools < public_min_hidden or left_pupils < public_min_pupils then false
-        when left_pupils - fewest_pupils < public_min_counts - 1 then false
-        when most_pupils - left_pupils < public_min_counts - 1 then false
+        when not has_pupils then false
         when share_of_pupils and excess_before < public_min_counts and excess > last_pupils then false
         when share_of_pupils and lack_before < public_min_counts and lack > last_pupils then false
         else {{ leaves_open(
