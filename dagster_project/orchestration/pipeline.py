@@ -196,10 +196,12 @@ def _known_already(result: dg.ExecuteInProcessResult) -> Iterator[Finding]:
     for event in result.get_asset_materialization_events():
         known = event.materialization.metadata.get("known_already")
         for record in getattr(known, "records", ()):
+            waits = record.data["stands as"] in ("held", "rejected")
             yield Finding(
                 "file-known-already", Severity.PASS, "the same bytes came before; nothing has changed", stage="inbox",
                 file=str(record.data["file"]), found=f"{record.data['hash']}, which is {record.data['stands as']}",
-                fix="Nothing needs to be done. If another file was meant, send that one.",
+                fix="It still waits: oppfolging status --why." if waits
+                else "Nothing needs to be done. If another file was meant, send that one.",
             )  # fmt: skip
 
 

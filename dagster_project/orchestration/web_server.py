@@ -17,21 +17,22 @@ from urllib.parse import urlsplit
 import dagster_webserver.app
 from dagster_webserver.cli import create_dagster_webserver_cli
 from dagster_webserver.webserver import DagsterWebserver
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ["127.0.0.1", "localhost", "[::1]"]
 
 
 class SameOriginMiddleware:
-    """Refuses what a page of another origin has a browser send (403), and GraphQL by GET (405).
+    """Refuses what a page of another origin has a browser send (403), GraphQL by GET (405), and to be framed.
 
     A browser says where a request comes from in ``Sec-Fetch-Site``, and in ``Origin`` for a POST or a WebSocket; a page
-    cannot change either. A link to a page of the UI is followed from anywhere, since that only shows it. A program
-    sends neither header and is answered. Behind a proxy the name that was asked for is in ``X-Forwarded-Host``.
+    cannot change either. A link to a page of the UI is followed from anywhere, since that only shows it; in a frame it
+    is refused, for a click on a page around it could fall on a button of the UI. A program sends neither header and is
+    answered. Behind a proxy the name that was asked for is in ``X-Forwarded-Host``.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -41,13 +42,25 @@ class SameOriginMiddleware:
         if scope["type"] in ("http", "websocket") and (refusal := _refusal(scope)) is not None:
             await refusal(scope, receive, send)
         else:
-            await self.app(scope, receive, send)
+
+            async def unframed(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    headers = MutableHeaders(scope=message)
+                    headers["X-Frame-Options"] = "DENY"
+                    headers.append("Content-Security-Policy", "frame-ancestors 'none'")
+                await send(message)
+
+            await self.app(scope, receive, unframed)
 
 
 def _refusal(scope: Scope) -> PlainTextResponse | None:
     headers = Headers(scope=scope)
     reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
-    followed = reads and headers.get("sec-fetch-mode") == "navigate"
+    followed = (
+        reads
+        and headers.get("sec-fetch-mode") == "navigate"
+        and headers.get("sec-fetch-dest", "document") == "document"
+    )
     site, origin = headers.get("sec-fetch-site", "none"), headers.get("origin")
     asked_for = headers.get("x-forwarded-host") or headers.get("host")
     foreign = site not in ("same-origin", "none") or (origin is not None and urlsplit(origin).netloc != asked_for)

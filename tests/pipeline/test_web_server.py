@@ -104,6 +104,21 @@ def test_what_a_page_of_another_site_sends_is_refused(port: int, headers: dict[s
         assert status_of(port, here, "/server_info", **headers) == 403
 
 
+@pytest.mark.parametrize("place", ["/", "/assets/decisions", "/graphql"])
+def test_no_page_may_frame_the_ui(port: int, place: str) -> None:
+    """A click on a page around the frame fell on *Materialize*, and the frame's own request was of the same origin."""
+    here = f"127.0.0.1:{port}"
+    asked = {"Accept": "text/html", "Sec_Fetch_Mode": "navigate"}
+    for site in ("cross-site", "same-site"):
+        assert status_of(port, here, place, **asked, Sec_Fetch_Site=site, Sec_Fetch_Dest="iframe") == 403
+        assert status_of(port, here, place, **asked, Sec_Fetch_Site=site, Sec_Fetch_Dest="document") == 200
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", place, headers={"Host": here, "Accept": "text/html"})
+    found = connection.getresponse()
+    assert found.getheader("X-Frame-Options") == "DENY"
+    assert "frame-ancestors 'none'" in str(found.getheader("Content-Security-Policy"))
+
+
 def test_nothing_is_asked_by_a_link(port: int) -> None:
     """An image or a link of any page can have a browser GET; the playground is a page, and asks nothing."""
     here = f"127.0.0.1:{port}"
