@@ -38,18 +38,16 @@ def inbox(context: dg.AssetExecutionContext, home: Home) -> dg.MaterializeResult
         head = repin(settings, context.run.run_id).head
     status = {r.line: r.status for r in refused}
     rows = [(r.file, status.get(r.line, r.status), r.sha256[:12]) for r in taken]
-    for r in (r for r in taken if r.status == "duplicate"):
-        context.log.info(f"{r.file} is known already, and {r.earlier}: the same bytes came before.")
+    known = [(r.file, r.earlier, r.sha256[:12]) for r in taken if r.status == "duplicate"]
+    for file, stands_as, _ in known:
+        context.log.info(f"{file} is known already, and {stands_as}: the same bytes came before.")
     counts: Counter[str] = Counter(status.get(r.line, r.status) for r in taken)
     return dg.MaterializeResult(
         metadata={
             "files": len(taken),
             **{f"files_{s}": counts.get(s, 0) for s in ("pending", "duplicate", "rejected", "moving")},
             "arrived": as_table(("file", "status", "hash"), rows),
-            "known_already": as_table(
-                ("file", "stands as", "hash"),
-                [(r.file, r.earlier, r.sha256[:12]) for r in taken if r.status == "duplicate"],
-            ),
+            "known_already": as_table(("file", "stands as", "hash"), known),
             "ledger_lines": head.lines,
         }
     )

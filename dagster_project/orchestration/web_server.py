@@ -40,17 +40,16 @@ class SameOriginMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and (refusal := _refusal(scope)) is not None:
-            await refusal(scope, receive, send)
-        else:
+            return await refusal(scope, receive, send)
 
-            async def unframed(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    headers = MutableHeaders(scope=message)
-                    headers["X-Frame-Options"] = "DENY"
-                    headers.append("Content-Security-Policy", "frame-ancestors 'none'")
-                await send(message)
+        async def unframed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Frame-Options"] = "DENY"
+                headers.append("Content-Security-Policy", "frame-ancestors 'none'")
+            await send(message)
 
-            await self.app(scope, receive, unframed)
+        return await self.app(scope, receive, unframed)
 
 
 def _refusal(scope: Scope) -> PlainTextResponse | None:

@@ -202,9 +202,10 @@ def _open(settings: Settings, files: Sequence[File]) -> list[OpenFile]:
     faults_of = _faults(settings)
     found = []
     for f in files:
-        first, why = next(iter(faults_of(f)), {}), _why(faults_of(f))
+        faults = faults_of(f)
+        first = faults[0] if faults else {}
         todo = tuple(f"{name}: {first[name]}" for name in ("expected", "fix") if first.get(name))
-        found.append(OpenFile(f.name, f.sha256, f.status, tuple(f.codes), why, todo))
+        found.append(OpenFile(f.name, f.sha256, f.status, tuple(f.codes), _why(faults), todo))
     found += [OpenFile(name_of(path), "", "in the inbox", ()) for path in waiting(settings.inbox)]
     left = left_lying(settings.inbox).items()
     found += [OpenFile(name_of(path), "", "no file", (), f"{what}. {LEFT_LYING}") for path, what in left]

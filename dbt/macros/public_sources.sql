@@ -19,10 +19,5 @@ from {{ mart }} as s
 inner join {{ ref('int_public_source_cells') }} as c
     on
         s.data_origin = c.origin
-        and s.cell_unit_level = c.unit_level
-        and s.cell_unit_code = c.unit_code
-        and s.cell_ownership = c.ownership
-        and s.indicator = c.indicator
-        and s.cell_grade = c.grade
-        and s.cell_school_year = c.school_year
+        and {{ is_cell('s', 'c') }}
 {%- endmacro %}

@@ -25,6 +25,8 @@ Cell = tuple[str, str, str, str, int, str]
 """Level, code, ownership, indicator, grade, school year."""
 FEWEST, FEW_PUPILS = 3, 10
 WIDTH = Fraction(1, 10)
+UNKNOWN = 10**6
+"""More pupils than any municipality has: where nobody counted those that are left."""
 BOUNDS = {"hidden_small": (1, 9), "hidden_complementary": (10, 10**6)}
 
 
@@ -179,7 +181,7 @@ class Attacker:
         least, most = sum(low for low, _ in sums), sum(high for _, high in sums)
         left = self._left_pupils(municipality)
         if left is None:
-            left = 0 if parts and len(visible) == len(parts) else 10**6
+            left = 0 if parts and len(visible) == len(parts) else UNKNOWN
         return Fraction(least), Fraction(most + scale * left)
 
     def too_narrow(self, municipality: Cell, least: Fraction, most: Fraction) -> str | None:
@@ -187,13 +189,13 @@ class Attacker:
         about = INDICATORS[municipality[3]]
         pupils = self.places.pupils.get(municipality)
         if pupils is None:
-            return "all its schools are shown" if least == most else None
+            return "all its schools are shown" if most - least < UNKNOWN else None
         if about.share_of_pupils:
             counts = floor(most) - ceil(least) + 1
-            return f"{ceil(least)} to {floor(most)} of {pupils}" if 0 < counts < min(FEWEST, pupils + 1) else None
+            return f"{ceil(least)} to {floor(most)} of {pupils}" if counts < min(FEWEST, pupils + 1) else None
         width = (most - least) / pupils
-        narrow = 0 <= width < WIDTH * int(about.scale_max - about.scale_min)
-        return f"within {float(width):.2f}" if narrow else None
+        narrow = width < WIDTH * int(about.scale_max - about.scale_min)
+        return f"within {float(width):.3f}" if narrow else None
 
     def worked_out(self, rest: Rest) -> dict[Cell, str]:
         """Hidden cells of a rest of which too little stays open. Of one hidden at its source nobody knows the pupils."""

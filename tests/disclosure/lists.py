@@ -10,13 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, floor
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from dagster_project.schema import INDICATORS
-from tests.disclosure.counts import FEWEST, WIDTH, Attacker, Cell, Row
+from tests.disclosure.counts import Attacker, Cell, Row
 from tests.oracle.compare import read
 
 PLACES = {"selected": 2, "reserve": 1}
@@ -109,7 +108,7 @@ def _too_much(row: Row, fits: set[Fraction], round_: Round, attacker: Attacker) 
         best = row["national_limit"] if row["national_limit"] is not None else best
     if max(fits) < max(every):
         worst = row["absolute_limit"] if row["absolute_limit"] is not None else worst
-    low, high = sorted((Fraction(best), Fraction(worst)))
+    limits = sorted((Fraction(best), Fraction(worst)))
     cell: Cell = (
         "municipality",
         row["unit_code"],
@@ -121,10 +120,9 @@ def _too_much(row: Row, fits: set[Fraction], round_: Round, attacker: Attacker) 
     pupils = attacker.places.pupils.get(cell)
     if pupils is None:
         return None
-    least, most = attacker.from_below(cell)
     if about.share_of_pupils:
-        first, last = max(ceil(least), ceil(low * pupils / 100)), min(floor(most), floor(high * pupils / 100))
-        return f"{first} to {last} of {pupils}" if last - first + 1 < min(FEWEST, pupils + 1) else None
-    scale = int(about.scale_max - about.scale_min)
-    bottom, top = max(least / pupils, low - int(about.scale_min)), min(most / pupils, high - int(about.scale_min))
-    return f"within {float(top - bottom):.3f}" if top - bottom < WIDTH * scale else None
+        low, high = (limit * pupils / 100 for limit in limits)
+    else:
+        low, high = ((limit - int(about.scale_min)) * pupils for limit in limits)
+    least, most = attacker.from_below(cell)
+    return attacker.too_narrow(cell, max(least, low), min(most, high))

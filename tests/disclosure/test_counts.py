@@ -145,8 +145,8 @@ def test_a_hidden_municipality_is_read_off_its_visible_schools() -> None:
         seen.hidden[_cell(code)] = {"hidden_complementary"}
     places = Places(at, {s: "public" for s, _ in at}, {_cell(c): n for c, n in pupils.items()}, {})
     assert {cell[1]: what for cell, what in Attacker(seen, places).found().items()} == {
-        "A": "within 0.10",
-        "B": "within 2.50",
+        "A": "within 0.100",
+        "B": "within 2.496",
     }
 
 

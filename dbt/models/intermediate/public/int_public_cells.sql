@@ -17,12 +17,7 @@ with parts as (
     inner join {{ ref('int_public_source_cells') }} as c
         on
             r.origin = c.origin
-            and s.cell_unit_level = c.unit_level
-            and s.cell_unit_code = c.unit_code
-            and s.cell_ownership = c.ownership
-            and s.indicator = c.indicator
-            and s.cell_grade = c.grade
-            and s.cell_school_year = c.school_year
+            and {{ is_cell('s', 'c') }}
     where s.cell_state = 'observed' and (s.is_alone or s.cell_n_pupils > 0)
     group by s.round, s.unit_level, s.unit_code, s.indicator, s.grade_key, s.year_key
 )

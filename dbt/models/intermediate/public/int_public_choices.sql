@@ -50,7 +50,7 @@ alone as (
 ),
 
 hidden_points as (
-    select
+    select distinct
         n.round,
         n.municipality_code,
         n.indicator,
@@ -69,9 +69,6 @@ hidden_points as (
             and n.school_year = a.school_year
             and n.cell_municipality_code = a.municipality_code
             and (not a.stays or (n.adds_schools and a.hidden_schools + a.step > 0))
-    group by
-        n.round, n.municipality_code, n.indicator, n.grade_key, n.year_key, n.weighted_points, n.possible_points,
-        n.points_above, n.points_below
 ),
 
 -- municipalities with a hidden figure that the list would tell, in the rounds where it would: all others may have as many

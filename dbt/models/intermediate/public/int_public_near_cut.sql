@@ -98,12 +98,7 @@ inner join {{ ref('int_point_sources') }} as s
 inner join {{ ref('int_public_small') }} as c
     on
         j.origin = c.origin
-        and s.cell_unit_level = c.unit_level
-        and s.cell_unit_code = c.unit_code
-        and s.cell_ownership = c.ownership
-        and s.indicator = c.indicator
-        and s.cell_grade = c.grade
-        and s.cell_school_year = c.school_year
+        and {{ is_cell('s', 'c') }}
 group by
     j.origin, j.round, j.municipality_code, j.indicator, j.grade_key, j.year_key, c.hiding_group, c.grade, c.school_year,
     c.municipality_code, j.weighted_points, j.possible_points, j.points_above, j.points_below
