@@ -6,14 +6,21 @@ and what to do. Producers collect all findings and show them once; an error carr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+SHOWN_PLACES = 20
+"""How many findings of one kind are listed."""
+
 
 class Severity(StrEnum):
-    """How grave a finding is. WARN blocks until somebody accepts it by name; FAIL blocks for good."""
+    """How grave a finding is. FAIL blocks for good.
+
+    WARN of the stages ``values`` and ``against_last_year`` blocks until somebody accepts it by name; of ``schema`` it
+    is told.
+    """
 
     PASS = "PASS"
     WARN = "WARN"
@@ -58,7 +65,7 @@ class Finding:
         if self.expected is not None:
             lines.append(f"  expected: {self.expected}")
         if self.count > 1:
-            lines.append(f"  in {self.count} places")
+            lines.append(f"  and in {self.count - 1} more place{'s' * (self.count > 2)}")
         if self.fix is not None:
             lines.append(f"  fix: {self.fix}")
         return "\n".join(lines)
@@ -66,6 +73,27 @@ class Finding:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {**asdict(self), "severity": self.severity.value}
+
+    @staticmethod
+    def from_dict(raw: Mapping[str, Any]) -> Finding:
+        """Raises KeyError, TypeError or ValueError when it is not as ``as_dict`` gives it."""
+        return Finding(**{**raw, "severity": Severity(raw["severity"])})
+
+
+def with_the_rest(first: Sequence[Finding], total: int) -> list[Finding]:
+    """The first of ``total`` findings; the last of them says in how many more places it is so."""
+    if len(first) >= total:
+        return list(first)
+    *before, last = first
+    return [*before, replace(last, count=last.count + total - len(first))]
+
+
+def listed(findings: Sequence[Finding]) -> list[Finding]:
+    """Of each code as many findings as somebody reads; the last of them says in how many more places it is so."""
+    by_code: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_code.setdefault(finding.code, []).append(finding)
+    return [f for alike in by_code.values() for f in with_the_rest(alike[:SHOWN_PLACES], len(alike))]
 
 
 class OppfolgingError(Exception):

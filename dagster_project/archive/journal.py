@@ -12,6 +12,7 @@ from dagster_project.archive.store import Archive
 from dagster_project.settings import Settings
 
 WARNING_ACCEPTED = "warning_accepted"
+OF_A_SCREENING = {"sha256", "file", "verdict", "findings", "checks"}
 
 
 def append_line(path: Path, record: dict[str, Any]) -> None:
@@ -40,8 +41,8 @@ def record_screening(settings: Settings, record: dict[str, Any]) -> None:
 
 
 def screenings(settings: Settings) -> list[dict[str, Any]]:
-    """Every screening so far, oldest first."""
-    return read_lines(settings.history / "checks.jsonl")
+    """Every screening so far, oldest first; a line that lacks what each has is left out."""
+    return [line for line in read_lines(settings.history / "checks.jsonl") if line.keys() >= OF_A_SCREENING]
 
 
 def record_fetched(settings: Settings, record: dict[str, Any]) -> None:

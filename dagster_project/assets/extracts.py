@@ -155,6 +155,8 @@ def _settled(context: dg.AssetExecutionContext, settings: Settings, dataset: str
         settings, datasets=(dataset,), now=now(), on_file=lambda name: progress.report("extracts", name)
     ):
         context.log.info("; ".join([f"{result.file}: {result.status}", *(c.as_text() for c in result.changes)]))
+        for finding in result.warnings:
+            context.log.warning(finding.as_text())
     return Extracts(settings, repin(settings, context.run.run_id).head)
 
 

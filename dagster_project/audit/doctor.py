@@ -135,7 +135,8 @@ def _derived(settings: Settings) -> Iterator[State]:
             for differences in changed_releases(settings).values() if not found else ():
                 yield State(replace(differences[0], severity=Severity.WARN))  # somebody decides: amend, or keep
     except OppfolgingError as error:
-        yield from (State(f) for f in error.findings)
+        # somebody edits a rule: nothing that is stored is damaged
+        yield from (State(replace(f, severity=Severity.WARN)) for f in error.findings)
 
 
 def _ensure(settings: Settings) -> None:

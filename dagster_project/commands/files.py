@@ -147,7 +147,7 @@ def ingest(settings: Settings, files: tuple[Path, ...]) -> Answer:
         for finding in result.screening.findings if result.screening is not None else ():
             if finding.severity is Severity.PASS:
                 lines.append(f"          {finding.code}: {finding.found or finding.message}")
-            elif result.status in ("held", "rejected"):
+            else:
                 lines.append("          " + finding.as_text().replace("\n", "\n          "))
         if (answer := settings.quarantine / result.sha256 / TO_SENDER).is_file() and result.status == "rejected":
             lines.append(f"          to send back: {answer}")

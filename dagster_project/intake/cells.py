@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dagster_project import schema
-from dagster_project.diagnostics import Finding, SchemaProblem, Severity
-from dagster_project.intake.labels import meanings
+from dagster_project.diagnostics import SHOWN_PLACES, Finding, SchemaProblem, Severity, listed, with_the_rest
+from dagster_project.intake.labels import NEAR, meanings
 from dagster_project.intake.numbers import SUPPRESSED, BadCell
-from dagster_project.intake.tables import SHOWN_PLACES, TextTable
+from dagster_project.intake.tables import TextTable
 from dagster_project.intake.text import fault
 
 if TYPE_CHECKING:
@@ -84,15 +84,13 @@ def refuse(file: str, findings: list[Finding]) -> None:
     """
     if findings:
         noun = "problem" if len(findings) == 1 else "problems"
-        raise SchemaProblem(
-            f"{file} does not have the expected format: {len(findings)} {noun}", findings[:SHOWN_PLACES]
-        )
+        raise SchemaProblem(f"{file} does not have the expected format: {len(findings)} {noun}", listed(findings))
 
 
 def bad_cells(table: TextTable, column: str, bad: list[BadCell], expected: str) -> list[Finding]:
     """One finding per cell that is no number, or none that can be stored."""
     cells = table.columns[column]
-    return [
+    first = [
         problem(
             cell.why.code,
             cell.why.message,
@@ -105,6 +103,7 @@ def bad_cells(table: TextTable, column: str, bad: list[BadCell], expected: str) 
         )
         for cell in bad[:SHOWN_PLACES]
     ]
+    return with_the_rest(first, len(bad))
 
 
 def require_columns(table: TextTable, wanted: Iterable[str]) -> None:
@@ -115,7 +114,7 @@ def require_columns(table: TextTable, wanted: Iterable[str]) -> None:
     for name in wanted:
         if name in table.header:
             continue
-        near = get_close_matches(name, table.header, n=1)
+        near = get_close_matches(name, table.header, n=1, cutoff=NEAR)
         findings.append(
             problem(
                 "missing-column",
@@ -129,6 +128,29 @@ def require_columns(table: TextTable, wanted: Iterable[str]) -> None:
             )
         )
     refuse(table.name, findings)
+
+
+def not_read(table: TextTable, known: Collection[str], expected: str) -> tuple[Finding, ...]:
+    """A warning for each column that is not ``known`` and holds something: nothing of it reaches the extract."""
+    import pyarrow.compute as pc
+
+    def holds_something(name: str) -> bool:
+        column = table.columns.get(name)  # of JSON only what is known was kept
+        return column is None or bool(pc.any(pc.not_equal(pc.utf8_trim_whitespace(column), "")).as_py())
+
+    return tuple(
+        replace(
+            problem(
+                "unread-column", "the column is not known, so it is not read", table.name, row=table.header_row,
+                column=name, found=name, expected=expected,
+                fix="Nothing to do for a column that the scheme does not use. If it holds figures of the scheme, send "
+                "an export with the known header, or report the new one.",
+            ),
+            severity=Severity.WARN,
+        )
+        for name in table.header
+        if name not in known and holds_something(name)
+    )  # fmt: skip
 
 
 def is_school_year(text: str) -> bool:
@@ -149,22 +171,14 @@ def refuse_other(
 
     trimmed = pc.utf8_trim_whitespace(table.columns[column])
     other = [value for value in trimmed.unique().to_pylist() if not known(value)]
-    refuse(
-        table.name,
-        [
-            problem(
-                code,
-                message,
-                table.name,
-                row=table.rows[pc.index(trimmed, value).as_py()].as_py(),
-                column=column,
-                found=value,
-                expected=expected,
-                fix="Report the new spelling, or send the original download.",
-            )
-            for value in other[:SHOWN_PLACES]
-        ],
-    )
+    first = [
+        problem(
+            code, message, table.name, row=table.rows[pc.index(trimmed, value).as_py()].as_py(), column=column,
+            found=value, expected=expected, fix="Report the new spelling, or send the original download.",
+        )
+        for value in other[:SHOWN_PLACES]
+    ]  # fmt: skip
+    refuse(table.name, with_the_rest(first, len(other)))
     return trimmed
 
 
@@ -254,12 +268,15 @@ def _refuse_odd_units(table: TextTable, cols: Mapping[str, pa.Array], level: pa.
         ("EnhetNavn", pc.invert(formula), "formula-in-name", "a name begins like a formula", "a name",
          "Remove the formula, or send the original download."),
     ]  # fmt: skip
-    refuse(table.name, [
-        problem(code, message, table.name, row=table.rows[at].as_py(), column=column, found=cols[column][at].as_py(),
-                expected=expected, fix=fix)
-        for column, good, code, message, expected, fix in checks
-        for at in pc.indices_nonzero(pc.invert(pc.fill_null(good, False))).to_pylist()[:SHOWN_PLACES]
-    ])  # fmt: skip
+    findings: list[Finding] = []
+    for column, good, code, message, expected, fix in checks:
+        odd = pc.indices_nonzero(pc.invert(pc.fill_null(good, False)))
+        findings += with_the_rest([
+            problem(code, message, table.name, row=table.rows[at].as_py(), column=column,
+                    found=cols[column][at].as_py(), expected=expected, fix=fix)
+            for at in odd[:SHOWN_PLACES].to_pylist()
+        ], len(odd))  # fmt: skip
+    refuse(table.name, findings)
 
 
 def states(raw: pa.Array, values: pa.Array, counted: pa.Array | None, pupils: pa.Array, blank: str) -> pa.Array:

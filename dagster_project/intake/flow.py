@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from dagster_project import clock, log, schema
 from dagster_project.archive import Archive, journal
 from dagster_project.archive.files import ARRIVED, File, Key, files_of, find_file, lost_its_list, open_files
-from dagster_project.diagnostics import NotFound, OppfolgingError, Severity, UnreadableFile
+from dagster_project.diagnostics import Finding, NotFound, OppfolgingError, Severity, UnreadableFile
 from dagster_project.intake import inbox as inboxes
 from dagster_project.intake import quarantine
 from dagster_project.intake.cells import ExtractTable
@@ -68,6 +68,12 @@ class IntakeResult:
     earlier: str | None = None
     line: int | None = None
 
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What somebody should know of a file that is in force all the same, such as a column that was not read."""
+        found = self.screening.findings if self.screening is not None and self.status == "accepted" else ()
+        return tuple(f for f in found if f.severity is Severity.WARN)
+
 
 def _ignore(_: str) -> None:
     pass
@@ -99,7 +105,7 @@ def _first_year(path: Path) -> str:
 
     head = sniff(path)
     encoding = encoding_of(head)
-    text = head[: len(head) // 2 * 2].decode(encoding, errors="ignore") if encoding else ""
+    text = head.decode(encoding, errors="ignore") if encoding else ""
     match = re.search(r"\d{4}-\d{2}\b", text)
     return match[0] if match else ""
 

@@ -45,7 +45,7 @@ def left_lying(inbox: Path) -> dict[Path, str]:
 def no_file(path: Path) -> str | None:
     """What something in the inbox is, when it is no file that can be read. Nothing is opened: a pipe would wait."""
     if path.is_symlink():
-        return "a link" if path.exists() else "a link to nothing"
+        return "a link" if path.exists() else "a link that leads nowhere"
     if path.is_dir():
         return "a folder"
     if not path.is_file():

@@ -80,10 +80,6 @@ def readers_version() -> str:
     return fingerprint(code, libraries=("duckdb", "openpyxl", "pyarrow"))
 
 
-def _finding(raw: dict[str, Any]) -> Finding:
-    return Finding(**{**raw, "severity": Severity(raw["severity"])})
-
-
 def _page(raw: dict[str, Any] | None) -> Page | None:
     return Page(**{**raw, "numbers": tuple(raw["numbers"]), "years": tuple(raw["years"])}) if raw else None
 
@@ -232,13 +228,13 @@ def _kept(folder: Path, name: str) -> ReadFile | None:
         tables = tuple(
             ExtractTable(
                 t["dataset"], pq.read_table(folder / t["file"]), tuple(t["columns_seen"]),
-                tuple(_finding(f) for f in t["findings"]), _page(t["page"]),
+                tuple(Finding.from_dict(f) for f in t["findings"]), _page(t["page"]),
             )
             for t in result["tables"]
         )  # fmt: skip
         raw = result["recognised"]
         known = Recognised(**{**raw, "datasets": tuple(raw["datasets"])}) if raw else None
-        return ReadFile(known, tables, result["failed"], tuple(_finding(f) for f in result["findings"]))
+        return ReadFile(known, tables, result["failed"], tuple(Finding.from_dict(f) for f in result["findings"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -140,14 +140,15 @@ def _recognise(path: Path, name: str) -> Recognised:
     encoding = encoding_of(head)
     if encoding is None:
         raise _unrecognised("binary-file", "the file is binary", name, f"begins with {head[:8].hex(' ')}")
-    text = head[: len(head) // 2 * 2].decode(encoding, errors="ignore").lstrip("\ufeff")
+    text = head.decode(encoding, errors="ignore").lstrip("\ufeff")
     if (opening := text.lstrip()[:1]) and opening in "[{":
         return _json(name, text, opening)
     _, named, line = first_lines(lines_ended(text))
     _, header = split_header(line, named)
     known = _by_header(header, "csv")
     if known is None:
-        raise _unrecognised("unknown-header", "its first line is the header of no known format", name, line)
+        raise _unrecognised("unknown-header", "its first line is the header of no known format", name,
+                            ", ".join(header))  # fmt: skip
     return known
 
 

@@ -138,14 +138,17 @@ def _drift(
     if not earlier or not signature:
         return []
     nearest = max(earlier, key=lambda s: len(s & set(signature)))
-    changes = (("new-column", sorted(set(signature) - nearest)), ("column-gone", sorted(nearest - set(signature))))
+    changes = (
+        ("new-column", sorted(set(signature) - nearest), "only columns that were there before"),
+        ("column-gone", sorted(nearest - set(signature)), "every column that was there before"),
+    )
     return [
         Finding(
             code, Severity.WARN, "the columns differ from those of the most similar earlier file", stage="schema",
-            file=file, column=names[0], found=", ".join(names[:6]), count=len(names),
-            fix="Accept it if the change is known; otherwise compare the two exports.",
+            file=file, column=names[0], found=", ".join(names[:6]), count=len(names), expected=expected,
+            fix="Nothing to do if the change is known. Otherwise compare the two exports.",
         )
-        for code, names in changes
+        for code, names, expected in changes
         if names
     ]  # fmt: skip
 

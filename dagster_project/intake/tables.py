@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster_project.diagnostics import Finding, UnreadableFile
+from dagster_project.diagnostics import SHOWN_PLACES, Finding, UnreadableFile, listed, with_the_rest
 from dagster_project.intake.convert import column_of
 from dagster_project.intake.text import (
     CONTROL,
@@ -35,7 +35,6 @@ from dagster_project.intake.text import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SHOWN_PLACES = 20
 # a sheet of a workbook can hold no more
 MAX_PART_BYTES = 50_000_000
 """Of a sheet, or of the texts of all sheets: the library reads some parts whole before the first cell is asked for."""
@@ -104,7 +103,7 @@ def first_lines(text: str) -> tuple[int, str | None, str]:
 def _refuse(name: str, findings: Sequence[Finding]) -> None:
     if findings:
         noun = "place is" if len(findings) == 1 else "places are"
-        raise UnreadableFile(f"{name} cannot be read as a table: {len(findings)} {noun} wrong", findings[:SHOWN_PLACES])
+        raise UnreadableFile(f"{name} cannot be read as a table: {len(findings)} {noun} wrong", listed(findings))
 
 
 def refuse_odd_cells(name: str, columns: Iterable[tuple[str, pa.StringArray]], rows: pa.Int64Array) -> None:
@@ -120,18 +119,18 @@ def refuse_odd_cells(name: str, columns: Iterable[tuple[str, pa.StringArray]], r
         texts = column.unique()
         long = texts.filter(pc.greater(pc.utf8_length(texts), MAX_CELL_CHARACTERS)).to_pylist()
         control = texts.filter(pc.match_substring_regex(texts, CONTROL)).to_pylist()
-        for text in long[:SHOWN_PLACES]:
-            findings.append(
+        findings += with_the_rest([
                 fault("cell-too-long", "a cell is longer than any real one", name, stage="readable",
                       row=rows[pc.index(column, text).as_py()].as_py(), column=title, found=f"{len(text):,} characters",
                       expected=f"at most {MAX_CELL_CHARACTERS:,} characters", fix="Send the original download.")
-            )  # fmt: skip
-        for text in control[:SHOWN_PLACES]:
-            findings.append(
+            for text in long[:SHOWN_PLACES]
+        ], len(long))  # fmt: skip
+        findings += with_the_rest([
                 fault("control-character", "a cell holds a character that is no text", name, stage="readable",
                       row=rows[pc.index(column, text).as_py()].as_py(), column=title, found=text,
                       expected="letters, digits and signs", fix="The file is damaged: download it again.")
-            )  # fmt: skip
+            for text in control[:SHOWN_PLACES]
+        ], len(control))  # fmt: skip
     _refuse(name, findings)
 
 
@@ -242,7 +241,7 @@ def read_csv(path: Path, name: str) -> TextTable:
             ),
         )
     if ragged:
-        raise UnreadableFile(f"{name} cannot be read: {count} rows are damaged", ragged)
+        raise UnreadableFile(f"{name} cannot be read: {count} rows are damaged", with_the_rest(ragged, count))
     # a blank line says nothing, nor does one of delimiters alone; the lines after it keep their numbers
     gone = set(skipped)
     lines = pa.array(
@@ -354,7 +353,7 @@ def read_xlsx(path: Path, name: str) -> TextTable:
     findings: list[Finding] = []
     for number, row in [(header_row, titles), *lines]:
         for position, value in enumerate(row):
-            if (wrong := _no_value(value)) is not None and len(findings) < SHOWN_PLACES:
+            if (wrong := _no_value(value)) is not None:
                 findings.append(
                     fault(*wrong, name, stage="readable", row=number, column=header[position] or _letters(position),
                           found=cell_text(value), expected="a figure or text",

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import codecs
 import errno
+import json
+import lzma
 import re
 import stat
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
+from xml.etree import ElementTree
 
 from dagster_project.diagnostics import Finding, OppfolgingError, Severity, UnreadableFile
 from dagster_project.printable import printable
@@ -72,16 +76,27 @@ def damaged(code: str, message: str, file: str, **place: object) -> Iterator[Non
         # a place before the beginning of the file is the one error of the disk that content brings about
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
-        raised = error.__cause__ or error
-        said = str(raised).strip() or type(raised).__name__
-        said = re.sub(r' in file "[^"]*"', "", said.splitlines()[0])
-        if isinstance(error, UnicodeError):
-            said = "bytes that are no text"
-        elif type(raised).__module__.startswith("defusedxml"):
-            said = "XML with an entity or a document type"
-        elif type(raised).__module__ == "builtins" and not isinstance(raised, OSError):
-            said = "a part of it is not as the format has it"  # Python's words are about the program that reads
-        raise unreadable(code, message, file, found=said, **place) from error
+        raise unreadable(code, message, file, found=_found(error.__cause__ or error), **place) from error
+
+
+def _found(error: BaseException) -> str:
+    """What was found, in words about the file: those of a library are about the program that reads."""
+    if isinstance(error, UnicodeError):
+        return "bytes that are no text"
+    if isinstance(error, zlib.error | lzma.LZMAError | EOFError):
+        return "packed bytes that cannot be unpacked"
+    if isinstance(error, ElementTree.ParseError | json.JSONDecodeError):
+        line, column = error.position if isinstance(error, ElementTree.ParseError) else (error.lineno, error.colno)
+        kind = "XML" if isinstance(error, ElementTree.ParseError) else "JSON"
+        return f"{kind} that cannot be read at line {line}, column {column}"
+    if isinstance(error, zipfile.BadZipFile):
+        told = {"crc": "bytes that differ from their checksum", "not a zip": "no list of files where a zip has it"}
+        return next((said for sign, said in told.items() if sign in str(error).lower()), "a zip that is not whole")
+    if type(error).__module__.startswith("defusedxml"):
+        return "XML with an entity or a document type"
+    if type(error).__module__ == "_duckdb":  # which says at which byte
+        return re.sub(r' in file "[^"]*"', "", str(error).strip().splitlines()[0])
+    return "a part of it is not as the format has it"
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from dagster_project import TELEMETRY_OFF, diagnostics, log, progress
-from dagster_project.archive import Archive
+from dagster_project.archive import Archive, journal
 from dagster_project.archive.store import COMMITS
 from dagster_project.atomic import replacing
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
@@ -162,7 +162,7 @@ def run_everything(settings: Settings, load: Callable[[], dg.Definitions]) -> Ru
     made = [e for e in Archive(settings).events()[before:] if e["event"] in COMMITS]
     return RunOutcome(
         result.run_id, result.success, timings, "\n".join([*refused, *told]),
-        (*killed, *_known_already(result), *warned, *warnings),
+        (*killed, *_known_already(result), *_of_files(settings, before), *warned, *warnings),
         _exit_code(errors, result.success), tuple(f"{e['round']} {e['revision']}" for e in made),
     )  # fmt: skip
 
@@ -200,9 +200,19 @@ def _known_already(result: dg.ExecuteInProcessResult) -> Iterator[Finding]:
             yield Finding(
                 "file-known-already", Severity.PASS, "the same bytes came before; nothing has changed", stage="inbox",
                 file=str(record.data["file"]), found=f"{record.data['hash']}, which is {record.data['stands as']}",
+                expected="a file that has not come before",
                 fix="It still waits: oppfolging status --why." if waits
                 else "Nothing needs to be done. If another file was meant, send that one.",
             )  # fmt: skip
+
+
+def _of_files(settings: Settings, since: int) -> Iterator[Finding]:
+    """Warnings about files that came into force all the same, such as a column that was not read."""
+    accepted = {e["sha256"] for e in Archive(settings).events("accepted") if e["line"] > since}
+    newest = {line["sha256"]: line for line in journal.screenings(settings) if line["sha256"] in accepted}
+    for line in newest.values():
+        found = (Finding.from_dict(raw) for raw in line["findings"])
+        yield from (finding for finding in found if finding.severity is Severity.WARN)
 
 
 def _own_kind(error: Any) -> type[diagnostics.OppfolgingError] | None:
@@ -227,7 +237,7 @@ def _exit_code(errors: Sequence[Any], success: bool) -> int:
 
 
 def _warned(evaluations: Iterable[dg.AssetCheckEvaluation], defs: dg.Definitions) -> Iterator[Finding]:
-    """Tests of the models that warned, with the rows they name. Warnings about files are shown with the files."""
+    """Tests of the models that warned, with the rows they name."""
     from dagster_project.orchestration.outcomes import rows_named
 
     graph = defs.resolve_asset_graph()

@@ -221,11 +221,15 @@ def _broken(error: yaml.MarkedYAMLError, last: Any, text: str, file: str) -> Fin
         opened = last.start_mark if quoted and last.end_mark.line == mark.line else None
     if opened is not None and opened.line + 1 < place[0]:
         place, what = _place(opened), "what is opened here is not closed before the next key or the end"
-    line = [*text.split("\n"), ""][place[0] - 1]
+    lines = text.rstrip().split("\n")
+    if place[0] > len(lines):  # what is missing would have stood after the last line
+        place, what = (len(lines), 1), "it ends before what was begun is whole"
+    line = lines[place[0] - 1]
     if "\t" in line[: len(line) - len(line.lstrip())]:
         place, what = (place[0], line.index("\t") + 1), "the line begins with a tab"
     message, expected = f"{file} is not valid YAML: {what}", "valid YAML, indented with spaces"
-    return rule_finding("invalid-yaml", message, file, place, line.strip()[:60], expected, "Correct it.")
+    fix = "Correct the line, or the one above it."
+    return rule_finding("invalid-yaml", message, file, place, line.strip()[:60] or "nothing", expected, fix)
 
 
 def _text_of(path: Path, file: str) -> str:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import Any
 
-from dagster_project.diagnostics import Finding, Severity
+from dagster_project.diagnostics import SHOWN_PLACES, Finding, Severity, with_the_rest
 from dagster_project.forms.spec import FORMS, Column
 from dagster_project.pages.words import texts
 from dagster_project.validation.suites import Expectation
 
-SHOWN_PLACES = 20
 FORM_BATCHES = ("form", "replies")
 PLACE = ("source_sha256", "source_row", "source_column", "raw_value", "unit_code", "municipality_code", "indicator",
          "grade", "school_year")  # fmt: skip
@@ -66,15 +65,13 @@ def _result(
     faults: dict[Any, list[dict[str, Any]]] = {}
     for number, row in enumerate(rows):
         faults.setdefault(_fault(entry, row, number), []).append(row)
-    most = len(rows) if len(faults) > SHOWN_PLACES else 0  # each fault is named, unless there are too many
     findings = []
-    for at, same in enumerate(list(faults.values())[:SHOWN_PLACES]):
-        count = len(same)
-        if most or entry.batch in FORM_BATCHES:
-            count = 1 if at else max(most, 1)  # the first tells how many there are
+    for same in list(faults.values())[:SHOWN_PLACES]:
+        count = 1 if entry.batch in FORM_BATCHES else len(same)
         named = names.get(same[0].get("source_sha256") or "", file)
         findings.append(_finding(entry, same[0], parameters, named, count))
-    return CheckResult(entry.code, entry.stage, entry.severity, False, len(rows), tuple(findings), rows)
+    return CheckResult(entry.code, entry.stage, entry.severity, False, len(rows),
+                       tuple(with_the_rest(findings, len(faults))), rows)  # fmt: skip
 
 
 def _fault(entry: Expectation, row: dict[str, Any], number: int) -> Any:
@@ -103,7 +100,7 @@ def holds(entry: Expectation) -> CheckResult:
 def not_asked(entry: Expectation, file: str) -> CheckResult:
     """The result of an expectation that could not be asked, since what it is held to is not there."""
     note = Finding(
-        "not-checked", Severity.PASS, f"not checked: {entry.why}", stage=entry.stage, file=file,
+        "not-checked", Severity.PASS, entry.why, stage=entry.stage, file=file,
         found="no list in force", expected=entry.expects, fix="Ingest SSB's Klass 131 of the year.",
     )  # fmt: skip
     return CheckResult(entry.code, entry.stage, entry.severity, True, 0, (note,), ())

@@ -258,7 +258,8 @@ UNREAD: dict[str, Specimen] = {
     # the file itself
     "empty": Specimen(raw(b""), "empty-file", words=("0 bytes",)),
     "binary": Specimen(raw(bytes(range(256)) * 40), "binary-file", words=("begins with 00 01",)),
-    "something_else": Specimen(raw(b"name;age\nKari;7\n"), "unknown-header", words=("name;age",)),
+    "something_else": Specimen(raw(b"name;age\nKari;7\n"), "unknown-header", words=("name, age",)),
+    "one_letter": Specimen(raw(b"a"), "unknown-header", words=("found: a",)),
     "unknown_json": Specimen(raw(b'{"a": 1}'), "unknown-json", words=("found: a",)),
     "endless_line": Specimen(raw(b"EnhetNivaa\t2024-25.x\n" + b"1\t" * 700_000), "line-too-long", 2),
     "truncated_in_a_row": Specimen(lambda p: samples.write(p, samples.text(samples.rows())[:-40]), "ragged-row", 8, words=("expected: 12 cells",)),
@@ -395,7 +396,7 @@ UNREAD: dict[str, Specimen] = {
     # pivots of the report API, and the list of units
     "schools_with_internal_ids_alone": Specimen(
         pivot(lambda _: None, lambda: pivots.national_tests(school_codes=False)), "unit-list-missing", 3, "kode",
-        ("found: Brumeblom skole, id 1.70.700.7001", "in 3 places", "filterVerdier", "in one zip"),
+        ("found: Brumeblom skole, id 1.70.700.7001", "in 2 more places", "filterVerdier", "in one zip"),
     ),
     "units_of_the_header_without_a_list": Specimen(as_json(pivots.survey()), "unit-list-missing", None, IN_HEADER, ("filterVerdier",)),
     "units_of_the_header_of_a_csv_without_a_list": Specimen(survey_csv(), "unit-list-missing", None, IN_HEADER, ("in one zip",)),
@@ -502,6 +503,10 @@ FILES: dict[str, Specimen] = {
     ),
     "column_that_was_never_there": Specimen(
         as_json(survey_of(Nynorsk="x", Score="4,2")), "new-column", column="Nynorsk", status="accepted", before=as_json(survey_of()),
+    ),
+    "figures_under_a_header_without_levels": Specimen(
+        changed(samples.STEM.format(year="2024-25") + "Usikkerhet", "Usikkerhet 2024-25"), "unread-column", 2, "Usikkerhet 2024-25",
+        ("so it is not read", "such as 2024-25.Lesing.5. årstrinn.Skalapoeng"), status="accepted",
     ),
     "column_that_has_gone": Specimen(
         as_json(survey_of(Kjoenn=None)), "column-gone", column="Kjoenn", status="accepted", before=as_json(survey_of()),

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from dagster_project.audit import doctor
+from dagster_project.cli import main
 from dagster_project.diagnostics import Finding, RuleProblem
 from dagster_project.effects.parameters import load_effect_parameters
 from dagster_project.fetch.addresses import load_services
@@ -184,6 +186,7 @@ RULES: dict[str, tuple[Mistake, str, str]] = {
     "broken_yaml": (in_rule("points:\n", "points: §[\n"), "invalid-yaml", "not closed"),
     "quotation_left_open": (in_rule('scheme_version: "2020"', 'scheme_version: §"2020'), "invalid-yaml", "YAML"),
     "comma_left_out": (in_rule("{value: 30, basis: stated, source", "{value: 30, basis: stated source§"), "invalid-yaml", "YAML"),
+    "ends_too_early": (content("rounds.yaml", b"rounds: [\n", 1, 1), "invalid-yaml", "found: rounds: ["),
     "indented_with_a_tab": (in_rule("  min_areas:", "§\tmin_areas:"), "invalid-yaml", "begins with a tab"),
     "indented_too_little": (in_rounds("    title:", "   §title:"), "invalid-yaml", "YAML"),
     "anchor": (in_rule("window:", "window: §&window"), "yaml-alias", "found: &window"),
@@ -506,6 +509,8 @@ def test_the_doctor_names_a_broken_rule_file_of_a_home_in_which_nothing_was_inge
     assert not [s.finding for s in doctor.examine(rules_home) if s.finding.code == "invalid-yaml"]
     (rules_home.home / "rounds.yaml").write_text("rounds: [\n")
     assert "invalid-yaml" in {s.finding.code for s in doctor.examine(rules_home)}
+    done = CliRunner().invoke(main, ["--home", str(rules_home.home), "doctor"])
+    assert done.exit_code == 1, "6 says that something stored is damaged"
 
 
 def test_yaml_is_loaded_in_one_place() -> None:

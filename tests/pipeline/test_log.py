@@ -206,9 +206,14 @@ def test_a_run_of_dagster_can_be_followed_from_its_first_line_to_its_last(tmp_pa
     assert happened["published"] and happened["step started"] == happened["step finished"] > 5
     assert {"inbox", "national_tests", "dbt_models", "published_round"} <= {line.get("step") for line in mine}
 
-    # a file that is known is taken from the inbox, and told of
+    # a file that is known is taken from the inbox, and told of; so is a column of a new one that was not read
     specimens.put(settings, "numeracy25")
+    stem = samples.STEM.format(year="2024-25").replace("Lesing", "Regning")
+    text = specimens.paths["numeracy25"].read_text(encoding="utf-16-le")
+    samples.write(settings.inbox / "renamed.csv", text.replace(f"{stem}Usikkerhet", "Usikkerhet"))
     again = json.loads(oppfolging(settings.home, "run", "--json").stdout)
+    (unread,) = [w for w in again["warnings"] if w["code"] == "unread-column"]
+    assert (unread["file"], unread["column"]) == ("renamed.csv", "Usikkerhet")
     (known,) = [w for w in again["warnings"] if w["code"] == "file-known-already"]
     assert known["found"].endswith("which is accepted") and not list(settings.inbox.glob("*.*"))
     assert [line["file"] for line in lines_of(settings.home) if line["event"] == "file known already"] == [

@@ -50,6 +50,15 @@ def test_every_command_can_answer_a_program_and_be_quiet() -> None:
     assert without == {("ui",), ("round",)}
 
 
+def test_a_warning_about_a_file_that_is_in_force_is_told_when_it_comes(tmp_path: Path) -> None:
+    """`check` said that a column was not read; `ingest` accepted the file without a word."""
+    text = samples.text(samples.rows()).replace(samples.STEM.format(year="2024-25") + "Usikkerhet", "Usikkerhet")
+    path = samples.write(tmp_path / "a.csv", text)
+    for words in ("check", "ingest"):
+        code, output = call(tmp_path / "home", words, str(path))
+        assert code == 0 and "WARN unread-column: the column is not known, so it is not read" in output
+
+
 @pytest.mark.parametrize("odd", ["\x1b[31m", "\x9b2J", "\u202e", "\u2066", "\u200b", "\x07", "\r"])
 def test_no_command_lets_a_name_or_a_cell_steer_the_terminal(odd: str, tmp_path: Path) -> None:
     """Control characters and marks of direction are printed as their escape, in JSON too, where it says the same."""
@@ -105,7 +114,7 @@ def test_what_is_no_file_is_named_for_what_it_is(tmp_path: Path) -> None:
     dangling.symlink_to(tmp_path / "gone")
     for command in ("ingest", "check"):
         for path, what in (
-            (folder, f"{folder} is a folder"), (pipe, f"{pipe} is a pipe"), (dangling, f"{dangling} is a link to nothing"),
+            (folder, f"{folder} is a folder"), (pipe, f"{pipe} is a pipe"), (dangling, f"{dangling} is a link that leads nowhere"),
             (tmp_path / "none", "no such file"),
         ):  # fmt: skip
             code, output = call(tmp_path / "home", command, str(path))

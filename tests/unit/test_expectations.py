@@ -428,8 +428,8 @@ def test_nothing_is_kept_of_a_file_that_is_only_checked(settings: Settings, tmp_
     assert not (settings.home / checkpoints.RESULTS).exists()
 
 
-def test_of_many_faults_the_first_says_how_many_there_are() -> None:
-    """Each of the first twenty said "in 39 places"."""
+def test_of_many_faults_the_last_that_is_listed_says_how_many_follow() -> None:
+    """Each of the first twenty said "in 39 places"; then nothing said that 19 were not listed."""
     suite = load_suite(REPOSITORY / "expectations", "decisions")
     entry = next(e for e in suite if e.code == "municipality-not-in-round")
     rows = [
@@ -437,4 +437,5 @@ def test_of_many_faults_the_first_says_how_many_there_are() -> None:
     ]
     outcome = SimpleNamespace(success=False, result={"unexpected_index_list": rows})
     (result,) = findings.by_check([(entry, outcome)], {}, "f.xlsx")
-    assert [f.count for f in result.findings] == [39] + [1] * 19
+    assert [f.count for f in result.findings] == [1] * 19 + [20]
+    assert "and in 19 more places" in result.findings[-1].as_text()

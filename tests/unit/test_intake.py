@@ -920,7 +920,7 @@ def test_what_is_no_file_of_its_own_is_told_by_its_kind_and_stops_nothing(
         kinds = {s.finding.file: s.finding.found for s in examine(settings) if s.finding.code == "not-a-file"}
         told = [p.what for p in open_problems(settings, NOW.date())]
     of_pipe = "a pipe, socket or device"
-    assert kinds == {"pipe.csv": of_pipe, "door.csv": of_pipe, "gone.csv": "a link to nothing", "out.csv": "a link",
+    assert kinds == {"pipe.csv": of_pipe, "door.csv": of_pipe, "gone.csv": "a link that leads nowhere", "out.csv": "a link",
                      "folder": "a folder", "shut.csv": "a file that may not be read"}  # fmt: skip
     assert all(any(f"{name} in the inbox is {kind}." in what for what in told) for name, kind in kinds.items())
 
@@ -953,10 +953,12 @@ def test_a_file_of_an_odd_name_is_archived_under_one_that_can_be_read(
 
 
 def test_a_torn_line_of_the_journal_stops_nobody(settings: Settings) -> None:
-    journal.record_screening(settings, {"verdict": "PASS"})
+    whole = {"sha256": "a", "file": "a.csv", "findings": [], "checks": []}
+    journal.record_screening(settings, {**whole, "verdict": "PASS"})
     path = settings.history / "checks.jsonl"
     path.write_bytes(path.read_bytes() + b'{"verdict": "PA')
     journal.record_screening(settings, {"verdict": "FAIL"})
+    journal.record_screening(settings, {**whole, "verdict": "FAIL"})
     assert [line["verdict"] for line in journal.screenings(settings)] == ["PASS", "FAIL"]
 
 

@@ -11,7 +11,7 @@ import os
 import tempfile
 import unicodedata
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,57 @@ def test_a_column_that_nobody_knows_is_a_warning_and_the_others_are_read(tmp_pat
     ]
     assert "the nearest known label is Mestringsnivå 1" in (found.findings[0].expected or "")
     assert "labels.csv" in (found.findings[0].fix or "")
+    assert "nearest" not in (found.findings[1].expected or "")
+
+
+def test_many_columns_of_one_unknown_label_are_one_warning(tmp_path: Path) -> None:
+    extra = [samples.STEM.format(year=f"20{y}-{y + 1}") + "Standardavvik" for y in range(10, 22)]
+    rows = [samples.header() + extra, *[row + ["7"] * len(extra) for row in samples.rows()]]
+    (tmp_path / "csv").write_bytes(write_table(rows, "\t", "utf-16-le"))
+    (table,) = read_file(tmp_path / "csv", "a" * 64)
+    assert [(f.code, f.column, f.count) for f in table.findings] == [("unknown-header-level", extra[0], 12)]
+
+
+def _with_column(path: Path, cell: str) -> Path:
+    rows = [[*samples.header(), "nytt"], *([*row, cell] for row in samples.rows())]
+    path.write_bytes(write_table(rows, "\t", "utf-16-le"))
+    return path
+
+
+def _of_klass(header: str, row: str) -> Callable[[Path], Path]:
+    return museum.raw(f"{header},nytt\n{row},7\n{row.replace('6101', '6102')},8\n".encode())
+
+
+UNREAD: dict[str, Callable[[Path], Path]] = {
+    "statistics bank": lambda path: _with_column(path, "7"),
+    "survey": museum.as_json(museum.survey_of(nytt="7")),
+    "old download": lambda path: museum.raw(
+        "".join(
+            f"{line};{'nytt' if number == 0 else 7}\n"
+            for number, line in enumerate(museum.old_download("a", "b")(path).read_text("utf-8").splitlines())
+        ).encode()
+    )(path),
+    "changes of Klass": _of_klass(
+        "oldCode,oldName,oldShortName,newCode,newName,newShortName,changeOccurred", "6101,a,,7202,b,,2024-01-01"
+    ),
+    "list of Klass": _of_klass("code,parentCode,level,name,validFrom", "6101,61,1,a,2024-01-01"),
+    "form": museum.priorities(["6101", "Brumeblom", 1, "Svake resultater", "11.02.2026", "7"], more="nytt"),
+}
+
+
+@pytest.mark.parametrize("kind", UNREAD)
+def test_no_column_is_left_out_without_a_word(tmp_path: Path, kind: str) -> None:
+    """A column of figures whose header had no dot was dropped, and nobody was told."""
+    (table, *_) = read_file(UNREAD[kind](tmp_path / "file"), "a" * 64)
+    assert [(f.code, f.severity, f.column) for f in table.findings] == [("unread-column", Severity.WARN, "nytt")]
+    assert all(f.expected and f.fix and f.found for f in table.findings)
+
+
+def test_an_empty_column_and_those_that_the_scheme_does_not_use_are_not_told(tmp_path: Path) -> None:
+    path = _with_column(tmp_path / "csv", " ")
+    assert read_file(path, "a" * 64)[0].findings == ()
+    path = museum.as_json(museum.survey_of(KjoennKode="A", AndelSvaralternativ5="7"))(tmp_path / "json")
+    assert read_file(path, "a" * 64)[0].findings == ()
 
 
 @pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])

@@ -11,14 +11,14 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from dagster_project.diagnostics import Finding, Severity
-from dagster_project.forms.spec import FORMS, Column, Form, form_schema
+from dagster_project.forms.spec import FORMS, Column, Form, Kind, form_schema
 from dagster_project.intake.cells import FIRST_FICTIONAL_COUNTY, ExtractTable, problem, refuse
 from dagster_project.intake.convert import table_of
 from dagster_project.intake.numbers import OUT_OF_RANGE, TOO_MANY_DECIMALS, BadNumber, parse_number
@@ -56,6 +56,12 @@ class Found:
     sheet: str
     header_row: int
     headers: tuple[str, ...]
+
+
+WANTED: Mapping[Kind, str] = {
+    "text": "en tekst", "whole": "et helt tall", "money": "et beløp i kroner", "choice": "et av valgene i listen",
+    "date": "en dato, for eksempel 15.02.2026", "code": "et kommunenummer med fire siffer",
+}  # fmt: skip
 
 
 def looks_like(header: Sequence[str]) -> Form | None:
@@ -112,13 +118,17 @@ def read_workbook(path: Path, name: str, sha256: str) -> list[ExtractTable]:
     below = [(n, row) for n, row in rows if n > where.header_row and beside[n] not in labels]
     lines = [(n, dict(zip(where.headers, row, strict=False))) for n, row in below]
     notes = [
-        Finding("extra-sheet", Severity.WARN, f"arket {shown(title)} hører ikke til skjemaet og leses ikke",
-                stage="schema", file=name, found=shown(title),
-                fix="Du kan se bort fra dette hvis det ikke står noe viktig der.")
+        _not_read("extra-sheet", f"arket {shown(title)} hører ikke til skjemaet og leses ikke", name, title,
+                  "bare skjemaet")
         for title in extra
     ]  # fmt: skip
     notes += _beside(where, below, name)
     return [_assemble(where.form, where.header_row, where.headers, fields, lines, name, sha256, tuple(notes))]
+
+
+def _not_read(code: str, message: str, name: str, found: str, expected: str, **place: Any) -> Finding:
+    return Finding(code, Severity.WARN, message, stage="schema", file=name, found=shown(found), expected=expected,
+                   fix="Du kan se bort fra dette hvis det ikke står noe viktig der.", **place)  # fmt: skip
 
 
 def _beside(where: Found, below: Rows, name: str) -> Iterator[Finding]:
@@ -126,9 +136,9 @@ def _beside(where: Found, below: Rows, name: str) -> Iterator[Finding]:
     for number, row in below:
         for position, value in enumerate(row):
             if not is_blank(value) and not (position < len(where.headers) and where.headers[position]):
-                yield Finding("blank-column", Severity.WARN, "en kolonne uten overskrift leses ikke", stage="schema",
-                              file=name, row=number, column=f"kolonne {position + 1}", found=shown(cell_text(value)),
-                              fix="Du kan se bort fra dette hvis det ikke står noe viktig der.")  # fmt: skip
+                yield _not_read("blank-column", "en kolonne uten overskrift leses ikke", name, cell_text(value),
+                                "en overskrift over hver kolonne", row=number,
+                                column=f"kolonne {position + 1}")  # fmt: skip
                 return
 
 
@@ -147,7 +157,7 @@ def _assemble(
     header_row: int,
     headers: Sequence[str],
     beside: dict[str, tuple[int, Any]],
-    lines: Iterable[tuple[int, dict[str, Any]]],
+    lines: Sequence[tuple[int, dict[str, Any]]],
     name: str,
     sha256: str,
     notes: tuple[Finding, ...],
@@ -170,6 +180,13 @@ def _assemble(
                         fix="Behold den ene.")
             )  # fmt: skip
     refuse(name, findings)
+    known = {c.norsk for c in (*form.fields, *form.columns)}
+    findings += [
+        _not_read("unread-column", "kolonnen hører ikke til skjemaet og leses ikke", name, header,
+                  "kolonnene i skjemaet slik det ble sendt ut", row=header_row, column=shown(header))
+        for header in headers
+        if header and header not in known and any(not is_blank(line.get(header)) for _, line in lines)
+    ]  # fmt: skip
     given: dict[str, Any] = {}
     for column in form.fields:
         if column in in_table:
@@ -217,7 +234,7 @@ def _value(column: Column, value: Any, name: str, row: int, findings: list[Findi
         if column.required:
             findings.append(
                 problem("blank-cell", f"{column.norsk} er ikke fylt ut", name, row=row, column=column.norsk,
-                        found="tom celle", expected=column.hint or column.norsk,
+                        found="tom celle", expected=column.hint or WANTED[column.kind],
                         fix="Fyll ut cellen og send skjemaet på nytt.")
             )  # fmt: skip
         return column.default

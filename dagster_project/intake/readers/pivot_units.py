@@ -11,7 +11,6 @@ from dagster_project.intake import labels
 from dagster_project.intake.cells import ABROAD, FICTIONAL_SIGN, HOME, LEVELS, problem, refuse
 from dagster_project.intake.readers.headers import meaning_of
 from dagster_project.intake.readers.unit_list import MISSING, Unit, UnitList, level_of, plain
-from dagster_project.intake.tables import SHOWN_PLACES
 
 _LEVEL_NUMBER = {level: number for number, level in LEVELS.items()}
 GET_LIST = (
@@ -142,7 +141,7 @@ def in_rows(rows: Sequence[Row], columns: Sequence[Column], name: str, units: Un
         wrong.append(_no_list(name, len(lacking), Place(first.at, "kode"), f"{first.name}, id {'.'.join(first.path)}"))
     elif not wrong:
         wrong += [_not_in_list(name, Place(row.at, "id"), f"{row.name}, id {row.path[-1]}") for row in lacking]
-    refuse(name, wrong[:SHOWN_PLACES])
+    refuse(name, wrong)
     cells = {
         (row.at, column.title): Cell(text, Place(row.at, column.title))
         for row in rows
@@ -274,7 +273,7 @@ def in_header(rows: Sequence[Row], columns: Sequence[Column], name: str, units: 
         wrong.append(_no_list(name, len(lacking), Place(None, lacking[0].title), lacking[0].title))
     elif lacking:
         wrong += [_not_in_list(name, Place(None, column.title), column.title) for column in lacking]
-    refuse(name, wrong[:SHOWN_PLACES])
+    refuse(name, wrong)
     return Wide(found, cells)
 
 

@@ -26,12 +26,12 @@ from typing import Any
 from dagster_project import schema
 from dagster_project.diagnostics import FileProblem, Finding
 from dagster_project.intake import labels
-from dagster_project.intake.cells import ExtractTable, problem, refuse
+from dagster_project.intake.cells import ExtractTable, not_read, problem, refuse
 from dagster_project.intake.convert import column_of
 from dagster_project.intake.readers import headers, pivot_units, statistikkbanken
 from dagster_project.intake.readers.pivot_units import Column, Place, Row, Wide
 from dagster_project.intake.readers.registers import Odd, as_text, collect
-from dagster_project.intake.readers.survey_api import GROUP_SPELLINGS, WHOLE_INDICATOR
+from dagster_project.intake.readers.survey_api import GROUP_SPELLINGS, NOT_USED, WHOLE_INDICATOR
 from dagster_project.intake.readers.unit_list import UnitList
 from dagster_project.intake.tables import TextTable, refuse_odd_cells
 from dagster_project.intake.text import MAX_SLOW_CELLS, refuse_cells
@@ -141,7 +141,10 @@ def read_table(table: TextTable, sha256: str, units: UnitList | None = None) -> 
         )
         path = ("", "") if not whole else ("",)
         rows.append(Row(line, cells[group][at], codes[at], path, tuple(table.columns[c][at].as_py() for c in dotted)))
-    return _read(pivot_units.in_header(_whole(rows, table.name), columns, table.name, units), table.name, sha256)
+    unread = not_read(table, {*QUESTIONS, *GROUP_SPELLINGS, *NOT_USED, *dotted}, "the columns of the question, or a "
+                      "header of levels with dots between them")  # fmt: skip
+    wide = pivot_units.in_header(_whole(rows, table.name), columns, table.name, units)
+    return [replace(t, findings=(*t.findings, *unread)) for t in _read(wide, table.name, sha256)]
 
 
 def _list(value: object) -> list[Any]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from dagster_project import schema
 from dagster_project.diagnostics import SchemaProblem
-from dagster_project.intake.cells import FIRST_FICTIONAL_COUNTY, ExtractTable, problem, refuse
+from dagster_project.intake.cells import FIRST_FICTIONAL_COUNTY, ExtractTable, not_read, problem, refuse
 from dagster_project.intake.convert import table_of
 from dagster_project.intake.tables import MAX_CELL_CHARACTERS, TextTable
 from dagster_project.intake.text import CONTROL, shown
@@ -29,6 +29,16 @@ DATASETS = {
     "klass_changes_csv": schema.MUNICIPALITY_CHANGES,
     "klass_version_csv": schema.MUNICIPALITY_VERSIONS,
 }
+KLASS_COLUMNS = {
+    "klass_changes_csv": (
+        "oldCode", "oldName", "oldShortName", "newCode", "newName", "newShortName", "changeOccurred",
+    ),
+    "klass_version_csv": (
+        "code", "parentCode", "level", "name", "shortName", "presentationName", "validFrom", "validTo",
+        "validFromInRequestedRange", "validToInRequestedRange", "notes",
+    ),
+}  # fmt: skip
+"""The columns of Klass's CSVs; those of short names and ends are known and not used."""
 CODE = re.compile("[0-9A-Za-z]+")
 NO_TEXT = re.compile(rf"{CONTROL}|[\ud800-\udfff]")
 HIGHEST_GRADE = 13
@@ -263,8 +273,10 @@ def read_klass_csv(table: TextTable, sha256: str) -> list[ExtractTable]:
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     days = ("validFromInRequestedRange", "validFrom")
     records = [{**row, days[0]: row.get(days[0]) or row.get(days[1])} for row in rows]
+    kind = klass_of(table.header) or ""
+    unread = not_read(table, KLASS_COLUMNS[kind], "the columns of Klass")
     try:
-        if klass_of(table.header) == "klass_changes_csv":
+        if kind == "klass_changes_csv":
             found = read_changes({KLASS_CHANGES: records}, table.name, sha256)
         else:
             found = read_version({KLASS_ITEMS: records}, table.name, sha256)
@@ -275,5 +287,6 @@ def read_klass_csv(table: TextTable, sha256: str) -> list[ExtractTable]:
     for one in found:
         at = one.table.schema.get_field_index("source_row")
         places = pa.array([lines[position] for position in one.table["source_row"].to_pylist()], pa.int64())
-        made.append(replace(one, table=one.table.set_column(at, "source_row", places), columns_seen=table.header))
+        rows_at = one.table.set_column(at, "source_row", places)
+        made.append(replace(one, table=rows_at, columns_seen=table.header, findings=unread))
     return made

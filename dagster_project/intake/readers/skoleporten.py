@@ -15,6 +15,7 @@ from dagster_project.intake.cells import (
     bad_cells,
     extract_rows,
     is_school_year,
+    not_read,
     places,
     refuse,
     refuse_other,
@@ -35,6 +36,7 @@ COLUMNS = (
     "Verdi",
     "Måleenhet",
 )
+NOT_USED = ("Skoletype", "Vurderingsområde")
 SUBJECTS = {"Engelsk": "english", "Lesing": "reading", "Regning": "numeracy"}
 OWNERSHIP = {"Alle eierformer": "all", "Offentlig": "public", "Privat": "private"}
 SEX = {"Begge kjønn": "all", "Jenter": "girls", "Gutter": "boys"}
@@ -102,4 +104,5 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
         value=values,
         state=pc.if_else(pc.is_valid(values), "observed", "suppressed"),
     )
-    return [ExtractTable(schema.NATIONAL_TESTS, tidy, table.header)]
+    unread = not_read(table, {*COLUMNS, *NOT_USED}, "the columns of the old download")
+    return [ExtractTable(schema.NATIONAL_TESTS, tidy, table.header, unread)]

@@ -26,6 +26,7 @@ from dagster_project.intake.cells import (
     Units,
     bad_cells,
     extract_rows,
+    not_read,
     notes_abroad,
     places,
     problem,
@@ -71,7 +72,7 @@ def looks_like(header: tuple[str, ...]) -> bool:
 
 
 def _columns(table: TextTable) -> tuple[list[Column], tuple[Finding, ...]]:
-    """The columns that are known, and a warning for each that is not.
+    """The columns that are known, and warnings for those that are not.
 
     Raises:
         SchemaProblem: a header says two things of one kind, or no column is known.
@@ -81,8 +82,12 @@ def _columns(table: TextTable) -> tuple[list[Column], tuple[Finding, ...]]:
     unread = [(header, why) for header, why in parsed if isinstance(why, Unread)]
     useful = any(c.measure in FIGURES for c in columns)
     refuse(table.name, [_unread(table, header, why) for header, why in unread if why.contradicts or not useful])
-    notes = (_unread(table, header, why) for header, why in unread)
-    return columns, tuple(replace(note, severity=Severity.WARN) for note in notes)
+    # many columns may lack the same: one warning tells of them all
+    alike = {why: [header for header, other in unread if other == why] for _, why in unread}
+    notes = (replace(_unread(table, of[0], why), severity=Severity.WARN, count=len(of)) for why, of in alike.items())
+    plain = not_read(table, {*UNIT_COLUMNS, *(header for header, _ in parsed)}, "a column of the unit, or a header of "
+                     "levels with dots between them, such as 2024-25.Lesing.5. årstrinn.Skalapoeng")  # fmt: skip
+    return columns, (*notes, *plain)
 
 
 def _unread(table: TextTable, header: str, why: Unread) -> Finding:

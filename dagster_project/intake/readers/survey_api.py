@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dagster_project import schema
-from dagster_project.diagnostics import Finding, SchemaProblem, Severity, UnreadableFile
+from dagster_project.diagnostics import SHOWN_PLACES, Finding, SchemaProblem, Severity, UnreadableFile
 from dagster_project.intake.cells import (
     OWNERSHIP,
     SEX,
@@ -28,6 +28,7 @@ from dagster_project.intake.cells import (
     bad_cells,
     extract_rows,
     is_school_year,
+    not_read,
     notes_abroad,
     places,
     problem,
@@ -44,7 +45,7 @@ from dagster_project.intake.labels import meanings
 from dagster_project.intake.numbers import parse_column, parse_count, parse_number, unstarred
 from dagster_project.intake.paging import NUMBER, SIZE, TOTAL, page_of
 from dagster_project.intake.readers.statistikkbanken import UNIT_COLUMNS
-from dagster_project.intake.tables import SHOWN_PLACES, TextTable, refuse_odd_cells
+from dagster_project.intake.tables import TextTable, refuse_odd_cells
 from dagster_project.intake.text import (
     MAX_CELLS,
     SNIFF_BYTES,
@@ -72,6 +73,12 @@ READ_KEYS = (
     *UNIT_COLUMNS, *GROUP_SPELLINGS, "Spoersmaalnavn", "Skoleaarnavn", "TrinnKode", "Trinnnavn", "EierformNavn",
     "Kjoenn", BULLYING, SCORE, PARTICIPATION, "AntallBesvart", GROUP, NUMBER, SIZE, TOTAL,
 )  # fmt: skip
+NOT_USED = (
+    "SpoersmaalNivaa", "Spoersmaalgruppekode", "Spoersmaalkode", "GruppeKode", "GruppeNavn", "TrinnNivaa",
+    "EierformNivaa", "Eierformkode", "KjoennNivaa", "KjoennKode", "Standardavvik", "AntallInvitert",
+    *(f"{what}Svaralternativ{n}" for what in ("Andel", "AntallBesvart") for n in range(1, 8)),
+)  # fmt: skip
+"""Other columns of the three tables: known, and left in the archive."""
 MAX_OBJECT_BYTES = 1 << 25
 
 
@@ -242,7 +249,9 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
     )
     of_none = pc.and_(pc.not_equal(rows["ownership"], "all"), pc.equal(rows["state"], "absent"))
     kept_rows = rows.filter(pc.invert(of_none))
-    return [ExtractTable(schema.PUPIL_SURVEY, kept_rows, table.header, notes_abroad(kept, kept_rows), page)]
+    unread = not_read(table, {*READ_KEYS, *NOT_USED}, "the columns of tables 148 and 150 of the export API")
+    notes = (*unread, *notes_abroad(kept, kept_rows))
+    return [ExtractTable(schema.PUPIL_SURVEY, kept_rows, table.header, notes, page)]
 
 
 def _compulsory(table: TextTable) -> TextTable:
