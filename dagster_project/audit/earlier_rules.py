@@ -9,10 +9,19 @@ from __future__ import annotations
 from typing import Any
 
 BEFORE = {"basis": "inferred", "source": "method"}
+NOT_ASKED = {
+    "min_counts": {**BEFORE, "value": 3, "note": "Version 0.2 did not ask."},
+    "min_interval": {**BEFORE, "value": 0.1, "note": "Version 0.2 did not ask."},
+}
+"""The least that may be written: the public tables of then cannot come out of today's models in any case."""
 
 
 def in_todays_keys(content: dict[str, Any]) -> dict[str, Any]:
-    """A rule set as it was published, with every key that today's model asks for."""
+    """A rule set or a register as it was published, with every key that today's model asks for."""
+    if (shown := content.get("publication")) is not None:
+        return {**content, "publication": {**NOT_ASKED, **shown}}
+    if "rule_set" not in content:
+        return content
     scope, spread = content.get("scope", {}), content.get("groups", {}).get("spread", {})
     if (known := scope.get("require_last_year")) is not None:
         closed = {**BEFORE, "value": "leave_out" if known["value"] else "keep", "note": known.get("note")}

@@ -34,7 +34,7 @@ def lay_out_rules(revision: Path, scratch: Settings) -> None:
     import yaml
 
     shutil.copytree(revision / RULEBOOK, scratch.home, copy_function=shutil.copyfile, dirs_exist_ok=True)
-    for rules in scratch.rules.glob("*.yaml"):
+    for rules in (*scratch.rules.glob("*.yaml"), scratch.registers / "publication.yaml"):
         if (today := in_todays_keys(then := yaml_of(rules))) != then:
             rules.write_text(yaml.safe_dump(today, allow_unicode=True), encoding="utf-8")
     rounds = yaml_of(scratch.rounds)

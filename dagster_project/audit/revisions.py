@@ -103,13 +103,13 @@ class Published:
         """The rules this revision was made from: only its own round and rule set."""
 
         def read(*parts: str) -> Any:
-            return yaml_of((self.folder / RULEBOOK).joinpath(*parts))
+            return in_todays_keys(yaml_of((self.folder / RULEBOOK).joinpath(*parts)))
 
         round_ = Round.model_validate(self.manifest["round_entry"])
         name = self.manifest["rule_set"]["name"]
         register = Publication.model_validate(read("registers", "publication.yaml"))
         own = RuleBook(
-            {name: RuleSet.model_validate(in_todays_keys(read("rules", f"{name}.yaml")))},
+            {name: RuleSet.model_validate(read("rules", f"{name}.yaml"))},
             {name: self.manifest["rule_set"]["sha256"]},
             (round_,),
             Exceptions.model_validate(read("registers", "exceptions.yaml")),

@@ -153,15 +153,15 @@ def verify(
         _note_surroundings(settings, manifest, result)
     if quick:
         return result
-    if manifest is not None and manifest["subject"] != manifest["round"] and "as_of" not in manifest:
-        result.note("cohort-not-built-again", NO_DAY)
-        return result
     blocked = {f.stage for f in result.findings} & {"archive", "manifest", "rulebook"}
     if manifest is None or blocked:
         result.note(
             "not-built-again",
             "nothing was rebuilt, because what the tables are built from differs from what was recorded",
         )
+        return result
+    if manifest["subject"] != manifest["round"] and "as_of" not in manifest:
+        result.note("cohort-not-built-again", NO_DAY)
         return result
     with tempfile.TemporaryDirectory(prefix="oppfolging-verify-") as scratch:
         _check_by_doing(settings, folder / result.revision, manifest, Path(scratch), result, on_stage)
