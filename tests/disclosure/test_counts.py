@@ -16,6 +16,7 @@ import pytest
 from dagster_project.archive.register import REGISTERED, register, registered
 from dagster_project.archive.store import Archive
 from dagster_project.settings import load_settings
+from tests.disclosure import means
 from tests.disclosure.counts import Attacker, Places, Row, Seen, places_of
 from tests.disclosure.lists import Round, rounds_of, told
 from tests.oracle.compare import read
@@ -60,6 +61,7 @@ def test_no_hidden_figure_of_the_story_can_be_counted_out_of_all_its_editions(
         attacker = Attacker(seen, places)
         assert seen.both == []
         assert attacker.found() == {} and attacker.sizes() == {} and attacker.by_the_rule() == {}
+        assert means.by_the_rule(attacker) == {}
         assert {
             key: what
             for r in rounds_of(country_home, lists_in(country_home))
@@ -127,6 +129,26 @@ def test_he_counts_backwards_from_a_rule_that_asks_for_no_more_cases_than_must_s
     attacker = Attacker(seen, places)
     assert attacker.found() == {}
     assert {cell[1]: what for cell, what in attacker.by_the_rule(asked).items()} == known
+
+
+@pytest.mark.parametrize(("backwards", "known"), [(False, {"c": "4.138 to 4.350"}), (True, {})])
+def test_he_works_the_rule_backwards_for_means(backwards: bool, known: dict[str, str]) -> None:
+    """Schools of 5 and 20 had pupils enough, and the one of 44 is hidden: so those two lay near the upper end.
+
+    By the rule of now the one of 44 is hidden for that or because of what it would tell, so it may have any figure.
+    """
+    pupils = {"a": 5, "b": 20, "c": 44, "m": 69}
+    cells = {code: ("municipality" if code == "m" else "school", code, "public" if code == "m" else "all", "teacher_support", 7, "y")
+             for code in pupils}  # fmt: skip
+    seen = Seen({cells["m"]: (Fraction(45, 10), 69)})
+    for code, status in (("a", "hidden_small"), ("b", "hidden_at_source"), ("c", "hidden_complementary")):
+        seen.hidden[cells[code]] = {status}
+    places = Places(
+        {(s, "y"): "m" for s in "abc"}, dict.fromkeys("abc", "public"), {cells[c]: n for c, n in pupils.items()}, {}
+    )
+    attacker = Attacker(seen, places)
+    assert attacker.found() == {}
+    assert {cell[1]: what for cell, what in means.by_the_rule(attacker, backwards=backwards).items()} == known
 
 
 YEAR = "2024-25"
@@ -203,6 +225,7 @@ def test_no_hidden_figure_of_a_random_nation_can_be_counted_out(seed: int, tmp_p
     lists = rounds_of(tmp_path, dict.fromkeys(sorted(names), tmp_path / "marts"))
     assert {key: what for r in lists for key, what in told(r, attacker).items()} == {}
     assert attacker.found() == {} and attacker.sizes() == {} and attacker.by_the_rule() == {} and seen.both == []
+    assert means.by_the_rule(attacker) == {}
     assert len(seen.shown) > 500 and len(list(attacker.rests())) > 40
 
 

@@ -194,8 +194,10 @@ select
     round,
     municipality_code,
     municipality_name,
-    row_number() over (
-        partition by round, municipality_code order by steps, indicator, grade_key, year_key
+    cast(
+        row_number() over (
+            partition by round, municipality_code order by steps, indicator, grade_key, year_key
+        ) as bigint
     ) as nearness,
     case when year_key <> 'window' then year_key end as school_year,
     indicator,

@@ -1,6 +1,10 @@
 -- Every municipality a cohort's round ranked, under the code it has today, with what it was at the selection. One that
 -- took over several is followed once: as the member of the cohort, or else as the largest of them.
-with followed as (
+with selected as (
+    select distinct round from {{ ref('int_cohort_members') }}
+),
+
+followed as (
     select
         r.cohort,
         r.round,
@@ -23,10 +27,9 @@ with followed as (
     inner join {{ ref('int_code_successors') }} as s on m.round = s.round and m.municipality_code = s.municipality_code
     inner join {{ ref('stg_rounds') }} as l
         on s.later_round = l.round and l.purpose = 'monitoring' and r.rule_set = l.rule_set
+    inner join selected on m.round = selected.round
     left join {{ ref('int_cohort_members') }} as c on m.round = c.round and m.municipality_code = c.municipality_code
-    where
-        r.round in (select x.round from {{ ref('int_cohort_members') }} as x)
-        and (m.not_rated_reason is null or c.municipality_code is not null)
+    where m.not_rated_reason is null or c.municipality_code is not null
 ),
 
 ordered as (

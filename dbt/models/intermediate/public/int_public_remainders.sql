@@ -220,12 +220,17 @@ sized as (
 
 -- Who knows the rule knows that the step before was not enough. Where it had schools and pupils enough, too few cases were
 -- left, or pupils who are none. That must not tell those of the last school, so it is asked whether it could have all of
--- them. Where it had not, nothing about cases is asked of it, so that the answer tells nothing about them.
+-- them. A mean was then left within `told` of an end of its scale, which is too close about the last school; so there is one
+-- more, and without it at least `told` was left, which must leave the last one open too. Where the step before had not
+-- schools and pupils enough, nothing about cases is asked of it, so that the answer tells nothing about them.
 backwards as (
     select
         *,
-        case when lag(has_pupils) over one_more then lag(excess) over one_more end as excess_before,
-        case when lag(has_pupils) over one_more then lag(lack) over one_more end as lack_before,
+        lag(has_pupils) over one_more as asked_before,
+        lag(excess) over one_more as excess_before,
+        lag(lack) over one_more as lack_before,
+        lag(largest) over one_more as largest_before,
+        public_min_interval * scale * lag(largest) over one_more as told,
         left_pupils - lag(left_pupils) over one_more as last_pupils
     from sized
     window one_more as (
@@ -267,8 +272,20 @@ select
     case
         when hidden_schools = 0 then left_pupils = 0 or left_pupils >= public_min_pupils
         when not has_pupils then false
-        when share_of_pupils and excess_before < public_min_counts and excess > last_pupils then false
-        when share_of_pupils and lack_before < public_min_counts and lack > last_pupils then false
+        when share_of_pupils and asked_before and excess_before < public_min_counts and excess > last_pupils then false
+        when share_of_pupils and asked_before and lack_before < public_min_counts and lack > last_pupils then false
+        when
+            not share_of_pupils and asked_before
+            -- a rest of so few pupils is too little whatever it adds up to, which tells nothing
+            and excess_before + lack_before >= told + scale * largest_before
+            and (
+                least(excess_before, lack_before) < told
+                or not {{ leaves_open(
+                    'share_of_pupils', 'scale', 'last_pupils', '(excess - told)', '(lack - told)', 'public_min_counts',
+                    'public_min_interval'
+                ) }}
+            )
+            then false
         else {{ leaves_open(
             'share_of_pupils', 'scale', 'largest', 'excess', 'lack', 'public_min_counts', 'public_min_interval'
         ) }}

@@ -111,11 +111,13 @@ select
     sp.spread_range,
     sp.spread_iqr,
     case when m.not_rated_reason is null then
-        row_number() over (
-            partition by m.round, m.not_rated_reason
-            order by
-                m.risk_share desc, {{ tie_key('m.tie_break_1') }} desc, {{ tie_key('m.tie_break_2') }} desc,
-                m.municipality_code asc
+        cast(
+            row_number() over (
+                partition by m.round, m.not_rated_reason
+                order by
+                    m.risk_share desc, {{ tie_key('m.tie_break_1') }} desc, {{ tie_key('m.tie_break_2') }} desc,
+                    m.municipality_code asc
+            ) as bigint
         )
     end as rank,
     m.not_rated_reason is null

@@ -7,11 +7,13 @@ with ranked as (
         s.risk_share,
         r.worst_schools_percent,
         r.worst_schools_ties,
-        row_number() over (
-            partition by s.round
-            order by
-                s.risk_share desc, {{ tie_key('r.tie_break_1') }} desc, {{ tie_key('r.tie_break_2') }} desc,
-                s.school_code asc
+        cast(
+            row_number() over (
+                partition by s.round
+                order by
+                    s.risk_share desc, {{ tie_key('r.tie_break_1') }} desc, {{ tie_key('r.tie_break_2') }} desc,
+                    s.school_code asc
+            ) as bigint
         ) as rank,
         count(*) over (partition by s.round) as rated_schools,
         count(*) over (partition by s.round, s.risk_share) as same_share

@@ -13,7 +13,10 @@ select
     m.rated,
     {{ shown_if('s.ranks_shown', 'm.rank') }} as rank,
     case when s.sums_shown and m.rated then
-        row_number() over (partition by m.round, s.sums_shown and m.rated order by m.rank, m.municipality_code)
+        cast(
+            row_number() over (partition by m.round, s.sums_shown and m.rated order by m.rank, m.municipality_code)
+            as bigint
+        )
     end as rank_among_shown,
     m.rated_schools,
     {{ shown_if('s.school_ranks_shown', 'm.schools_in_worst_quartile') }} as schools_in_worst_quartile,

@@ -15,7 +15,10 @@ select
     k.rated,
     {{ shown_if('s.ranks_shown', 'k.rank') }} as rank,
     case when s.sums_shown and k.rated then
-        row_number() over (partition by k.round, s.sums_shown and k.rated order by k.rank, k.school_code)
+        cast(
+            row_number() over (partition by k.round, s.sums_shown and k.rated order by k.rank, k.school_code)
+            as bigint
+        )
     end as rank_among_shown,
     {{ shown_if('s.ranks_shown', 'k.worst_quartile') }} as worst_quartile,
     {{ shown_if('s.sums_shown', 'k.share_if_hidden_best') }} as share_if_hidden_best,
