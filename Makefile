@@ -10,7 +10,7 @@ export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help run test ui lint bench docs manifest words lock sbom audit clean environment
+.PHONY: help run test ui lint bench docs manifest words lock spark sbom audit clean environment
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,7 +64,15 @@ environment: .venv/.ready
 
 lock: ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --group checks --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -o requirements.lock
+	$(BIN)/uv pip compile --group spark -c requirements.lock --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -o requirements-spark.lock
 	$(BIN)/uv pip compile bootstrap.in --generate-hashes --no-emit-index-url --python-version 3.11 --custom-compile-command "make lock" -o bootstrap.lock
+
+spark: .venv-spark/.ready ## install Apache Spark and dbt-spark beside, for `oppfolging run --engine spark` (needs Java 17)
+
+.venv-spark/.ready: requirements-spark.lock .venv/.ready
+	@test -x .venv-spark/bin/python || $(BIN)/python -m venv .venv-spark
+	@$(BIN)/uv pip install --quiet --python .venv-spark/bin/python --require-hashes -r requirements-spark.lock
+	@touch $@
 
 sbom: environment ## what a release is made of (CycloneDX 1.6) and its licences, into build/release
 	@$(BIN)/python release/sbom.py

@@ -82,7 +82,7 @@ class Finding:
 
 def with_the_rest(first: Sequence[Finding], total: int) -> list[Finding]:
     """The first of ``total`` findings; the last of them says in how many more places it is so."""
-    if len(first) >= total:
+    if len(first) >= total or not first:
         return list(first)
     *before, last = first
     return [*before, replace(last, count=last.count + total - len(first))]
@@ -93,7 +93,11 @@ def listed(findings: Sequence[Finding]) -> list[Finding]:
     by_code: dict[str, list[Finding]] = {}
     for finding in findings:
         by_code.setdefault(finding.code, []).append(finding)
-    return [f for alike in by_code.values() for f in with_the_rest(alike[:SHOWN_PLACES], len(alike))]
+    found: list[Finding] = []
+    for alike in by_code.values():
+        first, more = alike[:SHOWN_PLACES], alike[SHOWN_PLACES:]
+        found += with_the_rest(first, len(first) + sum(finding.count for finding in more))
+    return found
 
 
 class OppfolgingError(Exception):

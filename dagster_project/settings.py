@@ -8,15 +8,23 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dagster_project.diagnostics import OppfolgingError
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 HOME_VARIABLE = "OPPFOLGING_HOME"
+ENGINE_VARIABLE = "OPPFOLGING_ENGINE"
 OPENLINEAGE_VARIABLE = "OPPFOLGING_OPENLINEAGE_URL"
 ALERT_WEBHOOK_VARIABLE = "OPPFOLGING_ALERT_WEBHOOK"
 ALERT_SMTP_VARIABLE = "OPPFOLGING_ALERT_SMTP"
 ALERT_EMAIL_VARIABLE = "OPPFOLGING_ALERT_EMAIL"
+
+Engine = Literal["duckdb", "spark"]
+ENGINES: tuple[Engine, ...] = get_args(Engine)
+"""What builds the models: DuckDB in this process, or Apache Spark through dbt-spark (docs/spark.md)."""
 
 
 class Settings(BaseModel):
@@ -29,6 +37,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     home: Path
+    engine: Engine = "duckdb"
     openlineage_url: str | None = None
     alert_webhook: str | None = Field(default=None, repr=False)
     alert_smtp: str | None = Field(default=None, repr=False)
@@ -135,8 +144,12 @@ class Settings(BaseModel):
 def load_settings(home: str | Path | None = None) -> Settings:
     """Return the settings for ``home``, else for ``OPPFOLGING_HOME``, else for the repository's ``data/``."""
     chosen = home or os.environ.get(HOME_VARIABLE) or REPOSITORY / "data"
+    engine = next((e for e in ENGINES if e == (os.environ.get(ENGINE_VARIABLE) or "duckdb")), None)
+    if engine is None:
+        raise OppfolgingError(f"{ENGINE_VARIABLE} is {os.environ[ENGINE_VARIABLE]}; it may be {' or '.join(ENGINES)}.")
     return Settings(
         home=Path(chosen).expanduser().resolve(),
+        engine=engine,
         openlineage_url=os.environ.get(OPENLINEAGE_VARIABLE) or None,
         alert_webhook=os.environ.get(ALERT_WEBHOOK_VARIABLE) or None,
         alert_smtp=os.environ.get(ALERT_SMTP_VARIABLE) or None,

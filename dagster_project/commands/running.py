@@ -10,7 +10,7 @@ import click
 from dagster_project import log
 from dagster_project.commands.answer import Answer, answers, echo, progress_line, terminal_width
 from dagster_project.diagnostics import Finding, IntegrityProblem, OppfolgingError
-from dagster_project.settings import Settings
+from dagster_project.settings import ENGINES, Engine, Settings
 
 if TYPE_CHECKING:
     from dagster_project.orchestration.pipeline import RunOutcome
@@ -54,10 +54,16 @@ def _alert(settings: Settings, run_id: str | None, failure: str | None) -> list[
 
 @click.command()
 @click.option("--timings", is_flag=True, help="Show the time of each stage.")
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    help="What builds the models: DuckDB, or Apache Spark (docs/spark.md).  [default: OPPFOLGING_ENGINE, or duckdb]",
+)
 @answers
 @click.pass_obj
-def run(settings: Settings, timings: bool) -> Answer:
+def run(settings: Settings, timings: bool, engine: Engine | None) -> Answer:
     """Run the whole pipeline once (inbox, extracts, checks, rules, models, publication) and show the result."""
+    settings = settings.model_copy(update={"engine": engine or settings.engine})
     from dagster_project.archive import Archive
     from dagster_project.commands import report
 

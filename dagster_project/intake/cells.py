@@ -138,7 +138,7 @@ def not_read(table: TextTable, known: Collection[str], expected: str) -> tuple[F
         column = table.columns.get(name)  # of JSON only what is known was kept
         return column is None or bool(pc.any(pc.not_equal(pc.utf8_trim_whitespace(column), "")).as_py())
 
-    return tuple(
+    found = [
         replace(
             problem(
                 "unread-column", "the column is not known, so it is not read", table.name, row=table.header_row,
@@ -150,7 +150,8 @@ def not_read(table: TextTable, known: Collection[str], expected: str) -> tuple[F
         )
         for name in table.header
         if name not in known and holds_something(name)
-    )  # fmt: skip
+    ]  # fmt: skip
+    return tuple(listed(found))
 
 
 def is_school_year(text: str) -> bool:

@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster_project.diagnostics import SHOWN_PLACES, Finding, UnreadableFile, listed, with_the_rest
+from dagster_project.diagnostics import SHOWN_PLACES, Finding, Severity, UnreadableFile, listed, with_the_rest
 from dagster_project.intake.convert import column_of
 from dagster_project.intake.text import (
     CONTROL,
@@ -366,6 +366,22 @@ def read_xlsx(path: Path, name: str) -> TextTable:
     numbers = [number for number, _ in lines]
     arrays = [column_of(c, pa.string(), name, _letters(at), numbers) for at, c in enumerate(columns)]
     return _as_table(name, header_row, header, arrays, pa.array(numbers, pa.int64()), "xlsx")
+
+
+def other_sheets(path: Path, name: str) -> list[Finding]:
+    """A warning for each sheet beside the first that holds something: of a workbook of figures the first is read.
+
+    Raises:
+        UnreadableFile: what ``open_workbook`` and ``filled_rows`` raise.
+    """
+    with open_workbook(path, name) as sheets:
+        titles = [sheet.title for sheet in sheets[1:] if filled_rows(sheet, name, FIRST_ROWS)]
+    return [
+        Finding("extra-sheet", Severity.WARN, "only the first sheet of a workbook is read", stage="schema", file=name,
+                found=f"the sheet {shown(title)}", expected="one sheet",
+                fix="Nothing to do if it holds no figures. Otherwise send it as a file of its own.")
+        for title in titles
+    ]  # fmt: skip
 
 
 def is_blank(value: object) -> bool:

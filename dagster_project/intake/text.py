@@ -95,7 +95,7 @@ def _found(error: BaseException) -> str:
     if type(error).__module__.startswith("defusedxml"):
         return "XML with an entity or a document type"
     if type(error).__module__ == "_duckdb":  # which says at which byte
-        return re.sub(r' in file "[^"]*"', "", str(error).strip().splitlines()[0])
+        return re.sub(r'^[\w ]+ Error: | in file "[^"]*"', "", str(error).strip().splitlines()[0])
     return "a part of it is not as the format has it"
 
 

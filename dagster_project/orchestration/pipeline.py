@@ -23,7 +23,7 @@ from dagster_project.atomic import replacing
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.orchestration import manifest
 from dagster_project.orchestration.processes import end_runs_of_gone_processes, tags_of_this_process
-from dagster_project.settings import HOME_VARIABLE, REPOSITORY, Settings
+from dagster_project.settings import ENGINE_VARIABLE, HOME_VARIABLE, REPOSITORY, Settings
 from dagster_project.validation import checkpoints
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def set_environment(settings: Settings) -> dict[str, str]:
     """Point Dagster, and every process started from here, at the home. Telemetry of every library is off."""
     values = {
         HOME_VARIABLE: str(settings.home),
+        ENGINE_VARIABLE: settings.engine,
         "DAGSTER_HOME": str(dagster_home(settings)),
         **TELEMETRY_OFF,
     }

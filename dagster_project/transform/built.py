@@ -121,8 +121,10 @@ def _is_left_by(settings: Settings, build: Build, snapshot: Snapshot) -> bool:
 
 
 def _remember(settings: Settings, snapshot: Snapshot, run_id: str, results: Sequence[NodeResult]) -> None:
+    # Spark leaves no database that another build could go on from
+    warehouse = sha256_of(settings.warehouse) if settings.engine == "duckdb" else ""
     kept: list[dict[str, Any]] = [asdict(replace(r, compiled_code="")) for r in results]
-    record = {"snapshot": snapshot.as_dict(), "marts": _hashes(settings), "warehouse": sha256_of(settings.warehouse),
+    record = {"snapshot": snapshot.as_dict(), "marts": _hashes(settings), "warehouse": warehouse,
               "run_id": run_id, "results": kept}  # fmt: skip
     path: Path = record_path(settings)
     with replacing(path) as temporary:

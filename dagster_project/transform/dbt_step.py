@@ -25,7 +25,7 @@ from dagster_project import log
 from dagster_project.diagnostics import Finding, PipelineProblem, Severity
 from dagster_project.printable import printable
 from dagster_project.settings import Settings, load_settings
-from dagster_project.transform import columns
+from dagster_project.transform import columns, spark
 from dagster_project.transform.parsed import parsed_manifest
 from dagster_project.transform.warehouse import Inputs, dbt_environment, prepare_home, record_path
 
@@ -174,22 +174,48 @@ def build(
     require_prepared(settings)
     prepare_home(settings, inputs)
     record_path(settings).unlink(missing_ok=True)
-    # The manifest and the results come back as objects; nobody reads them as files.
-    arguments = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
     if not tests:
         arguments += ["--exclude-resource-type", "test"]
-    if select:
-        arguments += ["--select", *select]
-    with log.timed("dbt build") as told, dbt_environment(settings):
-        outcome = _invoke(
-            settings,
-            arguments,
-            target_path=settings.warehouse.parent / "dbt",
-            manifest=parsed_manifest(settings.dbt_manifest.parent),
-            on_node=on_node,
-        )
+    with log.timed("dbt build", engine=settings.engine) as told, dbt_environment(settings):
+        if settings.engine == "spark":
+            outcome = _on_spark(settings, arguments, on_node)
+        else:
+            # The manifest and the results come back as objects; nobody reads them as files.
+            outcome = _invoke(
+                settings,
+                [*arguments, "--no-write-json", *(["--select", *select] if select else [])],
+                target_path=settings.warehouse.parent / "dbt",
+                manifest=parsed_manifest(settings.dbt_manifest.parent),
+                on_node=on_node,
+            )
         told |= {"success": outcome.success, "nodes": len(outcome.results)}
     log.findings(outcome.findings)
+    return outcome
+
+
+def _on_spark(settings: Settings, arguments: Sequence[str], on_node: Callable[[str, str], None] | None) -> DbtOutcome:
+    """Build all models on Spark, whose tables are made anew each time, and take the marts from them."""
+    manifest = load_manifest(settings)
+    nodes = manifest["nodes"] | manifest["unit_tests"]
+    results = tuple(
+        NodeResult(
+            unique_id=raw["unique_id"],
+            name=nodes[raw["unique_id"]]["name"],
+            kind=nodes[raw["unique_id"]]["resource_type"],
+            status=raw["status"],
+            seconds=raw["execution_time"],
+            failures=raw["failures"] or 0,
+            message=raw["message"] or "",
+            compiled_code=raw["compiled_code"] or "",
+            description=nodes[raw["unique_id"]].get("description") or "",
+        )
+        for raw in spark.build(settings, arguments, on_node)
+        if raw["unique_id"] in nodes
+    )
+    outcome = DbtOutcome(results, tuple(_findings(results)))
+    if outcome.success:
+        spark.export(settings, manifest["nodes"])
     return outcome
 
 

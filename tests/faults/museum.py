@@ -504,6 +504,10 @@ FILES: dict[str, Specimen] = {
     "column_that_was_never_there": Specimen(
         as_json(survey_of(Nynorsk="x", Score="4,2")), "new-column", column="Nynorsk", status="accepted", before=as_json(survey_of()),
     ),
+    "indicator_without_a_row_of_the_whole_of_it": Specimen(
+        as_json([*survey_of(), *survey_of(Spoersmaalgruppe="Støtte fra lærerne", Spoersmaalnavn="Alle spørsmål.")]), "indicator-left-out",
+        column="Spoersmaalnavn", words=("Støtte fra lærerne: Alle spørsmål.", "expected: Alle spørsmål"), status="accepted", before=None,
+    ),
     "figures_under_a_header_without_levels": Specimen(
         changed(samples.STEM.format(year="2024-25") + "Usikkerhet", "Usikkerhet 2024-25"), "unread-column", 2, "Usikkerhet 2024-25",
         ("so it is not read", "such as 2024-25.Lesing.5. årstrinn.Skalapoeng"), status="accepted",

@@ -36,7 +36,7 @@ NO_SPECIMEN = {
 ELSEWHERE = (
     "faults/test_disturbances.py", "faults/test_hostile_archives.py", "faults/test_tampering.py", "rounds/test_forms.py",
     "rounds/test_inputs.py", "rounds/test_life.py",
-    "pipeline/test_log.py", "simulation/test_what_if.py", "unit/test_built.py", "unit/test_expectations.py", "unit/test_geography.py", "unit/test_intake.py",
+    "pipeline/test_log.py", "pipeline/test_spark.py", "simulation/test_what_if.py", "unit/test_built.py", "unit/test_expectations.py", "unit/test_geography.py", "unit/test_intake.py",
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -153,6 +154,43 @@ def test_no_column_is_left_out_without_a_word(tmp_path: Path, kind: str) -> None
     (table, *_) = read_file(UNREAD[kind](tmp_path / "file"), "a" * 64)
     assert [(f.code, f.severity, f.column) for f in table.findings] == [("unread-column", Severity.WARN, "nytt")]
     assert all(f.expected and f.fix and f.found for f in table.findings)
+
+
+@pytest.mark.parametrize(
+    ("key", "odd"),
+    [("Spoersmaalgruppe", " MOTIVASJON "), ("Spoersmaalnavn", "alle spørsmål"), ("TrinnKode", "07")],
+)
+def test_a_label_of_the_survey_is_known_whatever_its_capitals_blanks_and_zeros(
+    tmp_path: Path, key: str, odd: str
+) -> None:
+    """Rows of other spellings were passed over, and half a file was accepted."""
+    plain = read_file(museum.as_json(museum.survey_of())(tmp_path / "plain"), "a" * 64)[0]
+    assert key in museum.survey_of()[1] and plain.table.num_rows == 2
+    assert read_file(museum.as_json(museum.survey_of(**{key: odd}))(tmp_path / "odd"), "a" * 64)[0].table.equals(
+        plain.table
+    )
+
+
+def test_an_indicator_without_a_row_of_the_whole_of_it_is_told(tmp_path: Path) -> None:
+    rows = [
+        *museum.survey_of(Spoersmaalgruppe="Motivasjon"),
+        *museum.survey_of(Spoersmaalgruppe="Støtte fra lærerne", Spoersmaalnavn="Alle spørsmål."),
+    ]
+    (table,) = read_file(museum.as_json(rows)(tmp_path / "json"), "a" * 64)
+    assert [(f.code, f.severity, f.found) for f in table.findings] == [
+        ("indicator-left-out", Severity.WARN, "Støtte fra lærerne: Alle spørsmål.")
+    ]
+
+
+def test_a_second_sheet_with_figures_is_told(tmp_path: Path) -> None:
+    book = openpyxl.load_workbook(museum.workbook(samples.header(), *samples.rows())(tmp_path / "one.xlsx"))
+    book.create_sheet("2023-24").append(["EnhetNivaa"])
+    book.create_sheet("tom")
+    book.save(tmp_path / "two.xlsx")
+    (table,) = read_file(tmp_path / "two.xlsx", "a" * 64)
+    assert [(f.code, f.severity, f.found) for f in table.findings] == [
+        ("extra-sheet", Severity.WARN, "the sheet 2023-24")
+    ]
 
 
 def test_an_empty_column_and_those_that_the_scheme_does_not_use_are_not_told(tmp_path: Path) -> None:

@@ -99,10 +99,12 @@ def _unread(table: TextTable, header: str, why: Unread) -> Finding:
             row=table.header_row, column=header, found=header, expected=expected,
             fix=fix + "send an export whose headers name it.",
         )  # fmt: skip
-    near = labels.nearest(why.level)
+    known = why.contradicts and headers.meaning_of(why.level)[0] is not None
+    what = "the header says two things of one kind" if known else "a level of the header is not known"
+    near = None if known else labels.nearest(why.level)
     return problem(
-        "unknown-header-level", "a level of the header is not known, so its column is not read", table.name,
-        row=table.header_row, column=header, found=why.level,
+        "unknown-header-level", f"{what}, so its column is not read", table.name,
+        row=table.header_row, column=header, found=why.level or "a blank level",
         expected=expected + (f"; the nearest known label is {near}" if near else ""),
         fix=fix + "report the new label: it is one line in intake/labels.csv.",
     )  # fmt: skip

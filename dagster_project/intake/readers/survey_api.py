@@ -41,7 +41,7 @@ from dagster_project.intake.cells import (
     states,
     translated,
 )
-from dagster_project.intake.labels import meanings
+from dagster_project.intake.labels import folded, meanings
 from dagster_project.intake.numbers import parse_column, parse_count, parse_number, unstarred
 from dagster_project.intake.paging import NUMBER, SIZE, TOTAL, page_of
 from dagster_project.intake.readers.statistikkbanken import UNIT_COLUMNS
@@ -208,20 +208,22 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
                           expected="one of them", fix="Send each table on its own.")  # fmt: skip
         refuse(table.name, [several])
     require_columns(table, ("Skoleaarnavn",))
+    unread = not_read(table, {*READ_KEYS, *NOT_USED}, "the columns of tables 148 and 150 of the export API")
     if value_columns == [PARTICIPATION]:
         note = Finding("no-indicator-cells", Severity.PASS, stage="schema", file=table.name,
                        message="the file on participation is archived only; the scheme has no indicator in "
                                "it")  # fmt: skip
-        return [ExtractTable(schema.PUPIL_SURVEY, schema.extract_schema().empty_table(), table.header, (note,))]
+        return [ExtractTable(schema.PUPIL_SURVEY, schema.extract_schema().empty_table(), table.header, (*unread, note))]
     page = page_of(table, value_columns[0])
     try:
-        kept, group_column = _whole_indicators(_compulsory(_whole_units(table)))
+        ours = _compulsory(_whole_units(_as_known(table)))
+        kept, group_column = _whole_indicators(ours)
     except NothingOfOurs:
         if page is None:
             raise
         # a page may hold other questions or other schools alone; it is still a part of its answer
         nothing = schema.extract_schema().empty_table()
-        return [ExtractTable(schema.PUPIL_SURVEY, nothing, table.header, page=page)]
+        return [ExtractTable(schema.PUPIL_SURVEY, nothing, table.header, unread, page)]
     units = read_units(kept)
     indicator = translated(kept, group_column, INDICATOR_NAMES, "indicator")
     split = {
@@ -249,9 +251,49 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
     )
     of_none = pc.and_(pc.not_equal(rows["ownership"], "all"), pc.equal(rows["state"], "absent"))
     kept_rows = rows.filter(pc.invert(of_none))
-    unread = not_read(table, {*READ_KEYS, *NOT_USED}, "the columns of tables 148 and 150 of the export API")
-    notes = (*unread, *notes_abroad(kept, kept_rows))
+    notes = (*unread, *_left_out(ours, kept, group_column), *notes_abroad(kept, kept_rows))
     return [ExtractTable(schema.PUPIL_SURVEY, kept_rows, table.header, notes, page)]
+
+
+def _as_known(table: TextTable) -> TextTable:
+    """The table with its labels as they are known, whatever capitals and blanks, and codes without zeros in front."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    known = {
+        **dict.fromkeys(GROUP_SPELLINGS, tuple(INDICATOR_NAMES)), "Spoersmaalnavn": (WHOLE_INDICATOR,),
+        "EierformNavn": tuple(OWNERSHIP), "Kjoenn": tuple(SEX),
+    }  # fmt: skip
+    columns = dict(table.columns)
+    for name, labels in known.items():
+        if name in columns:
+            by_folded = {folded(label): label for label in labels}
+            encoded = columns[name].dictionary_encode()
+            texts = [by_folded.get(folded(text), text) for text in encoded.dictionary.to_pylist()]
+            columns[name] = pa.array(texts, pa.string()).take(encoded.indices)
+    for name in ("TrinnKode", GROUP):
+        if name in columns:
+            columns[name] = pc.replace_substring_regex(columns[name], r"^\s*0+([0-9])", r"\1")
+    return replace(table, columns=columns)
+
+
+def _left_out(ours: TextTable, kept: TextTable, column: str) -> list[Finding]:
+    """A warning for each indicator of the scheme that stands in the file without a row of its own as a whole."""
+    import pyarrow.compute as pc
+
+    def names(table: TextTable) -> set[str]:
+        return {text.strip() for text in table.columns[column].unique().to_pylist()} & set(INDICATOR_NAMES)
+
+    found = []
+    for name in sorted(names(ours) - names(kept)):
+        of_it = pc.filter(ours.columns["Spoersmaalnavn"], pc.equal(pc.utf8_trim_whitespace(ours.columns[column]), name))
+        warning = problem(
+            "indicator-left-out", "an indicator has no row that is the whole of its questions, so it is not read",
+            ours.name, column="Spoersmaalnavn", found=f"{name}: {', '.join(of_it.unique().to_pylist()[:3])}",
+            expected=WHOLE_INDICATOR, fix="Export the whole indicators too, or report the new label.",
+        )  # fmt: skip
+        found.append(replace(warning, severity=Severity.WARN))
+    return found
 
 
 def _compulsory(table: TextTable) -> TextTable:
