@@ -662,4 +662,4 @@ def test_a_mistake_in_rounds_does_not_take_the_definitions_away(clone: Path, tmp
     done = plain(clone, tmp_path, "dagster", "asset", "list", "-m", MODULE, OPPFOLGING_HOME=str(tmp_path))
     assert done.returncode == 0 and "published_round" in done.stdout
     said = done.stdout + done.stderr
-    assert "at: rounds.yaml, line" in said and "fix: Correct it." in said and "Traceback" not in said
+    assert "at: rounds.yaml, line" in said and "fix: Correct the line" in said and "Traceback" not in said
