@@ -1,4 +1,4 @@
-"""The models of a home built by DuckDB, by Spark in this process, and by a Spark master with two workers on loopback.
+"""The models of a home built by DuckDB, by Spark alone, and by a Spark master with two workers on loopback.
 
 Usage: python benchmarks/spark.py HOME   (a home in which `oppfolging run` has made the extracts; it is copied)
 
@@ -26,8 +26,8 @@ from dagster_project.settings import load_settings
 from dagster_project.transform import dbt_step
 from dagster_project.transform.spark import ENVIRONMENT
 from tests.homes import files_below
+from tests.ports import LOOPBACK, free_port
 
-LOOPBACK = "127.0.0.1"
 STARTS_WITHIN = 60
 
 
@@ -45,12 +45,6 @@ def timed(home: Path, engine: str, **environment: str) -> tuple[float, dict[str,
     start = time.perf_counter()
     subprocess.run([sys.executable, __file__, str(home), engine], check=True, env={**os.environ, **environment})
     return time.perf_counter() - start, {p.name: sha256_of(p) for p in sorted((home / "marts").glob("*.parquet"))}
-
-
-def free_port() -> int:
-    with socket.socket() as door:
-        door.bind((LOOPBACK, 0))
-        return int(door.getsockname()[1])
 
 
 @contextmanager

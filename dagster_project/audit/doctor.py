@@ -14,7 +14,7 @@ from dagster_project import clock
 from dagster_project.archive import Archive, commits
 from dagster_project.archive.files import open_files
 from dagster_project.archive.guard import clock_set_back
-from dagster_project.diagnostics import Finding, OppfolgingError, Severity
+from dagster_project.diagnostics import Finding, OppfolgingError, RuleProblem, Severity
 from dagster_project.intake import inbox
 from dagster_project.intake.partitions import Extracts, name_of
 from dagster_project.private import MINE, open_to_others
@@ -134,9 +134,11 @@ def _derived(settings: Settings) -> Iterator[State]:
             yield from (State(replace(f, severity=Severity.WARN, fix=RUN)) for f in found)
             for differences in changed_releases(settings).values() if not found else ():
                 yield State(replace(differences[0], severity=Severity.WARN))  # somebody decides: amend, or keep
-    except OppfolgingError as error:
+    except RuleProblem as error:
         # somebody edits a rule: nothing that is stored is damaged
         yield from (State(replace(f, severity=Severity.WARN)) for f in error.findings)
+    except OppfolgingError as error:
+        yield from (State(f) for f in error.findings)
 
 
 def _ensure(settings: Settings) -> None:

@@ -63,10 +63,10 @@ def _alert(settings: Settings, run_id: str | None, failure: str | None) -> list[
 @click.pass_obj
 def run(settings: Settings, timings: bool, engine: Engine | None) -> Answer:
     """Run the whole pipeline once (inbox, extracts, checks, rules, models, publication) and show the result."""
-    settings = settings.model_copy(update={"engine": engine or settings.engine})
     from dagster_project.archive import Archive
     from dagster_project.commands import report
 
+    settings = settings.model_copy(update={"engine": engine or settings.engine})
     before = Archive(settings).head().lines
     with progress_line():
         try:

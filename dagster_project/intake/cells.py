@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dagster_project import schema
@@ -13,7 +13,7 @@ from dagster_project.diagnostics import SHOWN_PLACES, Finding, SchemaProblem, Se
 from dagster_project.intake.labels import NEAR, meanings
 from dagster_project.intake.numbers import SUPPRESSED, BadCell
 from dagster_project.intake.tables import TextTable
-from dagster_project.intake.text import fault
+from dagster_project.intake.text import fault, warning
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -139,14 +139,11 @@ def not_read(table: TextTable, known: Collection[str], expected: str) -> tuple[F
         return column is None or bool(pc.any(pc.not_equal(pc.utf8_trim_whitespace(column), "")).as_py())
 
     found = [
-        replace(
-            problem(
-                "unread-column", "the column is not known, so it is not read", table.name, row=table.header_row,
-                column=name, found=name, expected=expected,
-                fix="Nothing to do for a column that the scheme does not use. If it holds figures of the scheme, send "
-                "an export with the known header, or report the new one.",
-            ),
-            severity=Severity.WARN,
+        warning(
+            "unread-column", "the column is not known, so it is not read", table.name, row=table.header_row,
+            column=name, found=name, expected=expected,
+            fix="Nothing to do for a column that the scheme does not use. If it holds figures of the scheme, send an "
+            "export with the known header, or report the new one.",
         )
         for name in table.header
         if name not in known and holds_something(name)
@@ -183,19 +180,25 @@ def refuse_other(
     return trimmed
 
 
+def each_text(column: pa.StringArray, change: Callable[[str], str | None]) -> pa.StringArray:
+    """The column with each of its distinct texts changed."""
+    import pyarrow as pa
+
+    encoded = column.dictionary_encode()
+    return pa.array([change(text) for text in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
+
+
 def translated(table: TextTable, column: str, mapping: Mapping[str, str], what: str) -> pa.StringArray:
     """The column in the words of the extracts.
 
     Raises:
         SchemaProblem: ``unknown-<what>`` for each value that nobody knows.
     """
-    import pyarrow as pa
 
     known = refuse_other(
         table, column, mapping.__contains__, f"unknown-{what}", f"the {what} is not known", ", ".join(sorted(mapping))
     )
-    encoded = known.dictionary_encode()
-    return pa.array([mapping[v] for v in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
+    return each_text(known, mapping.__getitem__)
 
 
 @dataclass(frozen=True)
@@ -225,8 +228,7 @@ def read_units(table: TextTable) -> Units:
 
     require_columns(table, ("EnhetNivaa", *CODES, "EnhetNavn"))
     cols = {name: pc.utf8_trim_whitespace(column) for name, column in table.columns.items() if "." not in name}
-    encoded = cols["EnhetNivaa"].dictionary_encode()
-    level = pa.array([LEVELS.get(v) for v in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
+    level = each_text(cols["EnhetNivaa"], LEVELS.get)
     _refuse_odd_units(table, cols, level)
     above = pc.make_struct(*(pc.equal(level, name) for name in schema.UNIT_LEVELS[:-1]))
     blank = pa.array([""] * len(table), pa.string())

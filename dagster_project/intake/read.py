@@ -22,7 +22,7 @@ from dagster_project.intake.readers import (
 )
 from dagster_project.intake.readers.unit_list import UnitList
 from dagster_project.intake.recognise import Recognised, load_json, members, recognise
-from dagster_project.intake.tables import TextTable, other_sheets, read_csv, read_xlsx
+from dagster_project.intake.tables import TextTable, read_csv, read_xlsx
 from dagster_project.intake.text import open_zip, refuse_oversize, shown, unpack, unreadable
 
 _TABULAR = {
@@ -74,13 +74,12 @@ def read_file(
     if known.format == "survey_api_json":
         refuse_oversize(path, name, lines=False)
         return survey_api.read(survey_api.read_json(path, name), sha256)
-    beside = other_sheets(path, name) if known.container == "xlsx" else []
     table: TextTable = read_xlsx(path, name) if known.container == "xlsx" else read_csv(path, name)
     if known.format == "survey_pivot_csv":
         made = pivots.read_table(table, sha256, units)
     else:
         made = _TABULAR[known.format](table, sha256)
-    return [replace(t, findings=(*beside, *t.findings)) for t in made]
+    return [replace(t, findings=(*table.findings, *t.findings)) for t in made]
 
 
 def read_units_of(path: Path) -> UnitList:

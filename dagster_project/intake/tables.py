@@ -12,12 +12,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster_project.diagnostics import SHOWN_PLACES, Finding, Severity, UnreadableFile, listed, with_the_rest
+from dagster_project.diagnostics import SHOWN_PLACES, Finding, UnreadableFile, listed, with_the_rest
 from dagster_project.intake.convert import column_of
 from dagster_project.intake.text import (
     CONTROL,
@@ -30,6 +30,7 @@ from dagster_project.intake.text import (
     refuse_oversize,
     shown,
     unreadable,
+    warning,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +47,10 @@ ERRORS = {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table as it stands in the file. Every cell is text; ``rows`` holds the 1-based line of each row."""
+    """A table as it stands in the file. Every cell is text; ``rows`` holds the 1-based line of each row.
+
+    ``findings`` are warnings about the file around it.
+    """
 
     name: str
     header: tuple[str, ...]
@@ -332,7 +336,7 @@ def _header_and_rows(
 
 
 def read_xlsx(path: Path, name: str) -> TextTable:
-    """Read the first sheet of a workbook as if it were the CSV it was made from.
+    """Read the first sheet of a workbook as if it were the CSV it was made from; further sheets are told.
 
     Raises:
         UnreadableFile: ``formula-in-cell``, ``error-in-cell``, ``no-rows``, ``repeated-column``, ``blank-column``, or
@@ -342,6 +346,7 @@ def read_xlsx(path: Path, name: str) -> TextTable:
 
     with open_workbook(path, name) as sheets:
         cells = filled_rows(sheets[0], name) if sheets else []
+        beside = [sheet.title for sheet in sheets[1:] if filled_rows(sheet, name, FIRST_ROWS)]
     (header_row, titles), lines = _header_and_rows(cells)
     if not lines:
         raise unreadable("no-rows", "the first sheet has no rows", name, expected="a header and a row for each unit",
@@ -350,38 +355,33 @@ def read_xlsx(path: Path, name: str) -> TextTable:
     refuse_cells(name, width * len(lines), MAX_SLOW_CELLS)
     header = (*titles, *[""] * (width - len(titles)))
     columns: list[list[str]] = [[] for _ in header]
-    findings: list[Finding] = []
+    odd: dict[tuple[str, str], list[tuple[int, int, object]]] = {}
     for number, row in [(header_row, titles), *lines]:
         for position, value in enumerate(row):
             if (wrong := _no_value(value)) is not None:
-                findings.append(
-                    fault(*wrong, name, stage="readable", row=number, column=header[position] or _letters(position),
-                          found=cell_text(value), expected="a figure or text",
-                          fix="Paste the values, or send the original download.")
-                )  # fmt: skip
+                odd.setdefault(wrong, []).append((number, position, value))
+    findings: list[Finding] = []
+    for wrong, places in odd.items():
+        findings += with_the_rest([
+            fault(*wrong, name, stage="readable", row=number, column=header[position] or _letters(position),
+                  found=cell_text(value), expected="a figure or text",
+                  fix="Paste the values, or send the original download.")
+            for number, position, value in places[:SHOWN_PLACES]
+        ], len(places))  # fmt: skip
     _refuse(name, findings)
     for _, row in lines:
         for position, column in enumerate(columns):
             column.append(cell_text(row[position]) if position < len(row) else "")
     numbers = [number for number, _ in lines]
     arrays = [column_of(c, pa.string(), name, _letters(at), numbers) for at, c in enumerate(columns)]
-    return _as_table(name, header_row, header, arrays, pa.array(numbers, pa.int64()), "xlsx")
-
-
-def other_sheets(path: Path, name: str) -> list[Finding]:
-    """A warning for each sheet beside the first that holds something: of a workbook of figures the first is read.
-
-    Raises:
-        UnreadableFile: what ``open_workbook`` and ``filled_rows`` raise.
-    """
-    with open_workbook(path, name) as sheets:
-        titles = [sheet.title for sheet in sheets[1:] if filled_rows(sheet, name, FIRST_ROWS)]
-    return [
-        Finding("extra-sheet", Severity.WARN, "only the first sheet of a workbook is read", stage="schema", file=name,
-                found=f"the sheet {shown(title)}", expected="one sheet",
+    notes = tuple(
+        warning("extra-sheet", "only the first sheet of a workbook is read", name, found=f"the sheet {title}",
+                expected="one sheet",
                 fix="Nothing to do if it holds no figures. Otherwise send it as a file of its own.")
-        for title in titles
-    ]  # fmt: skip
+        for title in beside
+    )  # fmt: skip
+    table = _as_table(name, header_row, header, arrays, pa.array(numbers, pa.int64()), "xlsx")
+    return replace(table, findings=notes)
 
 
 def is_blank(value: object) -> bool:

@@ -13,8 +13,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path, PureWindowsPath
-from xml.etree import ElementTree
 
 from dagster_project.diagnostics import Finding, OppfolgingError, Severity, UnreadableFile
 from dagster_project.printable import printable
@@ -56,6 +56,11 @@ def fault(code: str, message: str, file: str, *, stage: str, **place: object) ->
     return Finding(code, Severity.FAIL, message, stage=stage, file=file, **place)  # type: ignore[arg-type]
 
 
+def warning(code: str, message: str, file: str, **place: object) -> Finding:
+    """A WARN of the schema stage: it is told of a file that is read all the same."""
+    return replace(fault(code, message, file, stage="schema", **place), severity=Severity.WARN)
+
+
 def unreadable(code: str, message: str, file: str, **place: object) -> UnreadableFile:
     """An UnreadableFile with the one finding that caused it."""
     return UnreadableFile(f"{file} cannot be read: {message}", [fault(code, message, file, stage="readable", **place)])
@@ -81,14 +86,17 @@ def damaged(code: str, message: str, file: str, **place: object) -> Iterator[Non
 
 def _found(error: BaseException) -> str:
     """What was found, in words about the file: those of a library are about the program that reads."""
+    from xml.etree import ElementTree
+
     if isinstance(error, UnicodeError):
         return "bytes that are no text"
     if isinstance(error, zlib.error | lzma.LZMAError | EOFError):
         return "packed bytes that cannot be unpacked"
-    if isinstance(error, ElementTree.ParseError | json.JSONDecodeError):
-        line, column = error.position if isinstance(error, ElementTree.ParseError) else (error.lineno, error.colno)
-        kind = "XML" if isinstance(error, ElementTree.ParseError) else "JSON"
-        return f"{kind} that cannot be read at line {line}, column {column}"
+    if isinstance(error, ElementTree.ParseError):
+        line, column = error.position
+        return f"XML that cannot be read at line {line}, column {column}"
+    if isinstance(error, json.JSONDecodeError):
+        return f"JSON that cannot be read at line {error.lineno}, column {error.colno}"
     if isinstance(error, zipfile.BadZipFile):
         told = {"crc": "bytes that differ from their checksum", "not a zip": "no list of files where a zip has it"}
         return next((said for sign, said in told.items() if sign in str(error).lower()), "a zip that is not whole")

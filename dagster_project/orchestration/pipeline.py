@@ -210,6 +210,8 @@ def _known_already(result: dg.ExecuteInProcessResult) -> Iterator[Finding]:
 def _of_files(settings: Settings, since: int) -> Iterator[Finding]:
     """Warnings about files that came into force all the same, such as a column that was not read."""
     accepted = {e["sha256"] for e in Archive(settings).events("accepted") if e["line"] > since}
+    if not accepted:
+        return
     newest = {line["sha256"]: line for line in journal.screenings(settings) if line["sha256"] in accepted}
     for line in newest.values():
         found = (Finding.from_dict(raw) for raw in line["findings"])

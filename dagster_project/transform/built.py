@@ -43,8 +43,7 @@ class Build:
 
 def mart_names(settings: Settings) -> set[str]:
     """The marts that dbt makes. Later steps put tables of their own beside them."""
-    nodes = dbt_step.load_manifest(settings)["nodes"].values()
-    return {n["name"] for n in nodes if n["resource_type"] == "model" and "marts" in n["fqn"]}
+    return {mart["name"] for mart in dbt_step.marts_of(settings)}
 
 
 def _hashes(settings: Settings) -> dict[str, str]:

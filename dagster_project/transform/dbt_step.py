@@ -156,6 +156,12 @@ def load_manifest(settings: Settings) -> dict[str, Any]:
     return loaded
 
 
+def marts_of(settings: Settings) -> list[dict[str, Any]]:
+    """The nodes of the models that are marts. Raises ``PipelineProblem`` when the manifest is not ready."""
+    nodes = load_manifest(settings)["nodes"].values()
+    return [node for node in nodes if node["resource_type"] == "model" and "marts" in node["fqn"]]
+
+
 def build(
     settings: Settings,
     inputs: Inputs,
@@ -196,8 +202,7 @@ def build(
 
 def _on_spark(settings: Settings, arguments: Sequence[str], on_node: Callable[[str, str], None] | None) -> DbtOutcome:
     """Build all models on Spark, whose tables are made anew each time, and take the marts from them."""
-    manifest = load_manifest(settings)
-    nodes = manifest["nodes"] | manifest["unit_tests"]
+    nodes = load_manifest(settings)["nodes"]
     results = tuple(
         NodeResult(
             unique_id=raw["unique_id"],
@@ -215,7 +220,7 @@ def _on_spark(settings: Settings, arguments: Sequence[str], on_node: Callable[[s
     )
     outcome = DbtOutcome(results, tuple(_findings(results)))
     if outcome.success:
-        spark.export(settings, manifest["nodes"])
+        spark.export(settings, marts_of(settings))
     return outcome
 
 

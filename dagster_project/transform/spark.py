@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -81,9 +81,10 @@ def build(
         for line in process.stdout:
             said.write(line)
             event = _event(line)
-            if event.get("info", {}).get("level") == "error":
-                errors.append(str(event["info"].get("msg", "")))
-            if on_node is not None and event.get("info", {}).get("name") == "NodeFinished":
+            info = event.get("info", {})
+            if info.get("level") == "error":
+                errors.append(str(info.get("msg", "")))
+            if on_node is not None and info.get("name") == "NodeFinished":
                 node = event["data"]["node_info"]
                 on_node(node["node_name"], node["node_status"])
     try:
@@ -107,32 +108,24 @@ def _event(line: str) -> dict[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-def export(settings: Settings, nodes: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write each mart as sorted Parquet into ``marts/``, from Spark's tables; ``nodes`` are those of the manifest."""
+def export(settings: Settings, marts: Iterable[Mapping[str, Any]]) -> None:
+    """Write each mart as sorted Parquet into ``marts/``, from Spark's tables; ``marts`` are nodes of the manifest."""
     import duckdb
 
-    marts = [n for n in nodes.values() if n["resource_type"] == "model" and "marts" in n["fqn"]]
     with TemporaryDirectory(dir=tables_of(settings)) as scratch, duckdb.connect(f"{scratch}/marts") as connection:
         for node in marts:
-            name, order = node["name"], node["config"]["meta"]["order_by"]
+            name, columns = node["name"], node["columns"].values()
             files = tables_of(settings) / f"{SCHEMA}.db" / name / "*.parquet"
             # the table of the contract, as in a build on DuckDB: types and what may not be null are in the file too
-            columns = node["columns"].values()
             connection.execute(f"create table {name} ({', '.join(map(_column, columns))})")
             listed = ", ".join(column["name"] for column in columns)
-            connection.execute(f"insert into {name} select {listed} from read_parquet('{_quoted(files)}')")
+            connection.execute(f"insert into {name} select {listed} from read_parquet(?)", [str(files)])
+            rows = connection.sql(f"select * from {name} order by {node['config']['meta']['order_by']}")
             with replacing(settings.marts / f"{name}.parquet") as target:
-                connection.execute(
-                    f"copy (select * from {name} order by {order}) to '{_quoted(target)}'"
-                    " (format parquet, compression zstd)"
-                )
+                rows.write_parquet(str(target), compression="zstd")
             connection.execute(f"drop table {name}")
 
 
 def _column(column: Mapping[str, Any]) -> str:
     required = any(c["type"] == "not_null" for c in column["constraints"])
     return f"{column['name']} {column['data_type']}{' not null' * required}"
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

@@ -10,7 +10,6 @@ import inspect
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -33,6 +32,7 @@ from dagster_project.orchestration import partitions, pipeline, processes, senso
 from dagster_project.orchestration.ticks import in_own_words
 from dagster_project.rules import load_rules
 from dagster_project.settings import REPOSITORY, Settings, load_settings
+from tests.ports import free_port
 
 pytestmark = pytest.mark.pipeline
 
@@ -106,9 +106,7 @@ def test_a_dagster_command_works_in_a_fresh_clone_and_leaves_nothing(
 
 
 def test_dagster_dev_serves_a_fresh_clone_on_loopback_and_leaves_nothing(clone: Path, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     log = tmp_path / "dev.log"
     with log.open("w") as output:
         process = subprocess.Popen(

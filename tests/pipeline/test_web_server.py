@@ -7,7 +7,6 @@ import http.client
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from dagster_project.settings import REPOSITORY
+from tests.ports import free_port
 
 PATIENCE = 120
 
@@ -31,12 +31,6 @@ def status_of(port: int, host: str, place: str = "/server_info", method: str = "
     body = b'{"query": "{version}"}' if method == "POST" else None
     connection.request(method, place, body, {"Host": host, **{k.replace("_", "-"): v for k, v in headers.items()}})
     return connection.getresponse().status
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @contextmanager

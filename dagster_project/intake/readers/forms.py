@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from dagster_project.diagnostics import Finding, Severity
+from dagster_project.diagnostics import Finding
 from dagster_project.forms.spec import FORMS, Column, Form, Kind, form_schema
 from dagster_project.intake.cells import FIRST_FICTIONAL_COUNTY, ExtractTable, problem, refuse
 from dagster_project.intake.convert import table_of
@@ -33,7 +33,7 @@ from dagster_project.intake.tables import (
     is_formula,
     open_workbook,
 )
-from dagster_project.intake.text import CONTROL, shown, unreadable
+from dagster_project.intake.text import CONTROL, shown, unreadable, warning
 
 ENOUGH_HEADERS = 0.6
 OWN_SHEETS = {"Veiledning", "Kandidater", "Områder", "Skoler", "Liste"}
@@ -127,8 +127,8 @@ def read_workbook(path: Path, name: str, sha256: str) -> list[ExtractTable]:
 
 
 def _not_read(code: str, message: str, name: str, found: str, expected: str, **place: Any) -> Finding:
-    return Finding(code, Severity.WARN, message, stage="schema", file=name, found=shown(found), expected=expected,
-                   fix="Du kan se bort fra dette hvis det ikke står noe viktig der.", **place)  # fmt: skip
+    fix = "Du kan se bort fra dette hvis det ikke står noe viktig der."
+    return warning(code, message, name, found=found, expected=expected, fix=fix, **place)
 
 
 def _beside(where: Found, below: Rows, name: str) -> Iterator[Finding]:
@@ -183,7 +183,7 @@ def _assemble(
     known = {c.norsk for c in (*form.fields, *form.columns)}
     findings += [
         _not_read("unread-column", "kolonnen hører ikke til skjemaet og leses ikke", name, header,
-                  "kolonnene i skjemaet slik det ble sendt ut", row=header_row, column=shown(header))
+                  "kolonnene i skjemaet slik det ble sendt ut", row=header_row, column=header)
         for header in headers
         if header and header not in known and any(not is_blank(line.get(header)) for _, line in lines)
     ]  # fmt: skip

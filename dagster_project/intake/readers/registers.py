@@ -273,7 +273,8 @@ def read_klass_csv(table: TextTable, sha256: str) -> list[ExtractTable]:
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     days = ("validFromInRequestedRange", "validFrom")
     records = [{**row, days[0]: row.get(days[0]) or row.get(days[1])} for row in rows]
-    kind = klass_of(table.header) or ""
+    kind = klass_of(table.header)
+    assert kind is not None, "a table is only sent here when it was recognised as one of Klass"
     unread = not_read(table, KLASS_COLUMNS[kind], "the columns of Klass")
     try:
         if kind == "klass_changes_csv":
@@ -287,6 +288,6 @@ def read_klass_csv(table: TextTable, sha256: str) -> list[ExtractTable]:
     for one in found:
         at = one.table.schema.get_field_index("source_row")
         places = pa.array([lines[position] for position in one.table["source_row"].to_pylist()], pa.int64())
-        rows_at = one.table.set_column(at, "source_row", places)
-        made.append(replace(one, table=rows_at, columns_seen=table.header, findings=unread))
+        placed = one.table.set_column(at, "source_row", places)
+        made.append(replace(one, table=placed, columns_seen=table.header, findings=unread))
     return made

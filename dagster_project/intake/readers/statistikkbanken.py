@@ -83,7 +83,9 @@ def _columns(table: TextTable) -> tuple[list[Column], tuple[Finding, ...]]:
     useful = any(c.measure in FIGURES for c in columns)
     refuse(table.name, [_unread(table, header, why) for header, why in unread if why.contradicts or not useful])
     # many columns may lack the same: one warning tells of them all
-    alike = {why: [header for header, other in unread if other == why] for _, why in unread}
+    alike: dict[Unread, list[str]] = {}
+    for header, why in unread:
+        alike.setdefault(why, []).append(header)
     notes = (replace(_unread(table, of[0], why), severity=Severity.WARN, count=len(of)) for why, of in alike.items())
     plain = not_read(table, {*UNIT_COLUMNS, *(header for header, _ in parsed)}, "a column of the unit, or a header of "
                      "levels with dots between them, such as 2024-25.Lesing.5. årstrinn.Skalapoeng")  # fmt: skip

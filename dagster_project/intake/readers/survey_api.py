@@ -14,8 +14,9 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from dagster_project.intake.cells import (
     SEX,
     ExtractTable,
     bad_cells,
+    each_text,
     extract_rows,
     is_school_year,
     not_read,
@@ -55,6 +57,7 @@ from dagster_project.intake.text import (
     shown,
     sniff,
     unreadable,
+    warning,
 )
 
 if TYPE_CHECKING:
@@ -177,11 +180,7 @@ def _read_json(path: Path, name: str) -> TextTable:
 
 def _composed(column: pa.StringArray) -> pa.StringArray:
     """The column with letters composed, as ``decode`` gives them: a Mac writes "å" as two characters."""
-    import pyarrow as pa
-
-    encoded = column.dictionary_encode()
-    texts = [unicodedata.normalize("NFC", text) for text in encoded.dictionary.to_pylist()]
-    return pa.array(texts, pa.string()).take(encoded.indices)
+    return each_text(column, partial(unicodedata.normalize, "NFC"))
 
 
 def _only(table: TextTable, keep: pa.Array) -> TextTable:
@@ -257,8 +256,10 @@ def read(table: TextTable, sha256: str) -> list[ExtractTable]:
 
 def _as_known(table: TextTable) -> TextTable:
     """The table with its labels as they are known, whatever capitals and blanks, and codes without zeros in front."""
-    import pyarrow as pa
     import pyarrow.compute as pc
+
+    def as_known(by_folded: Mapping[str, str], text: str) -> str:
+        return by_folded.get(folded(text), text)
 
     known = {
         **dict.fromkeys(GROUP_SPELLINGS, tuple(INDICATOR_NAMES)), "Spoersmaalnavn": (WHOLE_INDICATOR,),
@@ -267,10 +268,7 @@ def _as_known(table: TextTable) -> TextTable:
     columns = dict(table.columns)
     for name, labels in known.items():
         if name in columns:
-            by_folded = {folded(label): label for label in labels}
-            encoded = columns[name].dictionary_encode()
-            texts = [by_folded.get(folded(text), text) for text in encoded.dictionary.to_pylist()]
-            columns[name] = pa.array(texts, pa.string()).take(encoded.indices)
+            columns[name] = each_text(columns[name], partial(as_known, {folded(label): label for label in labels}))
     for name in ("TrinnKode", GROUP):
         if name in columns:
             columns[name] = pc.replace_substring_regex(columns[name], r"^\s*0+([0-9])", r"\1")
@@ -287,12 +285,12 @@ def _left_out(ours: TextTable, kept: TextTable, column: str) -> list[Finding]:
     found = []
     for name in sorted(names(ours) - names(kept)):
         of_it = pc.filter(ours.columns["Spoersmaalnavn"], pc.equal(pc.utf8_trim_whitespace(ours.columns[column]), name))
-        warning = problem(
-            "indicator-left-out", "an indicator has no row that is the whole of its questions, so it is not read",
-            ours.name, column="Spoersmaalnavn", found=f"{name}: {', '.join(of_it.unique().to_pylist()[:3])}",
-            expected=WHOLE_INDICATOR, fix="Export the whole indicators too, or report the new label.",
+        found.append(
+            warning("indicator-left-out", "an indicator has no row that is the whole of its questions, so it is not "
+                    "read", ours.name, column="Spoersmaalnavn", expected=WHOLE_INDICATOR,
+                    found=f"{name}: {', '.join(of_it.unique().to_pylist()[:3])}",
+                    fix="Export the whole indicators too, or report the new label.")
         )  # fmt: skip
-        found.append(replace(warning, severity=Severity.WARN))
     return found
 
 
